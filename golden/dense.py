@@ -1,0 +1,41 @@
+"""The dense layer of rate neurons in integers: the schedule of one tick, in hardware order.
+
+    s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] papers.md 2.2, factorised form, gamma = 0
+"""
+
+from typing import NamedTuple
+
+from golden.activation import activation_step
+from golden.fixed import exact_matmul, round_shift, saturate
+from golden.leadlag import leadlag_step
+
+
+class DenseParams(NamedTuple):
+    """Words of one layer: weight (outputs, inputs), bias, lead, lag (outputs,), formats as in `Dense`."""
+
+    weight: object
+    bias: object
+    lead: object
+    lag: object
+
+
+class DenseOut(NamedTuple):
+    """u: next membrane, ubar: prospective membrane (both in state), rate: outgoing message."""
+
+    u: object
+    ubar: object
+    rate: object
+
+
+def dense_sum(x, params: DenseParams, layer):
+    """s = sat(round_shift(W x + b, shift)): (batch, inputs) operand words -> (batch, outputs) state words."""
+    total = exact_matmul(x, params.weight) + (params.bias << layer.operand.frac_bits)
+    return saturate(round_shift(total, layer.shift), layer.state)
+
+
+def dense_step(u, x, params: DenseParams, layer) -> DenseOut:
+    """One tick of `layer`: u (batch, outputs) in state, x (batch, inputs) in operand."""
+    s = dense_sum(x, params, layer)
+    unit = leadlag_step(u, s, params.lead, params.lag, layer)
+    return DenseOut(u=unit.x, ubar=unit.y,
+                    rate=activation_step(unit.y, layer.activation, layer.state, layer.rate))

@@ -1,0 +1,74 @@
+"""The network of layers in the two-phase tick: every layer reads tick n - 1, all commit together.
+
+Layer 0 reads the input of tick n; a message from layer to layer takes one tick and its connection's delay on top.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.delay import delay_line, delay_read, delay_write
+from golden.dense import DenseParams, dense_step
+from golden.network import PARAMETERS, Network
+
+
+class NetworkState(NamedTuple):
+    """u: membrane words per layer (batch, outputs); lines: the delay line into each layer."""
+
+    u: tuple
+    lines: tuple
+
+
+def reset(net: Network, batch: int, like=None) -> NetworkState:
+    """All membranes and messages zero. `like`: a torch int64 tensor to make torch state, else numpy."""
+    def zeros(n):
+        return np.zeros((batch, n), np.int64) if like is None else like.new_zeros((batch, n))
+    return NetworkState(u=tuple(zeros(layer.outputs) for layer in net.layers),
+                        lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers))
+
+
+def network_step(state: NetworkState, x, params, net: Network):
+    """One tick: x (batch, inputs) words -> (next state, outputs of all layers as a tuple of DenseOut)."""
+    lines = (delay_write(state.lines[0], x), *state.lines[1:])
+    outs = tuple(dense_step(u, delay_read(line, layer.delay), p, layer)
+                 for u, line, p, layer in zip(state.u, lines, params, net.layers, strict=True))
+    later = (lines[0], *(delay_write(line, out.rate) for line, out in zip(lines[1:], outs, strict=False)))
+    return NetworkState(u=tuple(out.u for out in outs), lines=later), outs
+
+
+def run(net: Network, params, x, *, state=None, progress=None) -> np.ndarray:
+    """Run a batch of sequences, from reset unless `state` is given.
+
+    x (batch, ticks, inputs) words -> (batch, ticks, outputs) words; `progress(1)` is called after every tick.
+    """
+    state = reset(net, len(x), None if isinstance(x, np.ndarray) else x) if state is None else state
+    outputs = []
+    for n in range(x.shape[1]):
+        state, outs = network_step(state, x[:, n], params, net)
+        outputs.append(np.asarray(outs[-1].rate))
+        if progress is not None:
+            progress(1)
+    return np.stack(outputs, 1)
+
+
+def check_params(net: Network, params) -> None:
+    """ValueError where shapes or ranges of the parameter words do not fit the description."""
+    if len(params) != len(net.layers):
+        raise ValueError(f"{net.name} has {len(net.layers)} layers, the parameters are for {len(params)}")
+    for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
+        for name in PARAMETERS:
+            words, fmt = np.asarray(getattr(p, name)), layer.format(name)
+            if words.shape != layer.shape(name):
+                raise ValueError(f"layer {n}: {name} has shape {words.shape}, expected {layer.shape(name)}")
+            if words.size and (words.min() < fmt.min or words.max() > fmt.max):
+                raise ValueError(f"layer {n}: {name} holds words outside of {fmt}")
+
+
+def random_params(net: Network, rng: np.random.Generator) -> tuple[DenseParams, ...]:
+    """Uniform random words over the full range of every format (lead, lag: not negative); for tests and benches."""
+    def words(fmt, shape, low=None):
+        return rng.integers(fmt.min if low is None else low, fmt.max + 1, shape, dtype=np.int64)
+    return tuple(DenseParams(weight=words(layer.weight, layer.shape("weight")),
+                             bias=words(layer.weight, layer.shape("bias")),
+                             lead=words(layer.lead, layer.shape("lead"), 0),
+                             lag=words(layer.lag, layer.shape("lag"), 0)) for layer in net.layers)

@@ -1,0 +1,244 @@
+"""The network description: what golden, rtl, compiler, loader and reports all read.
+
+Frozen dataclasses with validation, JSON both ways and a fingerprint. Only what shapes the circuit enters the
+fingerprint; what is loaded at run time (weights, time constants, delays up to the built depth) does not.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from golden.fixed import MATMUL_BITS, QFormat, acc_width
+
+ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
+#: Raised when the same description begins to mean other bits, so that old images are refused.
+NUMERICS = 1
+#: Width of a hardware multiplier operand (ECP5, Gowin; 16 on iCE40, where the board checks it).
+MULTIPLIER_BITS = 18
+MAX_DELAY = 1023
+MAX_NEURONS = 4096
+PARAMETERS = ("weight", "bias", "lead", "lag")
+
+
+def _check(ok: bool, message: str) -> None:
+    if not ok:
+        raise ValueError(message)
+
+
+def _check_int(owner: str, name: str, value, low: int, high: int) -> None:
+    _check(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
+           f"{owner}: {name} must be an integer in {low}..{high}, not {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense:
+    """One layer of rate neurons, fully connected to the layer below.
+
+    Parameters
+      inputs, outputs   presynaptic lines and neurons
+      activation        one of ACTIVATIONS
+      operand           format of the incoming message (the rate of the layer below, or the input)
+      weight            format of weights and biases (a bias is the weight of a constant one)
+      state             format of membrane u, summed input s and prospective membrane
+      lead, lag         formats of g = tau_r / tau_m and a = dt / tau_m
+      rate              format of the outgoing message
+      delay             extra ticks that the incoming message takes; loaded at run time
+      max_delay         the longest delay that the circuit holds
+      lanes             multiply-accumulate lanes, each holding ceil(outputs / lanes) rows of the weights;
+                        at most inputs + 1, since they hand over their sums one a cycle
+    """
+
+    inputs: int
+    outputs: int
+    activation: str
+    operand: QFormat
+    weight: QFormat
+    state: QFormat
+    lead: QFormat
+    lag: QFormat
+    rate: QFormat
+    delay: int = 0
+    max_delay: int = 0
+    lanes: int = 1
+
+    def __post_init__(self):
+        me = "dense layer"
+        _check_int(me, "inputs", self.inputs, 1, MAX_NEURONS)
+        _check_int(me, "outputs", self.outputs, 1, MAX_NEURONS)
+        _check_int(me, "max_delay", self.max_delay, 0, MAX_DELAY)
+        _check_int(me, "delay", self.delay, 0, self.max_delay)
+        # a row ends every inputs + 1 cycles, and its lanes hand over their sums one a cycle
+        _check_int(me, "lanes", self.lanes, 1, min(self.outputs, self.inputs + 1))
+        _check(self.activation in ACTIVATIONS,
+               f"{me}: activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        for name in ("operand", "weight", "state", "lead", "lag", "rate"):
+            fmt = getattr(self, name)
+            _check(isinstance(fmt, QFormat), f"{me}: {name} must be a QFormat, not {fmt!r}")
+            _check(fmt.width <= MULTIPLIER_BITS,
+                   f"{me}: {name} {fmt} is {fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
+        _check(self.multiplicand.width <= MULTIPLIER_BITS,
+               f"{me}: operand {self.operand} cannot hold the 1.0 of the bias in {MULTIPLIER_BITS} bits")
+        _check(self.state.width < MULTIPLIER_BITS,
+               f"{me}: state {self.state} leaves no room for the bit that a difference adds "
+               f"({MULTIPLIER_BITS - 1} bits at most)")
+        _check(self.state.int_bits >= 0 and self.state.frac_bits > 0,
+               f"{me}: state {self.state} needs a fraction bit and no negative integer bits")
+        _check(self.rate.frac_bits <= self.state.frac_bits + 4,
+               f"{me}: rate {self.rate} is more than 4 bits finer than the state {self.state}")
+        for name in ("lead", "lag"):
+            fmt = getattr(self, name)
+            _check(fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
+        _check(self.acc_bits <= MATMUL_BITS, f"{me}: accumulator of {self.acc_bits} bits, "
+                                             f"{MATMUL_BITS} at most")
+        _check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
+                                f"and {self.operand}")
+
+    @property
+    def multiplicand(self) -> QFormat:
+        """Operand format, widened where needed so that it holds the constant 1.0 that carries the bias."""
+        return QFormat(max(self.operand.int_bits, 1), self.operand.frac_bits)
+
+    @property
+    def shift(self) -> int:
+        """Fraction bits that a sum of products has beyond the state."""
+        return self.weight.frac_bits + self.operand.frac_bits - self.state.frac_bits
+
+    @property
+    def acc_bits(self) -> int:
+        """Accumulator width: `inputs` products, the bias and the rounding constant cannot overflow it."""
+        return acc_width(self.inputs + 2, self.weight, self.multiplicand)
+
+    @property
+    def folds(self) -> int:
+        """Rows of the weight matrix that one lane works through in a tick."""
+        return -(-self.outputs // self.lanes)
+
+    @property
+    def macs(self) -> int:
+        """Multiplies by weights in a tick (without biases)."""
+        return self.inputs * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        return self.outputs * (self.inputs + 1)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Array shape of the parameter `name`: weight (outputs, inputs), all others (outputs,)."""
+        return (self.outputs, self.inputs) if name == "weight" else (self.outputs,)
+
+    def format(self, name: str) -> QFormat:
+        """Format of the parameter `name`."""
+        return self.weight if name == "bias" else getattr(self, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A feed-forward network of layers that all work at once (two-phase tick).
+
+    Parameters: name; dt, the duration of a tick in the units of the time constants; layers, from the input upwards.
+    """
+
+    name: str
+    dt: float
+    layers: tuple[Dense, ...]
+
+    def __post_init__(self):
+        _check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
+               f"network: name must be lower-case letters, digits, - and _, not {self.name!r}")
+        _check(isinstance(self.dt, int | float) and 0 < self.dt < float("inf"),
+               f"network: dt must be a positive number, not {self.dt!r}")
+        object.__setattr__(self, "layers", tuple(self.layers))
+        _check(1 <= len(self.layers) <= 64, f"network: 1 to 64 layers, not {len(self.layers)}")
+        for n, layer in enumerate(self.layers):
+            _check(isinstance(layer, Dense), f"network: layer {n} must be a Dense, not {type(layer).__name__}")
+        for n, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
+            _check(above.inputs == below.outputs,
+                   f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
+            _check(above.operand == below.rate,
+                   f"network: layer {n} takes {above.operand}, layer {n - 1} sends {below.rate}")
+
+    @property
+    def inputs(self) -> int:
+        return self.layers[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        return self.layers[-1].outputs
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def lanes(self) -> int:
+        return sum(layer.lanes for layer in self.layers)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over everything that shapes the circuit or the meaning of its bits."""
+        layers = [{k: v for k, v in _plain(layer).items() if k != "delay"} for layer in self.layers]
+        text = json.dumps({"numerics": NUMERICS, "layers": layers}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def with_lanes(self, lanes) -> "Network":
+        """The same network with other lanes per layer."""
+        lanes = tuple(lanes)
+        _check(len(lanes) == len(self.layers), f"network: {len(self.layers)} layers, {len(lanes)} lane numbers")
+        return replace(self, layers=tuple(replace(layer, lanes=n)
+                                          for layer, n in zip(self.layers, lanes, strict=True)))
+
+    def to_json(self) -> str:
+        return json.dumps({"leadlag_network": 1, "name": self.name, "dt": self.dt,
+                           "layers": [_plain(layer) for layer in self.layers]}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Network":
+        """Parse a description; ValueError names the layer and field that is wrong."""
+        try:
+            top = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"network description is not JSON: {error}") from None
+        _check(isinstance(top, dict) and top.get("leadlag_network") == 1,
+               "network description must be an object with \"leadlag_network\": 1")
+        _check(set(top) == {"leadlag_network", "name", "dt", "layers"},
+               f"network description has the fields {sorted(top)}, "
+               f"expected ['dt', 'layers', 'leadlag_network', 'name']")
+        _check(isinstance(top["layers"], list), "network description: layers must be a list")
+        layers = tuple(_layer(n, entry) for n, entry in enumerate(top["layers"]))
+        return cls(name=top["name"], dt=top["dt"], layers=layers)
+
+    @classmethod
+    def load(cls, path) -> "Network":
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+
+def _plain(layer: Dense) -> dict:
+    entry = {"kind": "dense"}
+    for name, value in asdict(layer).items():
+        fmt = getattr(layer, name)
+        entry[name] = str(fmt) if isinstance(fmt, QFormat) else value
+    return entry
+
+
+def _layer(n: int, entry) -> Dense:
+    _check(isinstance(entry, dict), f"layer {n}: must be an object, not {type(entry).__name__}")
+    entry = dict(entry)
+    kind = entry.pop("kind", None)
+    _check(kind == "dense", f"layer {n}: kind must be \"dense\", not {kind!r}")
+    known = {field.name: field for field in fields(Dense)}
+    unknown = sorted(set(entry) - set(known))
+    _check(not unknown, f"layer {n}: unknown fields {', '.join(map(str, unknown))}")
+    missing = sorted(name for name, field in known.items()
+                     if name not in entry and name not in ("delay", "max_delay", "lanes"))
+    _check(not missing, f"layer {n}: missing fields {', '.join(missing)}")
+    try:
+        return Dense(**{name: QFormat.parse(value) if known[name].type in (QFormat, "QFormat") else value
+                        for name, value in entry.items()})
+    except ValueError as error:
+        raise ValueError(f"layer {n}: {error}") from None

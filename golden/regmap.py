@@ -1,0 +1,60 @@
+"""The address map of a board: registers, streams and parameter banks, one 32-bit word an address.
+
+    0x0000_0000 ..  registers (REGISTERS)
+    0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence)
+    0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
+    0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force
+"""
+
+from dataclasses import dataclass
+
+MAGIC = 0x4C4C4147          # "LLAG"
+VERSION = 1
+INPUT, OUTPUT = 0x100, 0x101
+FIRST_BIT, LAST_BIT, VALID_BIT = 31, 30, 31
+PARAMETER_BASE = 0x8000_0000
+BANK_SHIFT = 16
+
+#: sticky flags of the `errors` register; writing a one clears it
+ERRORS = {
+    "load_crc": 0,       # the checksum given with `load_commit` was not that of the words received
+    "load_count": 1,     # `load_commit` before all words of the design had arrived, or after too many
+    "load_idle": 2,      # a parameter word without `load_begin`
+    "address": 3,        # read or write of an address that does not exist
+}
+
+
+@dataclass(frozen=True)
+class Register:
+    """A 32-bit register: `access` is r (read), w (write acts) or rw; `doc` says what it holds."""
+
+    offset: int
+    access: str
+    doc: str
+
+
+REGISTERS = {
+    "magic": Register(0, "r", "0x4C4C4147"),
+    "version": Register(1, "r", "version of this map"),
+    "fingerprint_low": Register(2, "r", "fingerprint of the design, low word"),
+    "fingerprint_high": Register(3, "r", "fingerprint of the design, high word"),
+    "shape": Register(4, "r", "inputs in bits 15..0, outputs in bits 31..16"),
+    "parameter_words": Register(5, "r", "words that a complete image writes"),
+    "cycles_per_tick": Register(6, "r", "clock cycles from tick to tick without a stall"),
+    "output_ticks": Register(7, "r", "ticks that the output buffer holds"),
+    "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading, bit 2 half in force, bit 3 tick under way"),
+    "errors": Register(9, "rw", "sticky error flags, a one clears"),
+    "load_begin": Register(10, "w", "any value: start receiving an image"),
+    "load_commit": Register(11, "w", "CRC-32 of the image: put it in force between two ticks if it is right"),
+    "ticks": Register(12, "rw", "ticks since the last write"),
+    "busy_cycles": Register(13, "rw", "cycles spent in ticks since the last write"),
+    "stall_cycles": Register(14, "rw", "cycles in which a tick waited for room in the output buffer"),
+    "scratch": Register(15, "rw", "holds what was written, to test a link"),
+}
+
+
+def parameter_address(bank: int, word: int) -> int:
+    """Address of a word in a parameter bank."""
+    if not 0 <= bank < 4096 or not 0 <= word < 1 << 14:
+        raise ValueError(f"no word {word} in bank {bank}")
+    return PARAMETER_BASE | bank << BANK_SHIFT | word

@@ -1,0 +1,240 @@
+"""Float training of the [GLE] (arXiv 2403.16933) networks on MNIST-1D; rates.py has the equations.
+
+Errors are prospective, the loss is cross-entropy at every step, and the weights move at every step.
+The answer to a sequence is the class with the largest output summed over its steps.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from golden.data import mnist1d
+from golden.train.rates import Adam, Layer, accuracy
+
+# Settings: chosen on the held-out sequences, see the comments.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One network and its training; groups are (neurons, tau_m, tau_r) of every hidden layer."""
+
+    groups: tuple[tuple[int, float, float], ...]
+    hidden: int = 6                 # layers; the first is linear, the others tanh
+    outputs: int = 10
+    tau_out: float = 1.2            # tau_m = tau_r: the read-out does not lag
+    dt: float = 0.2
+    beta: float = 1.0
+    epochs: int = 60
+    batch: int = 100
+    rate: float = 1e-3              # Adam, on a half cosine from rate to rate_end
+    rate_end: float = 1e-6
+    average: float = 0.9997         # decay per step of the averaged weights, which are the result
+    clip: float = 8.0               # bound of weights and biases, for formats of few bits
+    carry: bool = True              # the state runs on from one sequence to the next, as in the paper
+    shift: int = 0                  # augmentation: rotate by up to so many ticks,
+    noise: float = 0.0              # ... add white noise of this deviation,
+    scale: float = 0.0              # ... multiply by up to 1 +- scale,
+    ramp: float = 0.0               # ... add a line of up to +-ramp at its ends
+
+    @property
+    def width(self) -> int:
+        return sum(n for n, _, _ in self.groups)
+
+
+SETTINGS = {
+    "gle-mnist1d": Settings(groups=((18, 0.6, 0.2), (18, 1.2, 0.2), (17, 1.2, 1.2))),
+    "gle-mnist1d-42k": Settings(groups=((30, 0.6, 0.2), (30, 1.2, 0.2), (30, 1.2, 1.2))),
+}
+
+
+def new_layers(s: Settings, generator: torch.Generator) -> list[Layer]:
+    """Draw weights and biases uniformly from +-1/sqrt(inputs)."""
+    taus = torch.tensor([(tau_m, tau_r) for n, tau_m, tau_r in s.groups for _ in range(n)]).T
+    layers = []
+    for i in range(s.hidden + 1):
+        last = i == s.hidden
+        tau_m, tau_r = torch.full((2, s.outputs), s.tau_out) if last else taus
+        into = s.width if i else 1
+        draw = torch.rand(len(tau_m), into + 1, generator=generator) * 2 - 1
+        draw /= math.sqrt(into)
+        layers.append(Layer(draw[:, :-1].clone(), draw[:, -1].clone(), tau_m, tau_r,
+                            "linear" if i == 0 or last else "tanh"))
+    return layers
+
+
+class Stack:
+    """The quick form of rates.gle_step for 1 - hidden layers of one width - outputs.
+
+    All layers work at once, in place, in three batched products. Arrays are (layer, neuron, batch),
+    every layer padded to `width + 1` neurons. The last one is the constant 1 whose outgoing weights
+    are the biases; its slope is 0, so no error enters it and its own inputs get no gradient. Input
+    (its neuron 0) and read-out are padded with silent neurons, which get none for the same reason.
+
+    Parameters: layers, as new_layers makes them; batch, dt, beta; prospective, else the errors are
+    instantaneous. `flat` holds all weights, `gradient` the last step's: what a maximiser would add,
+    summed over the batch.
+    """
+
+    def __init__(self, layers: list[Layer], batch: int, *, dt: float, beta: float = 1.0,
+                 prospective: bool = True):
+        n, width = len(layers), layers[1].weight.shape[1]
+        self.like, self.width, self.beta = layers, width, beta
+        self.outputs = len(layers[-1].bias)
+        p, new = width + 1, layers[0].weight.new_zeros
+        self.flat = new(n * p * p)
+        self.w, self.gradient = self.flat.view(n, p, p), new(n, p, p)
+        self.am, self.ar, self.kappa, self.live = (new(n, p, batch) for _ in range(4))
+        self.kappa += 1
+        for i, layer in enumerate(layers):
+            out, into = layer.weight.shape
+            self.w[i, :out, :into], self.w[i, :out, width] = layer.weight, layer.bias
+            self.am[i, :out] = dt / layer.tau_m[:, None]
+            self.ar[i, :out] = dt / layer.tau_r[:, None]
+            self.kappa[i, :out] = (layer.tau_r / layer.tau_m)[:, None]
+            self.live[i, :out] = 1
+        # A lead of 1 makes the prospective error v + 1 * (e - v): the instantaneous one.
+        self.lead = 1 / self.kappa if prospective else torch.ones_like(self.kappa)
+        self.u, self.v, self.e, self.eps, self.s, self.tmp, self.rp = new(7, n, p, batch)
+        self.r, self.one = new(n + 1, p, batch), new(()) + 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Put every state to rest."""
+        for state in (self.u, self.v, self.e, self.r):
+            state.zero_()
+        self.r[:-1, self.width] = 1
+        self.rp.copy_(self.live)
+
+    def step(self, x: Tensor, target: Tensor) -> None:
+        """Take one step of x (batch,) with one-hot target (class, batch)."""
+        u, v, e, eps, s, r, tmp = self.u, self.v, self.e, self.eps, self.s, self.r, self.tmp
+        r[0, 0] = x
+        torch.sub(target, torch.softmax(r[-1, :self.outputs], 0), out=e[-1, :self.outputs])
+        if self.beta != 1:
+            e[-1].mul_(self.beta)
+        e.mul_(self.rp)
+        f = torch.sub(e, v, out=tmp)
+        torch.addcmul(v, self.lead, f, out=eps)
+        v.addcmul_(self.ar, f)
+        torch.bmm(eps, r[:-1].mT, out=self.gradient)
+        torch.bmm(self.w[1:].mT, eps[1:], out=e[:-1])
+        torch.bmm(self.w, r[:-1], out=s)
+        d = s.sub_(u)
+        ubar = torch.addcmul(u, self.kappa, d, out=tmp)
+        u.addcmul_(self.am, d)
+        r[1], r[-1] = ubar[0], ubar[-1]
+        torch.tanh(ubar[1:-1], out=r[2:-1])
+        r[1:-1, self.width] = 1
+        torch.addcmul(self.one, r[2:-1], r[2:-1], value=-1, out=self.rp[1:-1])
+
+    def layers(self, flat: Tensor | None = None) -> list[Layer]:
+        """Return unpadded copies of the layers, with the weights of `flat` where given."""
+        w = (self.flat if flat is None else flat).view_as(self.w)
+        return [old._replace(weight=w[i, :len(old.bias), :old.weight.shape[1]].clone(),
+                             bias=w[i, :len(old.bias), self.width].clone())
+                for i, old in enumerate(self.like)]
+
+
+def augment(x: Tensor, s: Settings, generator: torch.Generator) -> Tensor:
+    """Rotate, scale, tilt and roughen every one of the sequences x (n, ticks) by a draw of its own."""
+    n, ticks = x.shape
+    if s.shift:
+        by = torch.randint(-s.shift, s.shift + 1, (n, 1), generator=generator)
+        x = x.gather(1, (torch.arange(ticks) - by) % ticks)
+    if s.scale:
+        x = x * (1 + s.scale * (torch.rand(n, 1, generator=generator) * 2 - 1))
+    if s.ramp:
+        tilt = torch.rand(n, 1, generator=generator) * 2 - 1
+        x = x + s.ramp * tilt * torch.linspace(-1, 1, ticks)
+    if s.noise:
+        x = x + s.noise * torch.randn(n, ticks, generator=generator)
+    return x
+
+
+@torch.no_grad()
+def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Path | None = None,
+          progress: bool = True, data: str = "train", settings: Settings | None = None,
+          report: Callable | None = None) -> dict:
+    """Train the network `name`, write it to `out` where given, and return its figures.
+
+    data="train" learns all 4000 sequences and reads the test set once, at the end; data="fit" learns
+    3200 and reads the 800 held out, for choosing settings. After each epoch report(epoch, accuracy
+    while learning, stack, layers of averaged weights) is called.
+    """
+    if name not in SETTINGS:
+        raise ValueError(f"no network {name!r} to train here: there is {', '.join(SETTINGS)}")
+    if data not in ("train", "fit"):
+        raise ValueError(f'data must be "train" or "fit", not "{data}"')
+    s = settings or SETTINGS[name]
+    s = s if epochs is None else replace(s, epochs=epochs)
+    if s.epochs < 1:
+        raise ValueError(f"epochs must be at least 1, not {s.epochs}")
+    torch.set_num_threads(1)        # the products are too small for a second one
+    began, generator = time.process_time(), torch.Generator().manual_seed(seed)
+    learn, read = mnist1d(data), "test" if data == "train" else "held_out"
+    x, y = torch.from_numpy(learn.x), functional.one_hot(torch.from_numpy(learn.y)).float()
+    stack = Stack(new_layers(s, generator), s.batch, dt=s.dt, beta=s.beta)
+    adam = Adam(stack.flat, s.average, s.clip)
+    batches = len(x) // s.batch
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn())
+    with Progress(*columns, disable=not progress) as bar:
+        task = bar.add_task(name, total=s.epochs * batches)
+        for epoch in range(1, s.epochs + 1):
+            right, order = 0, torch.randperm(len(x), generator=generator)
+            for chosen in order[:batches * s.batch].split(s.batch):
+                done = adam.n / (s.epochs * batches * x.shape[1])
+                rate = s.rate_end + (s.rate - s.rate_end) * (1 + math.cos(math.pi * done)) / 2
+                right += _learn(stack, adam, augment(x[chosen], s, generator), y[chosen], rate, s)
+                bar.advance(task)
+            online = right / (batches * s.batch)
+            bar.update(task, description=f"{name} {epoch}/{s.epochs}, {online:.1%} while learning")
+            if report:
+                report(epoch, online, stack, stack.layers(adam.average))
+    layers = stack.layers(adam.average)
+    figures = {
+        "parameters": sum(layer.weight.numel() + layer.bias.numel() for layer in layers),
+        "float_accuracy": accuracy(layers, mnist1d(read), dt=s.dt),
+        "train_cpu_s": round(time.process_time() - began, 1),
+        "epochs": s.epochs, "seed": seed, "data": f"mnist1d {data}, read on {read}",
+    }
+    if out is not None:
+        save(name, layers, figures, s, out)
+    return figures
+
+
+def _learn(stack: Stack, adam: Adam, x: Tensor, y: Tensor, rate: float, s: Settings) -> int:
+    """Learn one batch x (batch, ticks), y (batch, class) step by step; return how many were right."""
+    target = y.T.contiguous()
+    total = torch.zeros_like(target)
+    if not s.carry:
+        stack.reset()
+    for now in x.T.contiguous():
+        stack.step(now, target)
+        adam.step(stack.gradient.view(-1), rate, s.batch)
+        total += stack.r[-1, :s.outputs]
+    return (total.argmax(0) == target.argmax(0)).sum().item()
+
+
+def save(name: str, layers: list[Layer], figures: dict, s: Settings, out: str | Path) -> None:
+    """Write layers.{i}.weight, .bias, .tau_m, .tau_r with their description, beside and renamed."""
+    tensors = {f"layers.{i}.{field}": getattr(layer, field).contiguous()
+               for i, layer in enumerate(layers) for field in ("weight", "bias", "tau_m", "tau_r")}
+    network = {"name": name, "dt": s.dt, "activations": [layer.phi for layer in layers]}
+    training = {"command": f"leadlag train {name} --seed {figures['seed']} --epochs {s.epochs}",
+                **figures}
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name}.part")
+    save_file(tensors, beside, metadata={"network": json.dumps(network),
+                                         "training": json.dumps(training)})
+    beside.replace(out)

@@ -1,0 +1,162 @@
+"""DenseLayer: one layer of neurons as an engine, the circuit of golden.dense.dense_step.
+
+    i --> [DelayLine] --> [MacLanes] --> saturate --> [LeadLag] --> [Activation] --> o
+                              ^                        ^      |
+                        weights, biases       lead, lag, u <--+
+
+A tick reads every operand once a fold and finishes one neuron a cycle when a row ends. While the last neurons drain,
+the next tick may already accumulate (rtl.schedule says from when on).
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.network import Dense
+from rtl.activation import Activation
+from rtl.delay import DelayLine
+from rtl.fixed import exact, saturate, shape
+from rtl.leadlag import LeadLag
+from rtl.mac import MacLanes, bank_bits
+from rtl.pipeline import ParameterBus, hop, later
+from rtl.primitives import Bank, bank
+
+
+class DenseLayer(wiring.Component):
+    """One dense layer; see the module for its datapath.
+
+    Parameters: layer; vendor form; first_bank, its first number on the parameter bus (`layer.lanes + 3` are taken:
+    weights by lane, lead, lag, delay); ahead, for the layer that reads the network's input.
+    Members
+      start, fresh    open a tick; with `fresh` the membranes count as zero
+      half            which half of every bank is in force (writes say their own half)
+      i, o            message words in neuron order; never stall
+      params, params_out  parameter bus
+    NEURON_LATENCY: from the address of a row's last weight (lane 0) to the neuron's word on `o`.
+    """
+
+    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False):
+        self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
+        self.lanes = MacLanes(layer, vendor=vendor, first_bank=first_bank)
+        self.unit = LeadLag(layer, vendor=vendor)
+        self.activation = Activation(layer.activation, layer.state, layer.rate, vendor=vendor)
+        self.NEURON_LATENCY = (self.lanes.LATENCY + Bank.LATENCY + self.unit.LATENCY
+                               + self.activation.LATENCY)
+        #: cycles from the read of a membrane to the moment when its next value can be read
+        self.MEMBRANE_LATENCY = Bank.LATENCY + self.unit.LATENCY + 1
+        super().__init__({
+            "start": In(1), "fresh": In(1), "half": In(1),
+            "i": In(stream.Signature(shape(layer.operand), always_ready=True)),
+            "o": Out(stream.Signature(shape(layer.rate), always_ready=True)),
+            "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.lanes, m.submodules.unit = self.lanes, self.unit
+        m.submodules.activation = self.activation
+        params = self._parameters(m)
+        self._sums(m, params["delay"])
+        row = self._rows(m, params)
+        self._neurons(m, row, params)
+        return m
+
+    def _parameters(self, m):
+        """Banks of lead and lag behind the lanes on the bus, and the delay, two of each for the two halves."""
+        layer, lanes = self.layer, self.lanes
+        wiring.connect(m, wiring.flipped(self.params), lanes.params)
+        bus = hop(m, lanes.params_out, name="params_q")
+        for name in ("en", "bank", "addr", "data"):
+            m.d.comb += getattr(self.params_out, name).eq(getattr(bus, name))
+        found, first = {}, self.first_bank + layer.lanes
+        for n, name in enumerate(("lead", "lag")):
+            fmt = layer.format(name)
+            m.submodules[f"{name}_bank"] = found[name] = store = bank(
+                self.vendor, depth=2 << self._row_bits, width=fmt.width)
+            m.d.comb += [store.write_en.eq(bus.en & (bus.bank == first + n)),
+                         store.write_addr.eq(bus.addr), store.write_data.eq(bus.data)]
+        delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
+        if layer.max_delay:
+            for half, delay in enumerate(delays):
+                with m.If(bus.en & (bus.bank == first + 2) & (bus.addr[0] == half)):
+                    m.d.sync += delay.eq(bus.data)
+        found["delay"] = Mux(self.half, delays[1], delays[0])
+        return found
+
+    @property
+    def _row_bits(self):
+        return max(1, (self.layer.outputs - 1).bit_length())
+
+    def _sums(self, m, delay):
+        """The walk of a tick: bias, then every operand, for each fold."""
+        layer, lanes = self.layer, self.lanes
+        m.submodules.line = line = DelayLine(size=layer.inputs, fmt=layer.operand, depth=layer.max_delay,
+                                             ahead=self.ahead, vendor=self.vendor)
+        wiring.connect(m, wiring.flipped(self.i), line.i)
+        active = Signal()
+        position = Signal(range(layer.inputs + 1), reset_less=True)
+        address = Signal(bank_bits(layer), reset_less=True)
+        half = Signal(reset_less=True)
+        last_position, last_address = position == layer.inputs, address == layer.folds * (layer.inputs + 1) - 1
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), position.eq(0), address.eq(0), half.eq(self.half)]
+        with m.Elif(active):
+            m.d.sync += [active.eq(~last_address), address.eq(address + 1),
+                         position.eq(Mux(last_position, 0, position + 1))]
+        is_bias = position == 0
+        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.delay.eq(delay),
+                     line.read_index.eq(position - 1),
+                     lanes.addr.eq(Cat(address, half)), lanes.first.eq(is_bias),
+                     lanes.last.eq(active & last_position)]
+        one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
+        bias_now = later(m, is_bias, line.LATENCY, name="is_bias")
+        m.d.comb += lanes.operand.eq(Mux(bias_now, one, line.read_data))
+
+    def _rows(self, m, params):
+        """Neuron number of the row that leaves the lanes, and whether it exists and starts a sequence."""
+        layer, lanes = self.layer, self.lanes
+        row, exists = Signal(range(max(2, layer.folds * layer.lanes))), Signal()
+        fresh_now, fresh = Signal(), Signal()
+        with m.If(self.start):
+            m.d.sync += fresh_now.eq(self.fresh)
+        with m.If(lanes.valid):
+            m.d.sync += row.eq(Mux(row == layer.folds * layer.lanes - 1, 0, row + 1))
+        m.d.comb += exists.eq(lanes.valid & (row < layer.outputs))
+        # the flag of the tick reaches its rows with the first of them: rows of two ticks never cross (rtl.schedule)
+        flag = Signal()
+        m.d.comb += fresh.eq(Mux(row == 0, fresh_now, flag))
+        with m.If(lanes.valid):
+            m.d.sync += flag.eq(fresh)
+        return {"index": row, "valid": exists, "fresh": fresh}
+
+    def _neurons(self, m, row, params):
+        layer, unit, activation = self.layer, self.unit, self.activation
+        m.submodules.membranes = membranes = bank(self.vendor, depth=1 << self._row_bits, width=layer.state.width)
+        half = Signal(reset_less=True)
+        with m.If(self.lanes.valid & (row["index"] == 0)):
+            m.d.sync += half.eq(self.half)
+        s = Signal(shape(layer.state), reset_less=True)
+        m.d.sync += exact(s, saturate(self.lanes.sum >> layer.shift, layer.state))
+        s = later(m, s, Bank.LATENCY - 1, name="s")
+        in_force = Mux(row["index"] == 0, self.half, half)
+        m.d.comb += membranes.read_addr.eq(row["index"])
+        for name in ("lead", "lag"):
+            m.d.comb += [params[name].read_addr.eq(Cat(row["index"][:self._row_bits], in_force)),
+                         unit.i.p[name].eq(params[name].read_data)]
+        fresh = later(m, row["fresh"], Bank.LATENCY, name="fresh")
+        m.d.comb += [
+            unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY, name="row_valid", reset_less=False)),
+            unit.i.p.i.eq(s), unit.i.p.x.eq(Mux(fresh, 0, membranes.read_data).as_signed()),
+            activation.i.valid.eq(unit.o.valid), activation.i.payload.eq(unit.o.p.y),
+            membranes.write_en.eq(unit.o.valid), membranes.write_data.eq(unit.o.p.x),
+            membranes.write_addr.eq(later(m, row["index"][:self._row_bits], Bank.LATENCY + unit.LATENCY,
+                                          name="row")),
+        ]
+        wiring.connect(m, activation.o, wiring.flipped(self.o))
+
+
+def neuron_words(layer: Dense) -> int:
+    """Banks that a layer takes on the parameter bus."""
+    return layer.lanes + 3
+
+

@@ -1,0 +1,119 @@
+"""NetworkCore: all layers of a network as engines that work at once, the circuit of golden.engine.network_step."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.network import Network
+from rtl.dense import DenseLayer, neuron_words
+from rtl.fixed import shape
+from rtl.pipeline import ParameterBus
+from rtl.schedule import cycles_per_tick
+
+
+def input_layout(net: Network) -> data.StructLayout:
+    """A word of the input vector; `first` marks the first word of a sequence: membranes and messages count as zero."""
+    return data.StructLayout({"x": shape(net.layers[0].operand), "first": 1})
+
+
+def output_layout(net: Network) -> data.StructLayout:
+    """A word of the output vector; `last` marks the last of a tick."""
+    return data.StructLayout({"y": shape(net.layers[-1].rate), "last": 1})
+
+
+def first_banks(net: Network) -> list[int]:
+    """Number on the parameter bus of each layer's first bank."""
+    return [sum(neuron_words(layer) for layer in net.layers[:n]) for n in range(len(net.layers))]
+
+
+class NetworkCore(wiring.Component):
+    """A network that takes an input vector a tick and gives an output vector a tick.
+
+    A tick starts when its input vector is complete, the output buffer has room and the last tick is `cycles_per_tick`
+    old. All layers start together and nothing stalls inside.
+
+    Parameters: net; vendor form of memories and multipliers.
+    Members
+      i, o      words of input and output vectors, in order
+      params    writes to parameter banks; address bit 14.. hold the half (rtl.dense)
+      half      the half in force; changes between ticks when it differs from `want_half`
+      tick      a tick starts; `due`: a tick is wanted or under way but cannot start (stall)
+    """
+
+    OUTPUT_TICKS = 4
+
+    def __init__(self, net: Network, *, vendor: str = "generic"):
+        self.net, self.vendor = net, vendor
+        self.period = cycles_per_tick(net)
+        super().__init__({
+            "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
+            "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
+            "tick": Out(1), "stall": Out(1), "busy": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        complete, fresh = self._input_vector(m)
+        room, output = self._output_buffer(m)
+        wait = Signal(range(self.period))
+        go, fresh_start = Signal(), Signal()
+        m.d.comb += [go.eq(complete & room & (wait == 0)), self.busy.eq(wait != 0),
+                     self.stall.eq((wait == 0) & complete & ~room)]
+        m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(wait == 0, 0, wait - 1))),
+                     self.tick.eq(go), fresh_start.eq(fresh)]
+        with m.If(wait == 0):
+            m.d.sync += self.half.eq(self.want_half)
+        m.d.comb += [self._go.eq(go)]
+        self._layers(m, fresh_start, output)
+        return m
+
+    def _input_vector(self, m):
+        """Count words into the first layer's delay line; `complete` until the tick takes the vector."""
+        size = self.net.inputs
+        self._go, complete, fresh = Signal(name="go"), Signal(), Signal()
+        index = Signal(range(max(2, size)))
+        m.d.comb += self.i.ready.eq(~complete)
+        with m.If(self._go):
+            m.d.sync += [complete.eq(0), fresh.eq(0)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += index.eq(Mux(index == size - 1, 0, index + 1))
+            with m.If(self.i.p.first):
+                m.d.sync += fresh.eq(1)
+            with m.If(index == size - 1):
+                m.d.sync += complete.eq(1)
+        return complete, fresh
+
+    def _output_buffer(self, m):
+        """A FIFO for OUTPUT_TICKS vectors; a tick starts only where its vector will find room."""
+        size = self.net.outputs
+        layout = output_layout(self.net)
+        m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.OUTPUT_TICKS * size)
+        word = Signal(layout)
+        index = Signal(range(max(2, size)))
+        room = Signal(range(self.OUTPUT_TICKS + 1), init=self.OUTPUT_TICKS)
+        m.d.comb += [self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data),
+                     buffer.r_en.eq(self.o.ready & self.o.valid), word.last.eq(index == size - 1),
+                     buffer.w_data.eq(word)]
+        taken = Signal()
+        m.d.comb += taken.eq(self.o.valid & self.o.ready & self.o.p.last)
+        m.d.sync += room.eq(room + taken - self._go)
+        with m.If(buffer.w_en):
+            m.d.sync += index.eq(Mux(word.last, 0, index + 1))
+        return room != 0, (buffer.w_en, word.y)
+
+    def _layers(self, m, fresh, output):
+        params, message = self.params, None
+        for n, (layer, first) in enumerate(zip(self.net.layers, first_banks(self.net), strict=True)):
+            engine = DenseLayer(layer, vendor=self.vendor, first_bank=first, ahead=n == 0)
+            m.submodules[f"layer{n}"] = engine
+            wiring.connect(m, wiring.flipped(params) if n == 0 else params, engine.params)
+            params = engine.params_out
+            m.d.comb += [engine.start.eq(self.tick), engine.fresh.eq(fresh), engine.half.eq(self.half)]
+            if message is None:
+                m.d.comb += [engine.i.valid.eq(self.i.valid & self.i.ready), engine.i.payload.eq(self.i.p.x)]
+            else:
+                wiring.connect(m, message, engine.i)
+            message = engine.o
+        m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
+
+

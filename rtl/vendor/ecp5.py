@@ -1,0 +1,103 @@
+"""ECP5 forms: MULT18X18D and DP16KD instantiated with all their registers on.
+
+yosys does not infer these registers, nextpnr knows them: an inferred array of lanes closes at half the clock.
+Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
+"""
+
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
+
+from rtl import primitives
+
+#: words x bits that a DP16KD may be configured to, widest first
+_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+class Multiplier(primitives.Multiplier):
+    """MULT18X18D with input, pipeline and output registers."""
+
+    def __init__(self, *, a_width: int, b_width: int):
+        if max(a_width, b_width) > 18:
+            raise ValueError(f"a MULT18X18D takes factors of 18 bits, not {a_width} and {b_width}")
+        super().__init__(a_width=a_width, b_width=b_width)
+
+    def elaborate(self, platform):
+        m = Module()
+        a, b, p = Signal(18), Signal(18), Signal(36)
+        m.d.comb += [a.eq(self.a), b.eq(self.b), self.p.eq(p)]
+        registers = {f"p_REG_{stage}_{kind}": value
+                     for stage in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")
+                     for kind, value in (("CLK", "CLK0"), ("CE", "CE0"), ("RST", "RST0"))}
+        m.submodules.dsp = Instance(
+            "MULT18X18D", **registers, p_CLK0_DIV="ENABLED", p_SOURCEB_MODE="B_SHIFT",
+            i_CLK0=ClockSignal(), i_CE0=Const(1), i_RST0=Const(0),
+            i_SIGNEDA=Const(1), i_SIGNEDB=Const(1), i_SOURCEA=Const(0), i_SOURCEB=Const(0),
+            **{f"i_A{n}": a[n] for n in range(18)}, **{f"i_B{n}": b[n] for n in range(18)},
+            **{f"o_P{n}": p[n] for n in range(36)})
+        return m
+
+
+class Bank(primitives.Bank):
+    """DP16KD blocks side by side, port A to write, port B to read through its output register."""
+
+    @staticmethod
+    def blocks(depth: int, width: int) -> int:
+        """Number of DP16KD that a bank takes."""
+        return -(-width // _block_shape(depth)[1])
+
+    def elaborate(self, platform):
+        m = Module()
+        words, bits = _block_shape(self.depth)
+        for n in range(self.blocks(self.depth, self.width)):
+            part = slice(n * bits, min((n + 1) * bits, self.width))
+            block, read = self._block(words, bits, part)
+            m.submodules[f"block{n}"] = block
+            m.d.comb += self.read_data[part].eq(read)
+        return m
+
+    def _block(self, words, bits, part):
+        low = (16384 // words).bit_length() - 1          # address bits below the word
+        ada, adb, dia = Signal(14), Signal(14), Signal(18)
+        dob = Signal(18)
+        read_addr = Cat(Const(0, low), self.read_addr)
+        # with 18-bit words the two lowest address bits of a write port are its byte enables
+        enables = Const(3 if bits == 18 else 0, low) if low else Const(0, 0)
+        ports = {}
+        if self.writable:
+            ports |= {f"i_ADA{n}": Cat(enables, self.write_addr, Const(0, 14))[n] for n in range(14)}
+            ports |= {f"i_DIA{n}": Cat(self.write_data[part], Const(0, 18))[n] for n in range(18)}
+            ports |= {"i_WEA": self.write_en}
+        else:
+            ports |= {f"i_ADA{n}": ada[n] for n in range(14)} | {f"i_DIA{n}": dia[n] for n in range(18)}
+            ports |= {"i_WEA": Const(0)}
+        ports |= {f"i_ADB{n}": Cat(read_addr, Const(0, 14))[n] for n in range(14)}
+        ports |= {f"i_DIB{n}": Const(0) for n in range(18)}
+        ports |= {f"o_DOB{n}": dob[n] for n in range(18)}
+        ports |= {f"i_CS{port}{n}": Const(0) for port in "AB" for n in range(3)}
+        block = Instance(
+            "DP16KD", p_DATA_WIDTH_A=bits, p_DATA_WIDTH_B=bits, p_REGMODE_A="NOREG", p_REGMODE_B="OUTREG",
+            p_RESETMODE="SYNC", p_GSR="DISABLED", p_WRITEMODE_A="NORMAL", p_WRITEMODE_B="NORMAL",
+            p_CSDECODE_A="0b000", p_CSDECODE_B="0b000", **self._initvals(words, bits, part), **ports,
+            i_CLKA=ClockSignal(), i_CLKB=ClockSignal(), i_CEA=Const(1), i_CEB=Const(1), i_OCEA=Const(1),
+            i_OCEB=Const(1), i_WEB=Const(0), i_RSTA=Const(0), i_RSTB=Const(0))
+        return block, dob[:part.stop - part.start]
+
+    def _initvals(self, words, bits, part):
+        """INITVAL_00..3F: 16 words of 18 bits, each in a slot of 20."""
+        if not any(self.init):
+            return {}
+        if bits != 18:
+            raise ValueError(f"initial contents are supported up to 1024 words, not {self.depth}")
+        mask = (1 << (part.stop - part.start)) - 1
+        values = {}
+        for row in range(64):
+            slots = [(word >> part.start) & mask for word in self.init[row * 16:row * 16 + 16]]
+            packed = sum(word << (20 * k) for k, word in enumerate(slots))
+            values[f"p_INITVAL_{row:02X}"] = Const(packed, 320)
+        return values
+
+
+def _block_shape(depth: int) -> tuple[int, int]:
+    for words, bits in _SHAPES:
+        if depth <= words:
+            return words, bits
+    raise ValueError(f"a bank of {depth} words is deeper than a DP16KD (16384)")
