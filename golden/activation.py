@@ -51,10 +51,15 @@ class Table:
         return len(self.left) << self.t
 
 
+def is_tabulated(name: str) -> bool:
+    """Whether function `name` is read off a table."""
+    return name in _TABLES
+
+
 @lru_cache
 def table(name: str, state: QFormat, out: QFormat) -> Table | None:
     """The table of function `name` for inputs in `state` and outputs in `out`; None where none is needed."""
-    if name not in _TABLES:
+    if not is_tabulated(name):
         return None
     function, end, log_limit, symmetry = _TABLES[name]
     # a word of `state` never exceeds 2**int_bits: no segments beyond

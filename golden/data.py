@@ -26,7 +26,7 @@ MNIST1D_ARGUMENTS = {
     "final_seq_length": 360,    # 12 points and 60 of padding, supersampled five times
     "seed": 42,
 }
-HELD_OUT = 800                  # training sequences kept back for choices: the test set is for the end
+HELD_OUT = 800                  # training sequences kept back for every choice
 SPLIT_SEED = 2403
 
 
@@ -41,7 +41,7 @@ def mnist1d(split: str, *, cache: str | Path = CACHE) -> Split:
     """Return one split of MNIST-1D x 360: "train" (4000), "test" (1000), "fit", or "held_out".
 
     "fit" (3200) and "held_out" (800) are a fixed partition of "train": every setting is chosen on
-    them. The first call makes the data (seeding numpy's global generator) and keeps them in `cache`.
+    them. The first call makes the data (the generator seeds numpy's global one) and caches them.
     """
     if split not in ("train", "test", "fit", "held_out"):
         raise ValueError(f'split must be "train", "test", "fit" or "held_out", not "{split}"')

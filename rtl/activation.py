@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.activation import table
+from golden.activation import is_tabulated, table
 from golden.fixed import QFormat
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later
@@ -23,9 +23,14 @@ class Activation(wiring.Component):
     def __init__(self, name: str, state: QFormat, out: QFormat, *, vendor: str = "generic"):
         self.name, self.state, self.out, self.vendor = name, state, out, vendor
         self.table = table(name, state, out)
-        self.LATENCY = 2 if self.table is None else 1 + Bank.LATENCY + 4
+        self.LATENCY = self.latency(name)
         super().__init__({"i": In(stream.Signature(shape(state), always_ready=True)),
                           "o": Out(stream.Signature(shape(out), always_ready=True))})
+
+    @staticmethod
+    def latency(name: str) -> int:
+        """LATENCY of the function `name`."""
+        return 1 + Bank.LATENCY + 4 if is_tabulated(name) else 2
 
     def elaborate(self, platform):
         m = Module()

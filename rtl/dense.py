@@ -18,7 +18,7 @@ from rtl.delay import DelayLine
 from rtl.fixed import exact, saturate, shape
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes, bank_bits
-from rtl.pipeline import ParameterBus, hop, later
+from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import Bank, bank
 
 
@@ -32,18 +32,13 @@ class DenseLayer(wiring.Component):
       half            which half of every bank is in force (writes say their own half)
       i, o            message words in neuron order; never stall
       params, params_out  parameter bus
-    NEURON_LATENCY: from the address of a row's last weight (lane 0) to the neuron's word on `o`.
+    MEMBRANE_LATENCY: from the read of a membrane to the cycle in which its next value can be read.
     """
+
+    MEMBRANE_LATENCY = Bank.LATENCY + LeadLag.LATENCY + 1
 
     def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False):
         self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
-        self.lanes = MacLanes(layer, vendor=vendor, first_bank=first_bank)
-        self.unit = LeadLag(layer, vendor=vendor)
-        self.activation = Activation(layer.activation, layer.state, layer.rate, vendor=vendor)
-        self.NEURON_LATENCY = (self.lanes.LATENCY + Bank.LATENCY + self.unit.LATENCY
-                               + self.activation.LATENCY)
-        #: cycles from the read of a membrane to the moment when its next value can be read
-        self.MEMBRANE_LATENCY = Bank.LATENCY + self.unit.LATENCY + 1
         super().__init__({
             "start": In(1), "fresh": In(1), "half": In(1),
             "i": In(stream.Signature(shape(layer.operand), always_ready=True)),
@@ -51,10 +46,19 @@ class DenseLayer(wiring.Component):
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
         })
 
+    @staticmethod
+    def neuron_latency(layer: Dense) -> int:
+        """Cycles from the address of a row's last weight in lane 0 to the neuron's word on `o`."""
+        return (MacLanes.latency(layer) + Bank.LATENCY + LeadLag.LATENCY
+                + Activation.latency(layer.activation))
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.lanes, m.submodules.unit = self.lanes, self.unit
-        m.submodules.activation = self.activation
+        layer, vendor = self.layer, self.vendor
+        m.submodules.lanes = self.lanes = MacLanes(layer, vendor=vendor, first_bank=self.first_bank)
+        m.submodules.unit = self.unit = LeadLag(layer, vendor=vendor)
+        m.submodules.activation = self.activation = Activation(layer.activation, layer.state, layer.rate,
+                                                               vendor=vendor)
         params = self._parameters(m)
         self._sums(m, params["delay"])
         row = self._rows(m, params)
@@ -66,19 +70,18 @@ class DenseLayer(wiring.Component):
         layer, lanes = self.layer, self.lanes
         wiring.connect(m, wiring.flipped(self.params), lanes.params)
         bus = hop(m, lanes.params_out, name="params_q")
-        for name in ("en", "bank", "addr", "data"):
-            m.d.comb += getattr(self.params_out, name).eq(getattr(bus, name))
+        join(m, self.params_out, bus)
         found, first = {}, self.first_bank + layer.lanes
         for n, name in enumerate(("lead", "lag")):
             fmt = layer.format(name)
             m.submodules[f"{name}_bank"] = found[name] = store = bank(
                 self.vendor, depth=2 << self._row_bits, width=fmt.width)
             m.d.comb += [store.write_en.eq(bus.en & (bus.bank == first + n)),
-                         store.write_addr.eq(bus.addr), store.write_data.eq(bus.data)]
+                         store.write_addr.eq(Cat(bus.addr[:self._row_bits], bus.half)), store.write_data.eq(bus.data)]
         delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
         if layer.max_delay:
             for half, delay in enumerate(delays):
-                with m.If(bus.en & (bus.bank == first + 2) & (bus.addr[0] == half)):
+                with m.If(bus.en & (bus.bank == first + 2) & (bus.half == half)):
                     m.d.sync += delay.eq(bus.data)
         found["delay"] = Mux(self.half, delays[1], delays[0])
         return found

@@ -9,13 +9,13 @@ than one lane, which is what lets 140 lanes close at all (docs/architecture.md).
 lane 0, and the sums come out one a cycle in lane order. Row j of the matrix is in lane j mod lanes, fold j // lanes.
 """
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.network import Dense
 from rtl.fixed import exact
-from rtl.pipeline import ADDR_BITS, ParameterBus, hop, later
+from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import Bank, Multiplier, bank, multiplier
 
 
@@ -42,13 +42,18 @@ class MacLanes(wiring.Component):
 
     def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0):
         self.layer, self.vendor, self.first_bank = layer, vendor, first_bank
-        self.LATENCY = self.ACC_LATENCY + _tree_depth(layer.lanes)
+        self.LATENCY = self.latency(layer)
         super().__init__({
             "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
             "operand": In(signed(layer.multiplicand.width)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
             "valid": Out(1), "sum": Out(signed(layer.acc_bits)),
         })
+
+    @classmethod
+    def latency(cls, layer: Dense) -> int:
+        """LATENCY of the lanes of `layer`."""
+        return cls.ACC_LATENCY + _tree_depth(layer.lanes)
 
     def elaborate(self, platform):
         m = Module()
@@ -64,8 +69,7 @@ class MacLanes(wiring.Component):
                 done = later(m, done, 1, name=f"done{n}", reset_less=False)
             params = hop(m, params, name=f"params{n}")
             lanes.append((done, self._lane(m, n, addr, operand, first, params)))
-        for name in ("en", "bank", "addr", "data"):
-            m.d.comb += getattr(self.params_out, name).eq(getattr(params, name))
+        join(m, self.params_out, params)
         valid, total = _gather(m, lanes)
         m.d.comb += [self.valid.eq(valid), exact(self.sum, total)]
         return m
@@ -77,7 +81,7 @@ class MacLanes(wiring.Component):
         m.submodules[f"multiplier{n}"] = mul = multiplier(self.vendor, a_width=layer.weight.width,
                                                           b_width=layer.multiplicand.width)
         hit = Signal(name=f"hit{n}")
-        write_addr = Signal(ADDR_BITS, name=f"write_addr{n}", reset_less=True)
+        write_addr = Signal(bank_bits(layer) + 1, name=f"write_addr{n}", reset_less=True)
         write_data = Signal(layer.weight.width, name=f"write_data{n}", reset_less=True)
         weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
@@ -85,7 +89,7 @@ class MacLanes(wiring.Component):
         half = Const(1 << (layer.shift - 1) if layer.shift else 0, signed(layer.acc_bits))
         m.d.sync += [
             hit.eq(params.en & (params.bank == self.first_bank + n)),
-            write_addr.eq(params.addr), write_data.eq(params.data),
+            write_addr.eq(Cat(params.addr[:bank_bits(layer)], params.half)), write_data.eq(params.data),
             weight.eq(weights.read_data), product.eq(mul.p),
             # wraps never: acc_bits covers every sum of a row (golden.network)
             acc.eq(Mux(first, half, acc) + product),

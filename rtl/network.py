@@ -35,16 +35,17 @@ class NetworkCore(wiring.Component):
     Parameters: net; vendor form of memories and multipliers.
     Members
       i, o      words of input and output vectors, in order
-      params    writes to parameter banks; address bit 14.. hold the half (rtl.dense)
+      params    writes to parameter banks
       half      the half in force; changes between ticks when it differs from `want_half`
-      tick      a tick starts; `due`: a tick is wanted or under way but cannot start (stall)
+      tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
+    output_ticks: how many ticks the output buffer holds.
     """
-
-    OUTPUT_TICKS = 4
 
     def __init__(self, net: Network, *, vendor: str = "generic"):
         self.net, self.vendor = net, vendor
         self.period = cycles_per_tick(net)
+        # a frame of the host link takes 64 words
+        self.output_ticks = max(4, 64 // net.outputs)
         super().__init__({
             "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
@@ -84,13 +85,13 @@ class NetworkCore(wiring.Component):
         return complete, fresh
 
     def _output_buffer(self, m):
-        """A FIFO for OUTPUT_TICKS vectors; a tick starts only where its vector will find room."""
+        """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
         size = self.net.outputs
         layout = output_layout(self.net)
-        m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.OUTPUT_TICKS * size)
+        m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
         word = Signal(layout)
         index = Signal(range(max(2, size)))
-        room = Signal(range(self.OUTPUT_TICKS + 1), init=self.OUTPUT_TICKS)
+        room = Signal(range(self.output_ticks + 1), init=self.output_ticks)
         m.d.comb += [self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data),
                      buffer.r_en.eq(self.o.ready & self.o.valid), word.last.eq(index == size - 1),
                      buffer.w_data.eq(word)]

@@ -4,15 +4,19 @@ from amaranth.hdl import Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-#: Bits of a bank number, an address (with the half on top) and a word on the parameter bus.
-BANK_BITS, ADDR_BITS, WORD_BITS = 12, 15, 18
+#: Bits of a bank number, an address and a word on the parameter bus.
+BANK_BITS, ADDR_BITS, WORD_BITS = 12, 14, 18
 
 
 class ParameterBus(wiring.Signature):
-    """A write to a parameter bank: `en` for one cycle; it hops along the units and is never refused."""
+    """A write to word `addr` of one half of a parameter bank: `en` for one cycle.
+
+    It hops along the units, one register each, and is never refused.
+    """
 
     def __init__(self):
-        super().__init__({"en": Out(1), "bank": Out(BANK_BITS), "addr": Out(ADDR_BITS), "data": Out(WORD_BITS)})
+        super().__init__({"en": Out(1), "bank": Out(BANK_BITS), "half": Out(1), "addr": Out(ADDR_BITS),
+                          "data": Out(WORD_BITS)})
 
 
 def later(m, value, cycles: int, *, name: str, reset_less: bool = True) -> Value:
@@ -28,5 +32,12 @@ def later(m, value, cycles: int, *, name: str, reset_less: bool = True) -> Value
 def hop(m, bus, *, name: str):
     """The parameter bus one register further on."""
     q = ParameterBus().create(path=(name,))
-    m.d.sync += [q.en.eq(bus.en), q.bank.eq(bus.bank), q.addr.eq(bus.addr), q.data.eq(bus.data)]
+    for member in q.signature.members:
+        m.d.sync += getattr(q, member).eq(getattr(bus, member))
     return q
+
+
+def join(m, target, source) -> None:
+    """Drive one parameter bus by another."""
+    for member in source.signature.members:
+        m.d.comb += getattr(target, member).eq(getattr(source, member))

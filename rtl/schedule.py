@@ -6,6 +6,7 @@ which may be before the last neurons have drained. The constraints are written h
 
 from golden.network import Dense, Network
 from rtl.dense import DenseLayer
+from rtl.mac import MacLanes
 
 
 def layer_cycles(layer: Dense) -> int:
@@ -13,28 +14,27 @@ def layer_cycles(layer: Dense) -> int:
     return layer.folds * (layer.inputs + 1)
 
 
-def min_period(engine: DenseLayer, *, feeds_layer: bool) -> int:
+def min_period(layer: Dense, *, feeds_layer: bool) -> int:
     """Least number of cycles between two ticks that a layer allows.
 
     Cycle 0 is the first address of a tick. Fold f of lane k ends at (f + 1)(inputs + 1) - 1 + k, and its word can be
-    read NEURON_LATENCY + 1 later. The next tick reads operand j at period + 1 + j.
+    read `neuron_latency` + 1 later. The next tick reads operand j at period + 1 + j.
     """
-    layer = engine.layer
     walk = layer.inputs + 1
-    bounds = [layer_cycles(layer), engine.MEMBRANE_LATENCY,
+    bounds = [layer_cycles(layer), DenseLayer.MEMBRANE_LATENCY,
               # flags of a tick are taken over by its first row, before the next tick changes them
-              walk + engine.lanes.LATENCY + 1]
+              walk + MacLanes.latency(layer) + 1]
     if feeds_layer:
         for fold in range(layer.folds):
             # j grows with k in step, so lane 0 decides
-            bounds.append((fold + 1) * walk + engine.NEURON_LATENCY - 1 - fold * layer.lanes)
+            bounds.append((fold + 1) * walk + DenseLayer.neuron_latency(layer) - 1 - fold * layer.lanes)
     return max(bounds)
 
 
 def cycles_per_tick(net: Network) -> int:
     """Cycles from one tick to the next when nothing stalls."""
     last = len(net.layers) - 1
-    return max(min_period(DenseLayer(layer), feeds_layer=n < last) for n, layer in enumerate(net.layers))
+    return max(min_period(layer, feeds_layer=n < last) for n, layer in enumerate(net.layers))
 
 
 def lane_use(net: Network) -> float:

@@ -39,7 +39,7 @@ class Settings:
     rate_end: float = 1e-6
     average: float = 0.9997         # decay per step of the averaged weights, which are the result
     clip: float = 8.0               # bound of weights and biases, for formats of few bits
-    carry: bool = True              # the state runs on from one sequence to the next, as in the paper
+    carry: bool = True              # the state runs on into the next sequence, as in the paper
     shift: int = 0                  # augmentation: rotate by up to so many ticks,
     noise: float = 0.0              # ... add white noise of this deviation,
     scale: float = 0.0              # ... multiply by up to 1 +- scale,
@@ -75,9 +75,9 @@ class Stack:
     """The quick form of rates.gle_step for 1 - hidden layers of one width - outputs.
 
     All layers work at once, in place, in three batched products. Arrays are (layer, neuron, batch),
-    every layer padded to `width + 1` neurons. The last one is the constant 1 whose outgoing weights
-    are the biases; its slope is 0, so no error enters it and its own inputs get no gradient. Input
-    (its neuron 0) and read-out are padded with silent neurons, which get none for the same reason.
+    every layer padded to the widest and one more. That last neuron is the constant 1 whose outgoing
+    weights are the biases; its slope is 0, so no error enters it and its inputs get no gradient.
+    Input (its neuron 0) and read-out are padded with silent neurons, which get none either.
 
     Parameters: layers, as new_layers makes them; batch, dt, beta; prospective, else the errors are
     instantaneous. `flat` holds all weights, `gradient` the last step's: what a maximiser would add,
@@ -86,7 +86,7 @@ class Stack:
 
     def __init__(self, layers: list[Layer], batch: int, *, dt: float, beta: float = 1.0,
                  prospective: bool = True):
-        n, width = len(layers), layers[1].weight.shape[1]
+        n, width = len(layers), max(len(layer.bias) for layer in layers)
         self.like, self.width, self.beta = layers, width, beta
         self.outputs = len(layers[-1].bias)
         p, new = width + 1, layers[0].weight.new_zeros
@@ -145,7 +145,7 @@ class Stack:
 
 
 def augment(x: Tensor, s: Settings, generator: torch.Generator) -> Tensor:
-    """Rotate, scale, tilt and roughen every one of the sequences x (n, ticks) by a draw of its own."""
+    """Rotate, scale, tilt and roughen each of the sequences x (n, ticks) by a draw of its own."""
     n, ticks = x.shape
     if s.shift:
         by = torch.randint(-s.shift, s.shift + 1, (n, 1), generator=generator)
@@ -166,9 +166,9 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
           report: Callable | None = None) -> dict:
     """Train the network `name`, write it to `out` where given, and return its figures.
 
-    data="train" learns all 4000 sequences and reads the test set once, at the end; data="fit" learns
-    3200 and reads the 800 held out, for choosing settings. After each epoch report(epoch, accuracy
-    while learning, stack, layers of averaged weights) is called.
+    data="train" learns all 4000 sequences and reads the test set once, at the end; data="fit"
+    learns 3200 and reads the 800 held out, for choosing settings. After each epoch
+    report(epoch, accuracy while learning, stack, layers of averaged weights) is called.
     """
     if name not in SETTINGS:
         raise ValueError(f"no network {name!r} to train here: there is {', '.join(SETTINGS)}")
@@ -213,7 +213,7 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
 
 
 def _learn(stack: Stack, adam: Adam, x: Tensor, y: Tensor, rate: float, s: Settings) -> int:
-    """Learn one batch x (batch, ticks), y (batch, class) step by step; return how many were right."""
+    """Learn one batch x (batch, ticks), y (batch, class); return how many came out right."""
     target = y.T.contiguous()
     total = torch.zeros_like(target)
     if not s.carry:

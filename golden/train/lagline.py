@@ -15,7 +15,7 @@ TAU_R = 0.1
 BETA, GAMMA = 0.01, 1.0         # of the error, and of how far the error pulls the membrane
 RATE = 1e-4                     # Adam
 BATCH = 100
-PERIOD, SMOOTH = 400, 5.0       # of the square wave +-1, and of the Gaussian that rounds it, in steps
+PERIOD, SMOOTH = 400, 5.0       # of the square wave, and of the Gaussian that rounds it, in steps
 SETTLE = 5000                   # steps before learning, for the states to forget their beginning
 TEACHER = ((1.0, 2.0), (1.0, 2.0))      # w, tau_m
 TAU_MIN = 10 * DT               # Euler steps stay well below every time constant
@@ -25,9 +25,9 @@ TAU_MIN = 10 * DT               # Euler steps stay well below every time constan
 def lagline(prospective: bool = True, seed: int = 0, steps: int = 80_000) -> dict:
     """Learn w and tau_m of the chain 1-1-1 online from the teacher's output alone.
 
-    The students of a batch share weights and see square waves of different phase. Prospective errors
-    reach w = (1, 2), tau_m = (1, 2); instantaneous ones do not. Returns w and tau (two floats each),
-    loss (mean squared error of the output over the last period) and steps.
+    The sequences of a batch are square waves of different phase. Prospective errors reach
+    w = (1, 2), tau_m = (1, 2); instantaneous ones do not. Returns w and tau (two floats each), loss
+    (mean squared error of the output over the last period) and steps.
     """
     if steps < PERIOD:
         raise ValueError(f"steps must be at least {PERIOD}, not {steps}")
@@ -41,7 +41,7 @@ def lagline(prospective: bool = True, seed: int = 0, steps: int = 80_000) -> dic
 
     teacher = _chain(torch.tensor(TEACHER, dtype=torch.float64).flatten())
     right, target = initial_state(teacher, BATCH), [None] * PERIOD
-    for n in range(SETTLE):     # the teacher's output becomes periodic: its last period is the target
+    for n in range(SETTLE):     # its output becomes periodic: the last period is the target
         right, _ = gle_step(teacher, right, waves[n % PERIOD], None, dt=DT)
         target[n % PERIOD] = right[-1].r
 

@@ -9,8 +9,8 @@ One step of size dt, every layer l reading the values of step n-1 (the first rea
     r = phi(ubar)
     dW = eps r_{l-1}^T,  db = eps,  dtau_m = -eps d / tau_m    averaged over the batch
 
-Then the weights move, every step. Instantaneous errors are eps = e_in. The time constants are in the
-units of dt. Shapes: activities (batch, neuron), weights (out, in). `Stack` in gle.py is the quick form.
+Then the weights move, every step. Instantaneous errors are eps = e_in. Time constants are in the
+units of dt. Shapes: activities (batch, neuron), weights (out, in). The quick form is gle.Stack.
 """
 
 import math
@@ -38,7 +38,7 @@ class Layer(NamedTuple):
 
 
 class State(NamedTuple):
-    """Integrators u, v and published r = phi(ubar), rp = phi'(ubar): (batch, out); eb: (batch, in)."""
+    """Integrators u, v, published r = phi(ubar), rp = phi'(ubar): (batch, out); eb (batch, in)."""
 
     u: Tensor
     v: Tensor
@@ -66,12 +66,12 @@ def initial_state(layers: list[Layer], batch: int) -> list[State]:
 
 
 def cross_entropy_error(r: Tensor, target: Tensor) -> Tensor:
-    """onehot - softmax(r), minus the gradient by the outputs r (batch, class)."""
+    """Return onehot - softmax(r), minus the gradient by the outputs r (batch, class)."""
     return target - torch.softmax(r, -1)
 
 
 def squared_error(r: Tensor, target: Tensor) -> Tensor:
-    """Target - r, minus the gradient of (r - target)^2 / 2."""
+    """Return target - r, minus the gradient of (r - target)^2 / 2."""
     return target - r
 
 
@@ -131,8 +131,8 @@ def accuracy(layers: list[Layer], data, *, dt: float = 0.2) -> float:
 class Adam:
     """Adam on one flat vector, in place, and the running average of what it visits.
 
-    Parameters: flat, moved in place; average, decay of the running average per step; clip, the bound
-    of every entry.
+    Parameters: flat, moved in place; average, decay per step of the running average; clip, the
+    bound of every entry.
     """
 
     def __init__(self, flat: Tensor, average: float, clip: float):
@@ -146,7 +146,7 @@ class Adam:
         self.m.lerp_(ascent, 0.1)
         self.v.mul_(0.999).addcmul_(ascent, ascent, value=0.001)
         # m and v hold sums over the batch: an epsilon as many times larger makes up for it.
-        # It stands inside the root, for the root of the padding's exact zeros takes 20 times as long.
+        # It stands inside the root, as the root of the padding's exact zeros is 20 times as slow.
         correct = math.sqrt(1 - 0.999 ** self.n)
         torch.add(self.v, (1e-8 * batch * correct) ** 2, out=self.tmp).sqrt_()
         self.flat.addcdiv_(self.m, self.tmp, value=rate * correct / (1 - 0.9 ** self.n))
