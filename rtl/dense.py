@@ -156,10 +156,3 @@ class DenseLayer(wiring.Component):
                                           name="row")),
         ]
         wiring.connect(m, activation.o, wiring.flipped(self.o))
-
-
-def neuron_words(layer: Dense) -> int:
-    """Banks that a layer takes on the parameter bus."""
-    return layer.lanes + 3
-
-

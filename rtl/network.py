@@ -4,8 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.image import first_banks
 from golden.network import Network
-from rtl.dense import DenseLayer, neuron_words
+from rtl.dense import DenseLayer
 from rtl.fixed import shape
 from rtl.pipeline import ParameterBus
 from rtl.schedule import cycles_per_tick
@@ -19,11 +20,6 @@ def input_layout(net: Network) -> data.StructLayout:
 def output_layout(net: Network) -> data.StructLayout:
     """A word of the output vector; `last` marks the last of a tick."""
     return data.StructLayout({"y": shape(net.layers[-1].rate), "last": 1})
-
-
-def first_banks(net: Network) -> list[int]:
-    """Number on the parameter bus of each layer's first bank."""
-    return [sum(neuron_words(layer) for layer in net.layers[:n]) for n in range(len(net.layers))]
 
 
 class NetworkCore(wiring.Component):

@@ -4,6 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
+from golden.image import parameter_words
 from golden.network import Network
 from rtl.bus import BusSignature
 from rtl.control import Control
@@ -33,8 +34,3 @@ class NetworkTop(wiring.Component):
         m.d.comb += [core.want_half.eq(control.want_half), control.half.eq(core.half),
                      control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall)]
         return m
-
-
-def parameter_words(net: Network) -> int:
-    """Words that a complete image writes: the parameters, lead and lag, and a delay a layer."""
-    return sum(layer.parameters + 2 * layer.outputs + 1 for layer in net.layers)

@@ -40,6 +40,7 @@ class Settings:
     average: float = 0.9997         # decay per step of the averaged weights, which are the result
     clip: float = 8.0               # bound of weights and biases, for formats of few bits
     carry: bool = True              # the state runs on into the next sequence, as in the paper
+    stagger: bool = True            # the sequences of a batch begin one after the other
     shift: int = 0                  # augmentation: rotate by up to so many ticks,
     noise: float = 0.0              # ... add white noise of this deviation,
     scale: float = 0.0              # ... multiply by up to 1 +- scale,
@@ -194,7 +195,13 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
             for chosen in order[:batches * s.batch].split(s.batch):
                 done = adam.n / (s.epochs * batches * x.shape[1])
                 rate = s.rate_end + (s.rate - s.rate_end) * (1 + math.cos(math.pi * done)) / 2
-                right += _learn(stack, adam, augment(x[chosen], s, generator), y[chosen], rate, s)
+                inputs, targets = stream(augment(x[chosen], s, generator), y[chosen])
+                if not s.carry:
+                    stack.reset()
+                for now, target in zip(inputs, targets, strict=True):
+                    stack.step(now, target)
+                    adam.step(stack.gradient.view(-1), rate, s.batch)
+                    right += 0
                 bar.advance(task)
             online = right / (batches * s.batch)
             bar.update(task, description=f"{name} {epoch}/{s.epochs}, {online:.1%} while learning")

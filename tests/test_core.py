@@ -1,0 +1,70 @@
+"""NetworkCore equals golden.engine on random networks, with stalls, and keeps its schedule."""
+
+import numpy as np
+import pytest
+from cases import random_input, random_network
+from core import run_core
+
+from golden import engine
+from golden.fixed import QFormat
+from golden.network import Dense, Network
+from rtl.schedule import cycles_per_tick
+
+NETWORKS = 60
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_random_network(seed):
+    net = random_network(f"network {seed}")
+    rng = np.random.default_rng(seed)
+    params = engine.random_params(net, rng)
+    # two sequences: the second must start from zero membranes and messages
+    sequences = [random_input(net, rng, ticks) for ticks in (7, 5)]
+    got, _ = run_core(net, params, sequences, pattern=("none", "random", "bursts")[seed % 3])
+    want = np.concatenate([engine.run(net, params, x[None])[0] for x in sequences])
+    wrong = np.argwhere(got != want)
+    assert not len(wrong), f"tick, neuron {wrong[0]}: {got[tuple(wrong[0])]} != {want[tuple(wrong[0])]} in {net}"
+
+
+def test_random_networks_cover_everything():
+    nets = [random_network(f"network {seed}") for seed in range(NETWORKS)]
+    layers = [layer for net in nets for layer in net.layers]
+    assert {layer.activation for layer in layers} == {"linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu"}
+    assert {layer.delay for layer in layers} >= {0, 1, 9}
+    assert min(layer.outputs for layer in layers) == 1
+    assert max(layer.outputs for layer in layers) > 30
+
+
+def same_size(size: int, lanes: int, outputs: int = 10) -> Network:
+    state, rate = QFormat(5, 11), QFormat(0, 11)
+
+    def layer(i, o, n, operand):
+        return Dense(inputs=i, outputs=o, activation="tanh", operand=operand, weight=QFormat(2, 11), state=state,
+                     lead=QFormat(1, 14), lag=QFormat(0, 15), rate=rate, lanes=n)
+    return Network(name="square", dt=1.0, layers=(layer(size, size, lanes, rate), layer(size, size, lanes, rate),
+                                                  layer(size, outputs, 1, rate)))
+
+
+@pytest.mark.parametrize(("size", "lanes"), [(1, 1), (8, 8), (13, 5), (24, 2)])
+def test_cycles_per_tick(size, lanes):
+    net = same_size(size, lanes, 1)
+    rng = np.random.default_rng(size)
+    params = engine.random_params(net, rng)
+    x = random_input(net, rng, 9)
+    got, gaps = run_core(net, params, [x])
+    assert (got == engine.run(net, params, x[None])[0]).all()
+    assert (gaps == cycles_per_tick(net)).all(), f"ticks start {gaps} apart, the schedule says {cycles_per_tick(net)}"
+
+
+@pytest.mark.parametrize(("size", "lanes"), [(12, 4), (13, 5), (24, 12)])
+def test_schedule_is_tight(size, lanes, monkeypatch):
+    """One cycle less between ticks and words are read before they are written: the schedule wastes nothing."""
+    net = same_size(size, lanes, 1)
+    rng = np.random.default_rng(size)
+    params = engine.random_params(net, rng)
+    x = random_input(net, rng, 9)
+    period = cycles_per_tick(net)
+    assert period > size + 1
+    monkeypatch.setattr("rtl.network.cycles_per_tick", lambda _: period - 1)
+    got, _ = run_core(net, params, [x])
+    assert (got != engine.run(net, params, x[None])[0]).any()
