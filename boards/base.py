@@ -7,9 +7,10 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Shape, Signal
 from amaranth.lib.cdc import ResetSynchronizer
 
+from golden.activation import is_tabulated
 from golden.network import Network
 from rtl import top as tops
 
@@ -18,6 +19,8 @@ VCO_MHZ, PHASE_MHZ, OUT_MHZ = (400, 800), Fraction(25, 8), (Fraction(25, 8), 400
 MAX_DIVIDER = 128
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
 MAX_BAUD_ERROR = 0.02
+#: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
+LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1000, 240, 95, 200
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class BoardDesign(Elaboratable):
 
 @dataclass(frozen=True)
 class Resources:
-    """Block RAMs and multipliers are counted, LUTs (LUT4 of yosys plus two a carry cell) are estimated to +-20 %."""
+    """Block RAMs and multipliers are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
 
     lut4: int
     bram: int
@@ -169,7 +172,8 @@ def resources_needed(net: Network, board: Board) -> Resources:
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
     top = tops.SerialTop(net, divisor=uart_divisor(board.pll().mhz, board.baud), vendor=board.part.vendor)
     _count(Fragment.get(top, None), counts)
-    lut4 = LUT_BASE + LUT_LAYER * len(net.layers) + LUT_LANE * net.lanes
+    lut4 = LUT_BASE + sum(LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation)
+                          for layer in net.layers)
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
 
 
@@ -185,10 +189,6 @@ def check_fits(net: Network, board: Board) -> Resources:
     return need
 
 
-#: LUT4 after synthesis, fitted over networks of 2 to 40 lanes in 16-bit words (tests/test_boards.py bounds the error)
-LUT_BASE, LUT_LAYER, LUT_LANE = 900, 500, 110
-
-
 def _count(fragment, counts) -> None:
     for entry in fragment.subfragments:
         part = entry[0]
@@ -202,9 +202,9 @@ def _count(fragment, counts) -> None:
 
 
 def _inferred_blocks(memory) -> int:
-    """Block RAMs that yosys makes of a FIFO's memory: none while LUT RAM is cheaper (4 a 16x4 cell, 128 a block)."""
-    depth, width = memory.depth, memory.shape.width if hasattr(memory.shape, "width") else memory.shape
-    in_luts = 4 * -(-depth // 16) * -(-width // 4)
-    blocks = min(-(-depth // words) * -(-width // bits)
-                 for words, bits in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)))
-    return 0 if in_luts <= 128 * blocks else blocks
+    """Block RAMs that yosys makes of the memory of a FIFO: none while it fits 24 LUT RAM cells of 16 x 4 (measured)."""
+    depth, width = memory.depth, Shape.cast(memory.shape).width
+    if -(-depth // 16) * -(-width // 4) <= 24:
+        return 0
+    return min(-(-depth // words) * -(-width // bits)
+               for words, bits in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)))

@@ -218,20 +218,19 @@ def _figures(net, board, pll, stat, best) -> dict:
         "ticks_per_s": clock_mhz * 1e6 / cycles, "ticks_per_s_at_fmax": fmax * 1e6 / cycles,
         "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers], "lane_use": lane_use(net),
         "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
-        "bitstream_bytes": None, "critical_path": _critical_path(best["routed"], best["clock"])}
+        "critical_path": _critical_path(best["routed"], best["clock"])}
     names = {"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
     figures |= {name: used[bel] for name, bel in names.items()}
     figures["available"] = {name: available[bel] for name, bel in names.items()}
-    del figures["bitstream_bytes"]
     return figures
 
 
 def _critical_path(routed, clock) -> list[dict]:
-    """Segments of the slowest path inside the clock: kind, delay in ns, from and to `cell.port`, net."""
+    """Segments of the slowest path inside the clock: kind, delay in ns, from and to `cell.port`, net; none of zero."""
     for path in routed["critical_paths"]:
         if path["from"].endswith(clock) and path["to"].endswith(clock):
             return [{"kind": part["type"], "delay_ns": round(part["delay"], 3), "from": _pin(part["from"]),
-                     "to": _pin(part["to"]), "net": part.get("net", "")} for part in path["path"]]
+                     "to": _pin(part["to"]), "net": part.get("net", "")} for part in path["path"] if part["delay"]]
     return []
 
 

@@ -263,8 +263,8 @@ class Board:
             if word >> VALID_BIT & 1:
                 last = (before + len(found)) % outputs == outputs - 1
                 if (word >> LAST_BIT & 1) != last:
-                    raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of a tick, "
-                                    f"with {outputs} outputs it should {'' if last else 'not '}be")
+                    raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of a "
+                                    f"tick, with {outputs} outputs it should {'' if last else 'not '}be")
                 found.append(wrap(word & ((1 << fmt.width) - 1), fmt.width))
         return found
 

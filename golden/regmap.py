@@ -42,7 +42,8 @@ REGISTERS = {
     "parameter_words": Register(5, "r", "words that a complete image writes"),
     "cycles_per_tick": Register(6, "r", "clock cycles from tick to tick without a stall"),
     "output_ticks": Register(7, "r", "ticks that the output buffer holds"),
-    "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading, bit 2 half in force, bit 3 tick under way"),
+    "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading (until the new half is in force), bit 2 half in "
+                       "force, bit 3 tick under way"),
     "errors": Register(9, "rw", "sticky error flags, a one clears"),
     "load_begin": Register(10, "w", "any value: start receiving an image"),
     "load_commit": Register(11, "w", "CRC-32 of the image: put it in force between two ticks if it is right"),

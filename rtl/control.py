@@ -87,6 +87,7 @@ class Control(wiring.Component):
         m, bus = self._m, self.bus
         with m.State("register"):
             m.next = "answer"
+            too_early = (self._addr[:8] == REGISTERS["load_begin"].offset) & is_write & self._settling
             with m.Switch(self._addr[:8]):
                 for name, register in REGISTERS.items():
                     with m.Case(register.offset):
@@ -96,6 +97,8 @@ class Control(wiring.Component):
                             m.d.comb += self._writes[name].eq(is_write)
                 with m.Default():
                     m.next = "nowhere"
+            with m.If(too_early):
+                m.next = "register"
 
     def _parameter_state(self, is_write):
         """Write the word to its bank and feed address and data to the CRC, a byte a cycle."""
@@ -122,8 +125,11 @@ class Control(wiring.Component):
         m.d.comb += [i.p.x.eq(self._data), i.p.first.eq(self._data[FIRST_BIT])]
         with m.State("input"):
             m.d.comb += i.valid.eq(1)
+            # a master that gives up takes its word back: nothing was accepted yet
             with m.If(i.ready):
                 m.next = "answer"
+            with m.Elif(~bus.write):
+                m.next = "idle"
         word = Signal(18)
         m.d.comb += word.eq(o.p.y.as_signed())
         with m.State("output"):
@@ -137,8 +143,10 @@ class Control(wiring.Component):
         m.submodules.crc = self._crc = crc.Processor(CRC32_ISO_HDLC(data_width=8))
         self._loading, self._count, loaded = Signal(), Signal(range(expected + 2)), Signal()
         begin, commit = self._writes["load_begin"], self._writes["load_commit"]
-        right = Signal()
-        m.d.comb += [self._crc.start.eq(begin),
+        # the last words still hop along the lanes when the checksum comes
+        hops = self.net.lanes + 2 * len(self.net.layers) + 4
+        right, settle, self._settling = Signal(), Signal(range(hops + 1)), Signal()
+        m.d.comb += [self._settling.eq((settle != 0) | (self.want_half != self.half)), self._crc.start.eq(begin),
                      self._flags["load_count"].eq(commit & (self._count != expected)),
                      self._flags["load_crc"].eq(commit & (self._crc.crc != self._data)),
                      right.eq(commit & self._loading & (self._count == expected) & (self._crc.crc == self._data))]
@@ -147,8 +155,12 @@ class Control(wiring.Component):
         with m.Elif(commit):
             m.d.sync += self._loading.eq(0)
         with m.If(right):
-            m.d.sync += [self.want_half.eq(~self.half), loaded.eq(1)]
-        self._values["status"] = Cat(loaded, self._loading, self.half, self.busy)
+            m.d.sync += settle.eq(hops)
+        with m.Elif(settle != 0):
+            m.d.sync += settle.eq(settle - 1)
+            with m.If(settle == 1):
+                m.d.sync += [self.want_half.eq(~self.half), loaded.eq(1)]
+        self._values["status"] = Cat(loaded, self._loading | self._settling, self.half, self.busy)
 
     def _counters(self):
         m = self._m

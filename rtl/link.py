@@ -302,14 +302,12 @@ class Sender(wiring.Component):
 
 
 class HostLink(wiring.Component):
-    """Host frames to bus accesses; see the module for its parts.
+    """Host frames to bus accesses; see the module for its parts. Reset drops the frame in flight.
 
-    Parameters
-      idle_cycles   silence that ends a frame which has not come to its end; longer than any pause that the host's
-                    side makes within a frame (USB: some ms)
-      ack_cycles    how long an access may take before it counts as busy
+    Parameters: idle_cycles, the silence that ends a frame which has not come to its end, longer than any pause that the
+    host's side makes within a frame (USB: some ms); ack_cycles, how long an access may take before it counts as busy,
+    more than a tick, since a full input waits for the next.
     Members: i, o, bytes from and to the host (`i` never stalls); bus, master.
-    Reset drops the frame in flight.
     """
 
     def __init__(self, *, idle_cycles: int, ack_cycles: int):

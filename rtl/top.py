@@ -2,24 +2,27 @@
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.image import parameter_words
 from golden.network import Network
 from rtl.bus import BusSignature
 from rtl.control import Control
+from rtl.link import HostLink
 from rtl.network import NetworkCore
+from rtl.schedule import cycles_per_tick
+from rtl.uart import UartRx, UartTx
 
 
 class NetworkTop(wiring.Component):
     """NetworkCore and Control: everything that does not depend on how the host is reached.
 
-    Members: bus, as slave (golden.regmap).
+    Members: bus, as slave (golden.regmap); busy, a tick is under way.
     """
 
     def __init__(self, net: Network, *, vendor: str = "generic"):
         self.net, self.vendor = net, vendor
-        super().__init__({"bus": In(BusSignature())})
+        super().__init__({"bus": In(BusSignature()), "busy": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -31,6 +34,35 @@ class NetworkTop(wiring.Component):
         connect(m, control.i, core.i)
         connect(m, core.o, control.o)
         connect(m, control.params, core.params)
-        m.d.comb += [core.want_half.eq(control.want_half), control.half.eq(core.half),
+        m.d.comb += [self.busy.eq(core.busy), core.want_half.eq(control.want_half), control.half.eq(core.half),
                      control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall)]
+        return m
+
+
+class SerialTop(wiring.Component):
+    """NetworkTop at the end of a serial line (firmware/protocol.py), 8N1.
+
+    Parameters: net; divisor, clock cycles a bit; vendor form; idle_cycles and ack_cycles of rtl.link.HostLink, by
+    default the time of 64 and of 16 bytes on the line.
+    Members: rx, tx, the line; busy, a tick is under way (for a light).
+    """
+
+    def __init__(self, net: Network, *, divisor: int, vendor: str = "generic", idle_cycles: int | None = None,
+                 ack_cycles: int | None = None):
+        self.net, self.divisor, self.vendor = net, divisor, vendor
+        byte = 10 * divisor
+        self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
+        # a tick may be waited for
+        self.ack_cycles = 16 * byte + 2 * cycles_per_tick(net) if ack_cycles is None else ack_cycles
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.top = top = NetworkTop(self.net, vendor=self.vendor)
+        m.submodules.link = link = HostLink(idle_cycles=self.idle_cycles, ack_cycles=self.ack_cycles)
+        m.submodules.rx, m.submodules.tx = rx, tx = UartRx(self.divisor), UartTx(self.divisor)
+        m.d.comb += [rx.rx.eq(self.rx), self.tx.eq(tx.tx), rx.o.ready.eq(1), self.busy.eq(top.busy),
+                     link.i.valid.eq(rx.o.valid), link.i.payload.eq(rx.o.payload)]
+        connect(m, link.o, tx.i)
+        connect(m, link.bus, top.bus)
         return m

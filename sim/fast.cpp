@@ -84,8 +84,8 @@ int simulation_write_pairs(Simulation* s, const uint32_t* pairs, int64_t count) 
     return status;
 }
 
-// x (sequences, ticks, inputs) -> y (sequences, ticks, outputs). At most `buffered` ticks are sent ahead of the one
-// being read, so that the device always has room to go on and a write never waits for ever.
+// x (sequences, ticks, inputs) -> y (sequences, ticks, outputs). The device holds `buffered` ticks that were
+// not read and one input vector that waits for room; what is sent stays within that, so no write waits for ever.
 int simulation_run(Simulation* s, const int32_t* x, int32_t* y, int64_t sequences, int64_t ticks, int inputs,
                    int outputs, int buffered, int stalls, int output_stalls, uint32_t seed) {
     const int64_t words_in = sequences * ticks * inputs, words_out = sequences * ticks * outputs;
@@ -94,7 +94,7 @@ int simulation_run(Simulation* s, const int32_t* x, int32_t* y, int64_t sequence
     uint64_t last_word = s->cycles;
     while (received < words_out) {
         uint32_t data;
-        if (sent < words_in && sent / inputs - received / outputs < buffered) {
+        if (sent < words_in && sent / inputs - received / outputs <= buffered) {
             s->idle(before_write.cycles());
             data = (uint32_t(x[sent]) & 0x3FFFF) | (sent % (ticks * inputs) ? 0 : FIRST);
             if (int status = s->access(true, INPUT, data)) return status;

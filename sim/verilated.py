@@ -22,7 +22,7 @@ OLDEST = (5, 36)
 _VERILATE = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
              # functions of moderate size: one of 7,000 lines takes the C++ compiler six times as long
              "--output-split", "0", "--output-split-cfuncs", "300", "-Wno-fatal", "-Wno-lint", "-Wno-style")
-_COMPILE = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-w",
+_COMPILE = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-w",
             "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
@@ -44,7 +44,7 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
     if not library.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{name}-") as folder:
-            built = _build(Path(folder).absolute(), name, to_verilog(text, clean=False) + models, harness, command,
+            built = _build(Path(folder).absolute(), name, to_verilog(text) + models, harness, command,
                            environment)
             os.replace(built, library)
     return ctypes.CDLL(str(library))
@@ -80,12 +80,29 @@ def _build(folder: Path, name: str, verilog: str, harness: str, command, environ
          environment)
     root = environment.get("VERILATOR_ROOT") or _run([*command, "--getenv", "VERILATOR_ROOT"], environment).strip()
     include = Path(root) / "include"
-    # one translation unit: the design, the runtime and the loop around them see each other
-    parts = [*sorted(folder.glob(f"V{name}*.cpp")), *(include / part for part in _RUNTIME)]
-    code.write_text("".join(f'#include "{part}"\n' for part in parts) + harness, encoding="utf-8")
-    _run([compiler(), *_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}",
-          "-include", f"V{name}__pch.h", str(code), "-o", str(library), "-pthread"], environment)
+    # one translation unit: the loop sees the design that it drives
+    parts = sorted(folder.glob(f"V{name}*.cpp"))
+    code.write_text("".join(f'#include "{part.name}"\n' for part in parts) + harness, encoding="utf-8")
+    flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
+    _run([compiler(), *flags, "-shared", "-include", f"V{name}__pch.h", str(code),
+          *_runtime(include, flags), "-o", str(library), "-pthread"], environment)
     return library
+
+
+def _runtime(include: Path, flags) -> list[str]:
+    """Objects of Verilator's runtime, which takes longer to compile than a small design; built once."""
+    found = []
+    for part in (include / name for name in _RUNTIME):
+        key = hashlib.sha256("\0".join((part.read_text(encoding="utf-8"), str(include), _target(), *_COMPILE)).encode())
+        target = CACHE / f"{part.stem}-{key.hexdigest()[:16]}.o"
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{part.stem}-") as folder:
+                built = Path(folder, target.name)
+                # behind the flags, so that the last -O counts: nothing here runs in the loop
+                _run([compiler(), *flags, "-O1", "-c", str(part), "-o", str(built)], None)
+                os.replace(built, target)
+        found.append(str(target))
+    return found
 
 
 def compiler() -> str:

@@ -20,7 +20,18 @@ from golden import engine
 from golden.fixed import wrap
 from golden.image import Image, image_params, parameter_words
 from golden.network import Network
-from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, PARAMETER_BASE, REGISTERS, VALID_BIT, VERSION
+from golden.regmap import (
+    ERRORS,
+    FIRST_BIT,
+    INPUT,
+    LAST_BIT,
+    MAGIC,
+    OUTPUT,
+    PARAMETER_BASE,
+    REGISTERS,
+    VALID_BIT,
+    VERSION,
+)
 
 OFFSETS = {register.offset: name for name, register in REGISTERS.items()}
 
@@ -154,7 +165,7 @@ def respond(device, frame: bytes) -> bytes:
 
 
 def execute(device, request) -> Response:
-    """The accesses of a request up to the first that fails."""
+    """The accesses of a request up to the first that fails: None (no such address) or False (busy)."""
     status, data, count = Status.OK, [], 0
     for n in range(request.count):
         addr = request.addr if request.fixed else (request.addr + n) % (1 << 32)
@@ -162,7 +173,7 @@ def execute(device, request) -> Response:
         if result is None:
             status = Status.ADDRESS
             break
-        if request.op == WRITE and result is False:
+        if result is False:
             status = Status.BUSY
             break
         count += 1

@@ -180,7 +180,8 @@ def test_busy_input_is_taken_up_again():
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
-    (lambda d: d.outputs.append(1 << 31), "output word 1 is not marked as the last of a tick, with 2 outputs it should be"),
+    (lambda d: d.outputs.append(1 << 31),
+     "output word 1 is not marked as the last of a tick, with 2 outputs it should be"),
     (lambda d: d.outputs.clear(), "no output for 0.05 s after 0 of 1 ticks"),
 ])
 def test_device_out_of_step(spoil, message):

@@ -39,7 +39,6 @@ class Settings:
     rate_end: float = 1e-6
     average: float = 0.9997         # decay per step of the averaged weights, which are the result
     clip: float = 8.0               # bound of weights and biases, for formats of few bits
-    carry: bool = True              # the state runs on into the next sequence, as in the paper
     stagger: bool = True            # the sequences of a batch begin one after the other
     shift: int = 0                  # augmentation: rotate by up to so many ticks,
     noise: float = 0.0              # ... add white noise of this deviation,
@@ -161,6 +160,39 @@ def augment(x: Tensor, s: Settings, generator: torch.Generator) -> Tensor:
     return x
 
 
+class Stream:
+    """Row k of a batch lags behind row 0 by k/batch of a sequence, and row follows row without a gap.
+
+    So at every step the batch holds all phases of a sequence, and its labels change a few at a time:
+    steps in a row that all pull the weights to the same labels make them swing (settings above).
+    Arrays: x (batch, ticks), y one-hot (batch, class).
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, stagger: bool = True):
+        batch, ticks = x.shape
+        lag = torch.arange(batch) * ticks // batch * stagger
+        self.x, self.y = x, y       # the sequences under way; of the first ones only the ends are fed
+        self.columns = torch.arange(ticks, 2 * ticks) - lag[:, None]
+        self.late = (torch.arange(ticks)[:, None] >= lag)[:, None].float()
+        self.begun = torch.zeros_like(y.T)
+
+    def feed(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs (ticks, batch), targets (ticks, class, batch): the ends of the last, then x."""
+        inputs = torch.cat((self.x, x), 1).gather(1, self.columns).T.contiguous()
+        targets = torch.where(self.late.bool(), y.T, self.y.T).contiguous()
+        self.ended, self.x, self.y = self.y, x, y
+        return inputs, targets
+
+    def score(self, outputs: Tensor) -> int:
+        """Return how many of the sequences that ended in the last feed came out right."""
+        late = (outputs * self.late).sum(0)
+        ended = self.begun + outputs.sum(0) - late
+        self.begun = late
+        if not self.late.all():
+            return (ended.argmax(0) == self.ended.argmax(1)).sum().item()
+        return (late.argmax(0) == self.y.argmax(1)).sum().item()
+
+
 @torch.no_grad()
 def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Path | None = None,
           progress: bool = True, data: str = "train", settings: Settings | None = None,
@@ -185,7 +217,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
     x, y = torch.from_numpy(learn.x), functional.one_hot(torch.from_numpy(learn.y)).float()
     stack = Stack(new_layers(s, generator), s.batch, dt=s.dt, beta=s.beta)
     adam = Adam(stack.flat, s.average, s.clip)
-    batches = len(x) // s.batch
+    stream = Stream(x[:s.batch], y[:s.batch], s.stagger)
+    outputs, batches = torch.empty(x.shape[1], s.outputs, s.batch), len(x) // s.batch
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
@@ -195,13 +228,12 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
             for chosen in order[:batches * s.batch].split(s.batch):
                 done = adam.n / (s.epochs * batches * x.shape[1])
                 rate = s.rate_end + (s.rate - s.rate_end) * (1 + math.cos(math.pi * done)) / 2
-                inputs, targets = stream(augment(x[chosen], s, generator), y[chosen])
-                if not s.carry:
-                    stack.reset()
-                for now, target in zip(inputs, targets, strict=True):
-                    stack.step(now, target)
+                inputs, targets = stream.feed(augment(x[chosen], s, generator), y[chosen])
+                for n in range(len(inputs)):
+                    stack.step(inputs[n], targets[n])
                     adam.step(stack.gradient.view(-1), rate, s.batch)
-                    right += 0
+                    outputs[n] = stack.r[-1, :s.outputs]
+                right += stream.score(outputs)
                 bar.advance(task)
             online = right / (batches * s.batch)
             bar.update(task, description=f"{name} {epoch}/{s.epochs}, {online:.1%} while learning")
@@ -217,19 +249,6 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
     if out is not None:
         save(name, layers, figures, s, out)
     return figures
-
-
-def _learn(stack: Stack, adam: Adam, x: Tensor, y: Tensor, rate: float, s: Settings) -> int:
-    """Learn one batch x (batch, ticks), y (batch, class); return how many came out right."""
-    target = y.T.contiguous()
-    total = torch.zeros_like(target)
-    if not s.carry:
-        stack.reset()
-    for now in x.T.contiguous():
-        stack.step(now, target)
-        adam.step(stack.gradient.view(-1), rate, s.batch)
-        total += stack.r[-1, :s.outputs]
-    return (total.argmax(0) == target.argmax(0)).sum().item()
 
 
 def save(name: str, layers: list[Layer], figures: dict, s: Settings, out: str | Path) -> None:
