@@ -2,6 +2,8 @@
 
     clock pin --> [PLL] --> domain sync --> [SerialTop] <--> UART pins
     button, ~lock --> [ResetSynchronizer] --^
+
+All that crosses into the clock of the network happens here and in the receiver of the UART.
 """
 
 from dataclasses import dataclass, field
@@ -85,7 +87,7 @@ class Pll:
 
     @classmethod
     def for_clock(cls, input_mhz: int, mhz: float) -> "Pll":
-        """Dividers for the frequency nearest to `mhz`; among equals a fast phase comparison, then a middling oscillator."""
+        """Dividers for the frequency nearest to `mhz`; among equals the fastest phase comparison."""
         if not OUT_MHZ[0] <= mhz <= OUT_MHZ[1]:
             raise ValueError(f"a PLL makes {float(OUT_MHZ[0]):g} to {OUT_MHZ[1]} MHz, not {mhz:g} MHz")
         found = []
@@ -125,7 +127,7 @@ def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
 
 
 class BoardDesign(Elaboratable):
-    """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending.
+    """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending, 3 computing.
 
     The reset is synchronous and released two cycles after the PLL has locked.
     """
@@ -147,12 +149,13 @@ class BoardDesign(Elaboratable):
         m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.vendor)
         uart = platform.request(board.uart, 0)
         rx, tx = Signal(init=1, reset_less=True), Signal(init=1, reset_less=True)
+        # the receiver synchronises the line itself; a register keeps glitches off the pin
         m.d.sync += [rx.eq(uart.rx.i), tx.eq(top.tx)]
         m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(tx)]
         if board.leds:
             count = Signal(max(2, int(self.pll.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
-            for n, light in enumerate((count[-1], ~rx, ~tx)[:board.leds]):
+            for n, light in enumerate((count[-1], ~rx, ~tx, top.busy)[:board.leds]):
                 m.d.comb += platform.request("led", n).o.eq(light)
         return m
 
@@ -168,7 +171,7 @@ class Resources:
 
 
 def resources_needed(net: Network, board: Board) -> Resources:
-    """What the design of `net` takes: counted in the elaborated circuit, so it holds whatever the circuit is made of."""
+    """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
     top = tops.SerialTop(net, divisor=uart_divisor(board.pll().mhz, board.baud), vendor=board.part.vendor)
     _count(Fragment.get(top, None), counts)

@@ -8,15 +8,16 @@ from amaranth_boards import ulx3s
 from boards.base import Board, Part
 
 # Lattice FPGA-DS-02012, table of the family; the 12F is sold as half of a 25F, and counted as sold
+_OPTIONS = ("--package", "CABGA381", "--speed", "6")
 _PARTS = {
-    "12f": Part("LFE5U-12F", ("--12k", "--package", "CABGA381", "--speed", "6"), "ecp5", lut4=12_000, bram=32, dsp=28),
-    "25f": Part("LFE5U-25F", ("--25k", "--package", "CABGA381", "--speed", "6"), "ecp5", lut4=24_288, bram=56, dsp=28),
-    "45f": Part("LFE5U-45F", ("--45k", "--package", "CABGA381", "--speed", "6"), "ecp5", lut4=43_848, bram=108, dsp=72),
-    "85f": Part("LFE5U-85F", ("--85k", "--package", "CABGA381", "--speed", "6"), "ecp5", lut4=83_640, bram=208, dsp=156),
+    "12f": Part("LFE5U-12F", ("--12k", *_OPTIONS), "ecp5", lut4=12_000, bram=32, dsp=28),
+    "25f": Part("LFE5U-25F", ("--25k", *_OPTIONS), "ecp5", lut4=24_288, bram=56, dsp=28),
+    "45f": Part("LFE5U-45F", ("--45k", *_OPTIONS), "ecp5", lut4=43_848, bram=108, dsp=72),
+    "85f": Part("LFE5U-85F", ("--85k", *_OPTIONS), "ecp5", lut4=83_640, bram=208, dsp=156),
 }
 
 BOARDS = tuple(
     Board(name=f"ulx3s-{size}", title=f"ULX3S with {part.name}", part=part,
           platform=getattr(ulx3s, f"ULX3S_{size.upper()}_Platform"), clock="clk25", input_mhz=25, clock_mhz=100,
-          baud=1_000_000, reset_button=("button_fire", 0), leds=3)
+          baud=1_000_000, reset_button=("button_fire", 0), leds=4)
     for size, part in _PARTS.items())

@@ -196,7 +196,8 @@ def render(figures: dict) -> str:
     """The page as text; ValueError where a section is unknown."""
     unknown = sorted(set(figures) - set(SECTIONS))
     if unknown or not figures.get("title"):
-        raise ValueError(f"a report has a title and the sections {', '.join(SECTIONS)}, not {', '.join(unknown) or 'none'}")
+        raise ValueError(f"a report has a title and the sections {', '.join(SECTIONS[1:])}, "
+                         f"not {', '.join(unknown) or 'no title'}")
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["picture"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -23,6 +23,8 @@ _VERILATE = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noas
              # functions of moderate size: one of 7,000 lines takes the C++ compiler six times as long
              "--output-split", "0", "--output-split-cfuncs", "300", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 _COMPILE = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-w",
+            # only the harness is exported: what cannot be interposed can be inlined
+            "-fvisibility=hidden",
             "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
@@ -82,7 +84,8 @@ def _build(folder: Path, name: str, verilog: str, harness: str, command, environ
     include = Path(root) / "include"
     # one translation unit: the loop sees the design that it drives
     parts = sorted(folder.glob(f"V{name}*.cpp"))
-    code.write_text("".join(f'#include "{part.name}"\n' for part in parts) + harness, encoding="utf-8")
+    code.write_text("".join(f'#include "{part.name}"\n' for part in parts)
+                    + f"#pragma GCC visibility push(default)\n{harness}", encoding="utf-8")
     flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
     _run([compiler(), *flags, "-shared", "-include", f"V{name}__pch.h", str(code),
           *_runtime(include, flags), "-o", str(library), "-pthread"], environment)

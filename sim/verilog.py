@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value
 from amaranth.lib import wiring
 
 #: what makes Icarus 4.5 times as fast (no `always @*` is left) and Verilator a third faster
@@ -27,12 +27,15 @@ class Pins(Elaboratable):
         self.component, self.reset = component, reset
         self.clk, self.rst = Signal(name="clk"), Signal(name="rst")
         self.ports = [self.clk, self.rst] if reset else [self.clk]
-        self._pairs = []
+        self._pairs, self.inputs = [], []
         for path, member, value in component.signature.flatten(component):
             value = Value.cast(value)
+            if isinstance(value, Const):        # `ready` of a stream that never stalls
+                continue
             pin = Signal(value.shape(), name="_".join(map(str, path)))
             self.ports.append(pin)
             self._pairs.append((value, pin) if member.flow == wiring.In else (pin, value))
+            self.inputs += [pin.name] * (member.flow == wiring.In)
 
     def elaborate(self, platform):
         m = Module()
@@ -43,6 +46,11 @@ class Pins(Elaboratable):
         m.submodules.unit = self.component
         m.d.comb += [target.eq(value) for target, value in self._pairs]
         return m
+
+
+def input_pins(component) -> list[str]:
+    """Names of the pins of `component` that a bench drives, beside clk and rst."""
+    return Pins(component).inputs
 
 
 def to_rtlil(component, *, name: str, reset: bool = True) -> str:

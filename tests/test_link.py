@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
@@ -77,15 +77,27 @@ def constant(n):
         yield n
 
 
+def simulate(top, *benches, device=None, bus=None, delays=None, cycles):
+    """Run `benches` to their end with a slave on the bus; AssertionError if that takes over `cycles`."""
+    async def limit(ctx):
+        await ctx.tick().repeat(cycles)
+        raise AssertionError(f"a bench still waits after {cycles} cycles")
+
+    simulator = Simulator(top)
+    simulator.add_clock(PERIOD)
+    for bench in benches:
+        simulator.add_testbench(bench)
+    for bench in (serve(bus, device, delays or constant(0)), limit):
+        simulator.add_testbench(bench, background=True)
+    simulator.run()
+
+
 def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=None):
     """Send each of `frames` (bytes) as soon as the last one's response is complete; the responses' bytes.
 
     A frame whose response is None in `quiet` gets none: the line rests instead.
     """
     dut, device, answers = HostLink(idle_cycles=IDLE, ack_cycles=ACK), device or Memory(), []
-    done = Signal()
-    m = Module()
-    m.submodules.dut = dut
 
     async def drive(ctx):
         pauses = stalls(pattern, "drive")
@@ -104,7 +116,7 @@ def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=N
                 answers.append(b"")
             else:
                 answers.append(await response(ctx))
-        ctx.set(done, 1)
+        await silent(ctx)
 
     async def response(ctx):
         data = bytes(await receive(ctx, dut.o, 3, pattern=pattern))
@@ -113,19 +125,12 @@ def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=N
 
     async def silent(ctx):
         """What is not a response must not be on the line."""
-        await ctx.tick().until(done)
         for _ in range(2 * IDLE):
             assert not ctx.get(dut.o.valid), "a byte behind the last response"
             await ctx.tick()
 
-    simulator = Simulator(m)
-    simulator.add_clock(PERIOD)
-    simulator.add_testbench(drive)
-    simulator.add_testbench(silent)
-    simulator.add_testbench(serve(dut.bus, device, delays or constant(0)), background=True)
     limit = 500 + 4 * sum(map(len, frames)) * (gap + 2) + len(frames) * (64 * 30 + 8 * IDLE + 64 * ACK)
-    simulator.run_until(limit * PERIOD)
-    assert len(answers) == len(frames), f"{len(answers)} responses for {len(frames)} frames in {limit} cycles"
+    simulate(dut, drive, device=device, bus=dut.bus, delays=delays, cycles=limit)
     return answers, device
 
 
@@ -228,11 +233,7 @@ def test_bytes_during_a_response_are_dropped():
         await ctx.tick().repeat(2 * IDLE)
         assert not ctx.get(dut.o.valid)
 
-    simulator = Simulator(dut)
-    simulator.add_clock(PERIOD)
-    simulator.add_testbench(drive)
-    simulator.add_testbench(serve(dut.bus, memory, constant(0)), background=True)
-    simulator.run_until(1000 * PERIOD)
+    simulate(dut, drive, device=memory, bus=dut.bus, cycles=1000)
     assert decode_response(bytes(out)).data == (0x01010101,)
     assert memory.log == [("read", 1)]
 
@@ -411,11 +412,11 @@ class SimLine(Transport):
 
         async def send(ctx):
             while True:
-                ctx.set(i.valid, bool(self.out))
-                if self.out:
-                    ctx.set(i.payload, self.out[0])
+                byte = self.out[0] if self.out else None
+                ctx.set(i.valid, byte is not None)
+                ctx.set(i.payload, byte or 0)
                 *_, taken = await ctx.tick().sample(i.ready)
-                if taken and self.out:
+                if taken and byte is not None:
                     self.out.popleft()
 
         async def receive(ctx):

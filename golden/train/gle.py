@@ -20,7 +20,11 @@ from torch.nn import functional
 from golden.data import mnist1d
 from golden.train.rates import Adam, Layer, accuracy
 
-# Settings: chosen on the held-out sequences, see the comments.
+# Settings, chosen on the 800 held-out sequences (15k network, learning from 3200, one seed each):
+# in step, 40 epochs: rate 5e-4 91.3 %, 1e-3 93.4 %, 2e-3 87.5 %; clip 4 90.3 %; state reset before
+# each sequence 85.6 %; seed 1, 70 epochs 91.6 %, and at epoch 10 82.8 %. Staggered, seed 1: 91.5 %
+# at epoch 10 of 20. Both halves of the data score alike, so nothing is augmented.
+# 42k in step, 24 epochs: 95.9 %.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +37,11 @@ class Settings:
     tau_out: float = 1.2            # tau_m = tau_r: the read-out does not lag
     dt: float = 0.2
     beta: float = 1.0
-    epochs: int = 60
+    epochs: int = 40
     batch: int = 100
     rate: float = 1e-3              # Adam, on a half cosine from rate to rate_end
     rate_end: float = 1e-6
-    average: float = 0.9997         # decay per step of the averaged weights, which are the result
+    average: float = 0.9999         # decay per step of the averaged weights, which are the result
     clip: float = 8.0               # bound of weights and biases, for formats of few bits
     stagger: bool = True            # the sequences of a batch begin one after the other
     shift: int = 0                  # augmentation: rotate by up to so many ticks,
@@ -52,7 +56,7 @@ class Settings:
 
 SETTINGS = {
     "gle-mnist1d": Settings(groups=((18, 0.6, 0.2), (18, 1.2, 0.2), (17, 1.2, 1.2))),
-    "gle-mnist1d-42k": Settings(groups=((30, 0.6, 0.2), (30, 1.2, 0.2), (30, 1.2, 1.2))),
+    "gle-mnist1d-42k": Settings(groups=((30, 0.6, 0.2), (30, 1.2, 0.2), (30, 1.2, 1.2)), epochs=24),
 }
 
 
@@ -163,8 +167,8 @@ def augment(x: Tensor, s: Settings, generator: torch.Generator) -> Tensor:
 class Stream:
     """Row k of a batch lags behind row 0 by k/batch of a sequence, and row follows row without a gap.
 
-    So at every step the batch holds all phases of a sequence, and its labels change a few at a time:
-    steps in a row that all pull the weights to the same labels make them swing (settings above).
+    So at every step a batch holds all phases of a sequence, and its labels change one by one. In
+    step, it would pull the weights to the same 100 labels for 360 steps, and they swing.
     Arrays: x (batch, ticks), y one-hot (batch, class).
     """
 
@@ -188,9 +192,7 @@ class Stream:
         late = (outputs * self.late).sum(0)
         ended = self.begun + outputs.sum(0) - late
         self.begun = late
-        if not self.late.all():
-            return (ended.argmax(0) == self.ended.argmax(1)).sum().item()
-        return (late.argmax(0) == self.y.argmax(1)).sum().item()
+        return (ended.argmax(0) == self.ended.argmax(1)).sum().item()
 
 
 @torch.no_grad()

@@ -24,7 +24,8 @@ endmodule
 
 // 18 x 18 multiplier: P = A * B, through input, pipeline and output registers. SOURCEA, SOURCEB (cascade) must be 0.
 module MULT18X18D #(
-    parameter [31:0] REG_INPUTA_CLK = "NONE", REG_INPUTB_CLK = "NONE", REG_PIPELINE_CLK = "NONE", REG_OUTPUT_CLK = "NONE",
+    parameter [31:0] REG_INPUTA_CLK = "NONE", REG_INPUTB_CLK = "NONE",
+    parameter [31:0] REG_PIPELINE_CLK = "NONE", REG_OUTPUT_CLK = "NONE",
     parameter REG_INPUTA_CE = "CE0", REG_INPUTB_CE = "CE0", REG_PIPELINE_CE = "CE0", REG_OUTPUT_CE = "CE0",
     parameter REG_INPUTA_RST = "RST0", REG_INPUTB_RST = "RST0", REG_PIPELINE_RST = "RST0", REG_OUTPUT_RST = "RST0",
     parameter CLK0_DIV = "ENABLED", SOURCEB_MODE = "B_SHIFT", GSR = "DISABLED", RESETMODE = "SYNC"

@@ -1,0 +1,23 @@
+"""Open hardware for neural networks that live in physical time: the public names.
+
+Users import from here; `golden` is the specification, `rtl` the circuits, `firmware` the host's side of a board.
+"""
+
+from firmware.loader import Board
+from golden.dense import DenseParams
+from golden.fixed import QFormat
+from golden.image import Image, build_image
+from golden.network import Dense, Network
+from golden.quantize import FloatNetwork
+from rtl.activation import Activation
+from rtl.delay import DelayLine
+from rtl.dense import DenseLayer
+from rtl.leadlag import LeadLag
+from rtl.mac import MacLanes
+from rtl.network import NetworkCore
+from rtl.schedule import cycles_per_tick, fold, lane_use
+from rtl.top import NetworkTop, SerialTop
+
+__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "FloatNetwork", "Image", "LeadLag",
+           "MacLanes", "Network", "NetworkCore", "NetworkTop", "QFormat", "SerialTop", "build_image", "cycles_per_tick",
+           "fold", "lane_use"]

@@ -1,0 +1,130 @@
+"""`leadlag bench`: measures the figures of README and docs, a group at a time, and merges them into build/bench.json."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from golden.quantize import FloatNetwork
+from leadlag import flow
+from leadlag.demo import SEEDS, evaluate_ladder
+from leadlag.figures import provenance
+
+OUT = flow.BUILD / "bench.json"
+DOCS = Path("docs/bench.json")
+TRAINING_SEEDS = (0, 1, 2)
+
+
+def gle_15k(console) -> dict:
+    """Accuracy of the 15k network on the test set, three trainings, and RTL against integers on every sequence."""
+    return _accuracies("gle-mnist1d", TRAINING_SEEDS, console)
+
+
+def gle_42k(console) -> dict:
+    """The same for the 42k network of the zoo."""
+    return _accuracies("gle-mnist1d-42k", (), console)
+
+
+def _accuracies(name, seeds, console):
+    case = flow.prepare(name)
+    ladder, found = evaluate_ladder(case, console=console)
+    rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
+    training = case.real.training
+    figures = {"parameters": case.net.parameters, "float_accuracy": rungs["float"],
+               "integer_accuracy": rungs["integers"], "test_sequences": len(found["labels"]),
+               "rtl_equal_sequences": found["equal"], "train_cpu_s": training["train_cpu_s"],
+               "epochs": training["epochs"], "seed": training["seed"]}
+    if seeds:
+        trainings = [_training(name, seed) for seed in seeds]
+        figures["float_accuracy_seeds"] = [t["float_accuracy"] for t in trainings]
+        figures["train_cpu_s_seeds"] = [t["train_cpu_s"] for t in trainings]
+    return figures
+
+
+def _training(name, seed) -> dict:
+    """Figures of a training, made once: the file that it leaves holds them."""
+    out = flow.BUILD / "bench" / f"{name}-seed{seed}.safetensors"
+    if not out.exists():
+        from golden.train import gle
+        out.parent.mkdir(parents=True, exist_ok=True)
+        gle.train(name, seed=seed, out=out)
+    return FloatNetwork.load(out).training
+
+
+def lagline(console) -> dict:
+    """The LagLine chain in float with prospective and with instantaneous errors."""
+    from golden.train.lagline import lagline as chain
+    figures = {}
+    for name in ("prospective", "instantaneous"):
+        with console.status(f"LagLine, {name} errors"):
+            figures[name] = chain(name == "prospective")
+    return figures | {"seed": 0}
+
+
+def build_15k(console) -> dict:
+    """Place and route of the 15k network for the ULX3S-85F."""
+    from boards.build import build
+    case = flow.prepare("gle-mnist1d")
+    with console.status("place and route") as status:
+        result = build(case.net, flow.board(flow.DEFAULT_BOARD), out_dir=flow.BUILD, seeds=SEEDS,
+                       progress=lambda text: status.update(f"place and route: {text}"))
+    names = ("fmax_mhz", "clock_mhz", "cycles_per_tick", "ticks_per_s", "ticks_per_s_at_fmax", "lanes", "lane_use",
+             "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed", "timing_met")
+    return {name: result.report[name] for name in names} | {"seed": result.report["nextpnr_seed"]}
+
+
+def simulation(console) -> dict:
+    """Cycles a second of the simulators on the 15k network, and how many random networks the property test draws."""
+    from leadlag.demo import cocotb_check
+    from sim.fast import FastSimulation
+    case = flow.prepare("gle-mnist1d")
+    _, words, _ = flow.samples(case, "test", 50)
+    fast = FastSimulation(case.net)
+    fast.load(case.image.pairs)
+    started = time.monotonic()
+    got = fast.run(words)
+    figures = {"cycles_per_s": round(fast.run_cycles / (time.monotonic() - started))}
+    flow.compare(got, flow.integer_outputs(case, words), "circuit")
+    for name, simulator in (("cocotb", "verilator"), ("icarus", "icarus")):
+        with console.status(f"cocotb on {simulator}"):
+            figures[f"{name}_cycles_per_s"] = _cocotb_rate(case, simulator, cocotb_check)
+    return figures | {"property_networks": _property_networks(), "seed": 1}
+
+
+def _cocotb_rate(case, simulator, check) -> int:
+    """Cycles a second of a bench with compiling and loading taken off: the difference of two lengths."""
+    from rtl.schedule import cycles_per_tick
+    times = []
+    for ticks in (5, 105):
+        started = time.monotonic()
+        check(case, 1, ticks, simulator)
+        times.append(time.monotonic() - started)
+    return round(100 * cycles_per_tick(case.net) / max(times[1] - times[0], 1e-3))
+
+
+def _property_networks() -> int:
+    text = Path("tests/test_core.py").read_text(encoding="utf-8")
+    return int(next(line for line in text.splitlines() if line.startswith("NETWORKS = ")).split("=")[1])
+
+
+GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "lagline": lagline,
+          f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation}
+
+
+def measure(name: str, console) -> dict:
+    """Measure one group and merge it into build/bench.json and docs/bench.json."""
+    if name not in GROUPS:
+        raise ValueError(f"no group {name!r}: there is {', '.join(GROUPS)}")
+    figures = GROUPS[name](console) | {"command": f"leadlag bench {name}"} | provenance()
+    known = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else \
+        json.loads(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}
+    flow.write_json(OUT, known | {name: json.loads(json.dumps(figures, default=_plain))})
+    if DOCS.parent.is_dir():
+        shutil.copyfile(OUT, DOCS)
+    return figures
+
+
+def _plain(value):
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -1,0 +1,222 @@
+"""The `leadlag` command: one thin function a subcommand. Errors are one line; exit code 2 for bad input, 1 for a check."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from leadlag import flow
+
+console = Console(highlight=False)
+network_argument = click.argument("network", metavar="NET")
+board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold the network for.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="leadlag")
+def cli():
+    """Networks that live in physical time, from torch to a bitstream.
+
+    NET is a network of the zoo (`leadlag networks`) or the path of a .safetensors file.
+    """
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--epochs", type=int, help="Length of the run; the network's own by default.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="build/NAME/float.safetensors by default.")
+def train(name, seed, epochs, out):
+    """Train a network in float and write safetensors."""
+    from golden.train import gle
+    out = out or flow.BUILD / name / "float.safetensors"
+    if name in gle.SETTINGS:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    figures = gle.train(name, seed=seed, epochs=epochs, out=out)
+    _figures(f"{name}, written to {out}", figures)
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/NAME by default.")
+def quantize(network, board, out):
+    """Turn real parameters into words: description, parameters and image."""
+    case = flow.prepare(network, board)
+    files = flow.write_quantized(case, out or flow.BUILD / case.net.name)
+    table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
+    for n, layer in enumerate(case.net.layers):
+        table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight), str(layer.state),
+                      str(layer.lead), str(layer.lag), str(layer.rate), str(layer.lanes), str(layer.folds))
+    console.print(table)
+    console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, design "
+                  f"{case.net.fingerprint}")
+    console.print("written: " + ", ".join(map(str, files)))
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("-n", "--count", type=int, help="The first N sequences; all by default.")
+@click.option("--split", type=click.Choice(["test", "held_out"]), default="test", show_default=True)
+@click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
+def evaluate(network, board, count, split, no_rtl):
+    """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
+    from leadlag.demo import evaluate_ladder, ladder_table
+    case = flow.prepare(network, board)
+    ladder, _ = evaluate_ladder(case, split, count, rtl=not no_rtl, console=console)
+    console.print(ladder_table(ladder))
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("-n", "--count", default=4, show_default=True, help="Number of test sequences.")
+@click.option("--ticks", default=40, show_default=True, help="Ticks of each (the whole top in a Python bench is slow).")
+@click.option("--simulator", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True)
+def simulate(network, board, count, ticks, simulator):
+    """Run the circuit in cocotb against the golden model."""
+    from leadlag.demo import cocotb_check
+    case = flow.prepare(network, board)
+    words = cocotb_check(case, count, ticks, simulator)
+    console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("--clock", type=float, help="PLL clock in MHz; the board's own by default.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True,
+              help="nextpnr seed; give several to try them until one meets the clock.")
+@click.option("--jobs", default=1, show_default=True, help="Seeds side by side.")
+def build(network, board, clock, seeds, jobs):
+    """Synthesise, place and route; write bitstream and report."""
+    from boards.build import build as make
+    from leadlag.report import write_report
+    case = flow.prepare(network, board)
+    with console.status("build") as status:
+        result = make(case.net, flow.board(board), out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
+                      progress=lambda text: status.update(f"{case.net.name}: {text}"))
+    page = write_report({"title": f"{case.net.name} on {board}", "build": result.report,
+                         "tools": result.report["tools"]}, result.path / "page")
+    console.print(result.summary())
+    console.print(f"bitstream {result.bitstream}, report {page}")
+    if not result.ok:
+        raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
+def load(network, board, port):
+    """Load parameters onto a board; they change only when the whole image has arrived intact."""
+    from leadlag.demo import open_board
+    case = flow.prepare(network, board)
+    with open_board(case, port, console) as device:
+        device.load(case.image)
+    console.print(f"{case.net.name}: {len(case.image):,} words loaded, CRC {case.image.crc:08x}, design "
+                  f"{case.net.fingerprint}")
+
+
+@cli.command()
+@network_argument
+@board_option
+@click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
+@click.option("-n", "--count", default=5, show_default=True, help="Number of test sequences.")
+@click.option("--data", help="Data set; the network's own by default.")
+@click.option("--rates", is_flag=True, help="Print the summed output of every class.")
+def run(network, board, port, count, data, rates):
+    """Load parameters, stream test sequences through a board and print its answers."""
+    from leadlag.demo import run_on_board, runs_table
+    case = flow.prepare(network, board, data)
+    rows = run_on_board(case, port, count, console)
+    console.print(runs_table(case, rows, rates))
+
+
+@cli.command()
+def boards():
+    """The boards that networks can be built for."""
+    table = Table("board", "title", "part", "LUT4", "block RAM", "multipliers", "clock MHz")
+    for name, board in flow.BOARDS.items():
+        table.add_row(name, board.title, board.part.name, str(board.part.lut4), str(board.part.bram),
+                      str(board.part.dsp), f"{board.clock_mhz:g}")
+    console.print(table)
+
+
+@cli.command()
+def networks():
+    """The trained networks that ship with the package."""
+    table = Table("network", "data", "what it is")
+    for entry in flow.NETWORKS.values():
+        table.add_row(entry.name, entry.dataset, entry.doc)
+    console.print(table)
+
+
+@cli.command()
+def datasets():
+    """The data sets that networks are trained and tested on."""
+    table = Table("data set", "what it is")
+    for entry in flow.DATASETS.values():
+        table.add_row(entry.name, entry.doc)
+    console.print(table)
+
+
+@cli.command()
+@board_option
+@click.option("--network", default="gle-mnist1d", show_default=True)
+@click.option("--train", "train_first", is_flag=True, help="Train the network first instead of taking it from the zoo.")
+@click.option("-n", "--count", type=int, help="Test sequences to simulate; all by default.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="nextpnr seeds to try.")
+@click.option("--no-build", is_flag=True, help="Leave out place and route.")
+def demo(board, network, train_first, count, seeds, no_build):
+    """The whole way: quantise, simulate bit-exactly, place and route, load, run, report."""
+    from leadlag.demo import demo as whole_way
+    whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
+              console=console)
+
+
+@cli.command()
+@click.argument("groups", nargs=-1)
+@click.option("--list", "list_groups", is_flag=True, help="Print the groups and end.")
+def bench(groups, list_groups):
+    """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
+    from leadlag import bench as benches
+    if list_groups:
+        for name, group in benches.GROUPS.items():
+            console.print(f"{name}: {(group.__doc__ or '').splitlines()[0]}")
+        return
+    for name in groups or benches.GROUPS:
+        _figures(name, benches.measure(name, console))
+
+
+def _figures(title, figures):
+    table = Table("figure", "value", title=title, title_justify="left")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    console.print(table)
+
+
+def main() -> None:
+    """Entry point: every expected error becomes one line."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        code = _fail(error.format_message(), error.exit_code)
+    except flow.CheckFailed as error:
+        code = _fail(error, 1)
+    except (ValueError, OSError, RuntimeError) as error:
+        # ToolError, BuildError, LinkError and what parsers raise are all of these
+        code = _fail(error, 2)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message, code) -> int:
+    click.echo(f"leadlag: {' '.join(str(message).split())}", err=True)
+    return code

@@ -1,0 +1,236 @@
+"""The demo and the pieces of it that are commands of their own: the ladder of accuracies, runs on a board."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from leadlag import flow
+from leadlag.figures import provenance
+from leadlag.report import write_report
+from rtl.schedule import cycles_per_tick, lane_use
+
+#: nextpnr seeds of the demo: tried in turn until the clock is met
+SEEDS = (1, 2, 3)
+BOARD_SEQUENCES = 3
+
+
+def bars(console) -> Progress:
+    """Progress bars with a count and a clock."""
+    return Progress(TextColumn("{task.description:<34}"), BarColumn(bar_width=30), MofNCompleteColumn(),
+                    TimeElapsedColumn(), console=console)
+
+
+def evaluate_ladder(case, split="test", count=None, *, rtl=True, console=None, progress=None):
+    """Rungs [{rung, accuracy, samples, remark}] for float, integers and RTL, and what was measured on the way.
+
+    CheckFailed where a word of the RTL differs from the integers. Without torch the float rung is left out.
+    """
+    x, words, y = flow.samples(case, split, count)
+    ladder, found = [], {"words": words, "labels": y}
+    with _given(progress, console) as bar:
+        task = bar.add_task("float model (torch)", total=1)
+        try:
+            ladder.append({"rung": "float (torch)", "accuracy": flow.accuracy(flow.float_classes(case, x), y),
+                           "samples": len(y), "remark": ""})
+        except RuntimeError as error:
+            bar.console.print(f"no float rung: {error}")
+        bar.advance(task)
+        task = bar.add_task("integers (golden)", total=len(words))
+        want = flow.integer_outputs(case, words, progress=lambda n: bar.advance(task, n))
+        found["integers"] = want
+        ladder.append({"rung": "integers (golden)", "accuracy": flow.accuracy(flow.classify(want), y),
+                       "samples": len(y), "remark": f"design {case.net.fingerprint}"})
+        if rtl:
+            found |= _rtl_rung(case, words, want, y, ladder, bar)
+    return ladder, found
+
+
+def _rtl_rung(case, words, want, y, ladder, bar):
+    task = bar.add_task("circuit (Verilator, compiling)", total=len(words))
+    started = time.monotonic()
+    first = True
+
+    def advance(n):
+        nonlocal first, started
+        if first:
+            bar.update(task, description="circuit (Verilator)")
+            first = False
+        bar.advance(task, n)
+
+    got, simulation = flow.rtl_outputs(case, words, progress=advance)
+    equal = flow.compare(got, want, "circuit")
+    ladder.append({"rung": "RTL (Verilator)", "accuracy": flow.accuracy(flow.classify(got), y), "samples": len(y),
+                   "remark": f"{got.size:,} output words equal to golden"})
+    return {"equal": equal, "cycles": simulation.run_cycles, "rtl_s": time.monotonic() - started}
+
+
+@contextmanager
+def _given(progress, console):
+    if progress is not None:
+        yield progress
+    else:
+        with bars(console) as bar:
+            yield bar
+
+
+def ladder_table(ladder) -> Table:
+    """The ladder as a table."""
+    table = Table("rung", "accuracy", "sequences", "remark")
+    for rung in ladder:
+        table.add_row(rung["rung"], f"{rung['accuracy']:.2%}", f"{rung['samples']:,}", rung["remark"])
+    return table
+
+
+def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
+    """Run the whole top in cocotb on test sequences cut to `ticks`; number of words compared."""
+    from rtl.top import NetworkTop
+    from sim.cocotb_run import run_bench
+    _, words, _ = flow.samples(case, "test", count)
+    words = words[:, :ticks]
+    run_bench(NetworkTop(case.net), "sim.top_tb", simulator=simulator,
+              params={"network": case.net.to_json(), "pairs": case.image.pairs.tolist(), "x": words.tolist(),
+                      "y": flow.integer_outputs(case, words).tolist()})
+    return words.shape[0] * words.shape[1] * case.net.outputs
+
+
+@contextmanager
+def open_board(case, port: str, console=None):
+    """The board at `port`: a serial port, or `sim` for the simulated one."""
+    from firmware.loader import Board
+    if port == "sim":
+        from sim.board import SimulatedBoard
+        with console.status("compile the simulated board") if console else _nothing():
+            transport = SimulatedBoard(case.net)
+    else:
+        from firmware.transport import connect
+        transport = connect(port)
+    with Board(transport, case.net) as device:
+        yield device
+
+
+@contextmanager
+def _nothing():
+    yield
+
+
+def run_on_board(case, port: str, count: int, console, progress=None):
+    """Load the image and stream test sequences: rows (label, class, summed outputs in real units).
+
+    CheckFailed where a word of the board differs from golden.
+    """
+    _, words, y = flow.samples(case, "test", count)
+    rows, scale = [], case.net.layers[-1].rate.lsb
+    want = flow.integer_outputs(case, words)
+    with open_board(case, port, console) as device, _given(progress, console) as bar:
+        task = bar.add_task(f"board at {port}: load", total=len(case.image))
+        device.load(case.image, progress=lambda n: bar.advance(task, n))
+        task = bar.add_task(f"board at {port}: sequences", total=count)
+        for n in range(count):
+            got = device.run(words[n])
+            flow.compare(got[None], want[n:n + 1], f"board, test sequence {n}")
+            rows.append((int(y[n]), int(got.sum(0).argmax()), got.sum(0) * scale))
+            bar.advance(task)
+    return rows
+
+
+def runs_table(case, rows, rates: bool) -> Table:
+    """What the board answered."""
+    table = Table("sequence", "label", "answer", *(f"{n}" for n in range(case.net.outputs) if rates))
+    for n, (label, answer, sums) in enumerate(rows):
+        table.add_row(str(n), str(label), f"{answer}{'' if answer == label else ' (wrong)'}",
+                      *(f"{value:.1f}" for value in sums if rates))
+    return table
+
+
+def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console) -> None:
+    """The whole way on one network; writes build/demo/report.html and prints a table."""
+    started = time.monotonic()
+    if train_first:
+        network = _train(network)
+    case = flow.prepare(network, board_name)
+    flow.write_quantized(case, flow.BUILD / case.net.name)
+    console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, "
+                  f"{cycles_per_tick(case.net)} cycles a tick, design {case.net.fingerprint}")
+    with ThreadPoolExecutor(1) as pool, bars(console) as bar:
+        building = pool.submit(_place, case, board_name, seeds or SEEDS, bar) if place else None
+        ladder, found = evaluate_ladder(case, "test", count, progress=bar)
+        rows = run_on_board(case, "sim", BOARD_SEQUENCES, None, bar)
+        ladder.append({"rung": "board (simulated, UART)", "samples": len(rows), "remark": "loaded by the host driver",
+                       "accuracy": float(np.mean([label == answer for label, answer, _ in rows]))})
+        result = building.result() if building else None
+    table = _table(case, ladder, found, result)
+    page = write_report(_figures(case, network, ladder, found, result, table), flow.BUILD / "demo")
+    _print(console, table, result, page, time.monotonic() - started)
+    if result is not None and not result.ok:
+        raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz with seeds "
+                               f"{', '.join(result.report['fmax_by_seed'])}: try another --seed")
+
+
+def _train(network) -> str:
+    from golden.train import gle
+    out = flow.BUILD / network / "float.safetensors"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    gle.train(network, out=out)
+    return str(out)
+
+
+def _place(case, board_name, seeds, bar):
+    from boards.build import build
+    task = bar.add_task("board: elaborate", total=None)
+    result = build(case.net, flow.board(board_name), out_dir=flow.BUILD, seeds=seeds,
+                   progress=lambda text: bar.update(task, description=f"board: {text}"))
+    bar.update(task, description="board: bitstream", total=1, completed=1)
+    return result
+
+
+def _table(case, ladder, found, result) -> list[tuple]:
+    """Rows (name, value, unit, remark) of the demo's table."""
+    rows = [(f"accuracy, {rung['rung']}", f"{rung['accuracy']:.2%}", "", f"{rung['samples']:,} sequences")
+            for rung in ladder]
+    rows.append(("simulated", f"{found['cycles'] / found['rtl_s'] / 1e3:,.0f}", "thousand cycles/s",
+                 "with compiling" if found["rtl_s"] > 1 else ""))
+    rows.append(("cycles per tick", f"{cycles_per_tick(case.net)}", "", "measured by the schedule tests"))
+    rows.append(("lane use", f"{lane_use(case.net):.1%}", "", f"{case.net.lanes} lanes"))
+    if result is not None:
+        r, have = result.report, result.report["available"]
+        rows += [("clock", f"{r['clock_mhz']:g}", "MHz", "PLL of the bitstream"),
+                 ("Fmax", f"{r['fmax_mhz']:.1f}", "MHz", f"routed, nextpnr seed {r['nextpnr_seed']}"),
+                 ("ticks per second", f"{r['ticks_per_s']:,.0f}", "1/s", "at that clock"),
+                 ("LUT4", f"{r['lut4']:,}", "", f"{r['comb']:,} of {have['comb']:,} cells with carries"),
+                 ("multipliers", f"{r['dsp']}", "", f"of {have['dsp']}"),
+                 ("block RAM", f"{r['bram']}", "", f"of {have['bram']}")]
+    return rows
+
+
+def _figures(case, network, ladder, found, result, table):
+    where = provenance()
+    rates = flow.rates_of(case, found["words"][0])
+    layers = [{"name": "input", "values": found["words"][0] * case.net.layers[0].operand.lsb}]
+    layers += [{"name": f"layer {n} ({layer.activation})", "values": values}
+               for n, (layer, values) in enumerate(zip(case.net.layers, rates, strict=True))]
+    figures = {
+        "title": f"{case.net.name}: from training to a bitstream", "ladder": ladder,
+        "rates": {"label": f"Test sequence 0, class {found['labels'][0]}", "dt": case.net.dt, "unit": "s",
+                  "layers": layers},
+        "table": table, "commands": [case.real.training.get("command", ""), f"leadlag demo --network {network}"],
+        "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
+        "commit": where["commit"], "date": where["date"]}
+    if result is not None:
+        figures["build"] = result.report
+        figures["seeds"]["nextpnr"] = result.report["nextpnr_seed"]
+    return figures
+
+
+def _print(console, rows, result, page, seconds):
+    table = Table("figure", "value", "unit", "remark")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if result is not None:
+        console.print(f"bitstream {result.bitstream}")
+    console.print(f"report {page}")
+    console.print(f"done in {int(seconds // 60)} min {int(seconds % 60)} s")

@@ -1,0 +1,209 @@
+"""The way of a network from the zoo to a board, one function a step; what the commands, the demo and the bench call."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from boards import BOARDS
+from golden import engine
+from golden.data import mnist1d
+from golden.dense import DenseParams
+from golden.image import Image, build_image
+from golden.network import Network
+from golden.quantize import FloatNetwork, describe, quantize_input, quantize_params
+from rtl.schedule import fold
+
+BUILD = Path("build")
+ZOO = Path(__file__).resolve().parent.parent / "zoo"
+DEFAULT_BOARD = "ulx3s-85f"
+
+
+class CheckFailed(Exception):
+    """A comparison that had to hold did not; one line."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A named data set: `load(split)` gives x (n, ticks) and y (n,); splits are train, fit, held_out and test."""
+
+    name: str
+    doc: str
+    load: object
+
+
+@dataclass(frozen=True)
+class ZooNetwork:
+    """A trained network that ships with the package, and the data set that it is for."""
+
+    name: str
+    dataset: str
+    doc: str
+
+    @property
+    def path(self) -> Path:
+        return ZOO / f"{self.name}.safetensors"
+
+
+DATASETS = {"mnist1d": DataSet("mnist1d", "MNIST-1D, 10 classes, 360 ticks; 4,000 training and 1,000 test sequences, "
+                                          "generated", mnist1d)}
+NETWORKS = {entry.name: entry for entry in (
+    ZooNetwork("gle-mnist1d", "mnist1d", "GLE, 1-53x6-10, 14,956 parameters"),
+    ZooNetwork("gle-mnist1d-42k", "mnist1d", "GLE, 1-90x6-10, 42,040 parameters"),
+)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network ready for integers and circuits: its real parameters, description with lanes, words, and data set."""
+
+    real: FloatNetwork
+    net: Network
+    params: tuple[DenseParams, ...]
+    dataset: DataSet
+
+    @property
+    def image(self) -> Image:
+        return build_image(self.net, self.params)
+
+
+def find(name: str) -> FloatNetwork:
+    """A network of the zoo by name, or a safetensors file by path."""
+    if name in NETWORKS:
+        return FloatNetwork.load(NETWORKS[name].path)
+    if Path(name).suffix == ".safetensors":
+        return FloatNetwork.load(name)
+    raise ValueError(f"no network {name!r}: there is {', '.join(NETWORKS)}, or the path of a .safetensors file")
+
+
+def board(name: str):
+    """A board by name."""
+    if name not in BOARDS:
+        raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}")
+    return BOARDS[name]
+
+
+def dataset(name: str) -> DataSet:
+    """A data set by name."""
+    if name not in DATASETS:
+        raise ValueError(f"no data set {name!r}: there is {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:
+    """Quantise a network and give it the lanes that the board has multipliers for."""
+    real = find(name)
+    if data is None:
+        data = NETWORKS[real.name].dataset if real.name in NETWORKS else "mnist1d"
+    net = fold(describe(real), board(board_name).multipliers)
+    params = quantize_params(real, net)
+    engine.check_params(net, params)
+    return Case(real, net, params, dataset(data))
+
+
+def samples(case: Case, split: str, count: int | None = None):
+    """Samples x (n, ticks), input words (n, ticks, inputs) and labels y (n,) of a split, the first `count` of them."""
+    x, y = case.dataset.load(split)
+    if count is not None and not 1 <= count <= len(x):
+        raise ValueError(f"{case.dataset.name} {split} has 1 to {len(x)} sequences, not {count}")
+    x, y = x[:count], y[:count]
+    return x, quantize_input(x, case.net), y
+
+
+def classify(outputs) -> np.ndarray:
+    """Class of each sequence: the output with the largest sum over its ticks; (n, ticks, outputs) -> (n,)."""
+    return np.asarray(outputs).sum(1).argmax(1)
+
+
+def accuracy(classes, y) -> float:
+    """Share of right classes."""
+    return float((np.asarray(classes) == y).mean())
+
+
+def float_classes(case: Case, x) -> np.ndarray:
+    """Classes by the float model; RuntimeError where torch is missing."""
+    try:
+        import torch
+
+        from golden.train.rates import Layer, evaluate_float
+    except ImportError:
+        raise RuntimeError("the float model needs torch: pip install 'leadlag[train]'") from None
+    layers = [Layer(*(torch.tensor(getattr(layer, t), dtype=torch.float32) for t in
+                      ("weight", "bias", "tau_m", "tau_r")), layer.activation) for layer in case.real.layers]
+    return evaluate_float(layers, x, dt=case.real.dt)[0].numpy()
+
+
+def integer_outputs(case: Case, words, *, chunk: int = 250, progress=None) -> np.ndarray:
+    """Output words (n, ticks, outputs) by golden; `progress(n)` after every n sequences."""
+    outputs = []
+    for start in range(0, len(words), chunk):
+        part = words[start:start + chunk]
+        outputs.append(engine.run(case.net, case.params, part))
+        if progress is not None:
+            progress(len(part))
+    return np.concatenate(outputs)
+
+
+def rtl_outputs(case: Case, words, *, progress=None):
+    """Output words by the compiled circuit, loaded through its own loader, and the simulation itself."""
+    from sim.fast import FastSimulation
+    simulation = FastSimulation(case.net)
+    simulation.load(case.image.pairs)
+    return simulation.run(words, progress=progress), simulation
+
+
+def compare(got, want, what: str) -> int:
+    """Number of sequences whose words are all equal; CheckFailed names the first word that is not."""
+    wrong = np.argwhere(np.asarray(got) != np.asarray(want))
+    if len(wrong):
+        where = tuple(wrong[0])
+        raise CheckFailed(f"{what}: sequence {where[0]}, tick {where[1]}, output {where[2]} is {got[where]}, "
+                          f"the golden model says {want[where]}")
+    return len(want)
+
+
+def rates_of(case: Case, words) -> list[np.ndarray]:
+    """Rates of every layer for one sequence of input words (ticks, inputs): arrays (ticks, neurons), real units."""
+    state, found = engine.reset(case.net, 1), [[] for _ in case.net.layers]
+    for word in words:
+        state, outs = engine.network_step(state, word[None], case.params, case.net)
+        for rates, out, layer in zip(found, outs, case.net.layers, strict=True):
+            rates.append(out.rate[0] * layer.rate.lsb)
+    return [np.array(rates) for rates in found]
+
+
+def write_quantized(case: Case, out) -> list[Path]:
+    """Write network.json, parameters.safetensors (words, with the description inside) and parameters.image."""
+    from safetensors.numpy import save
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {f"layers.{n}.{name}": getattr(p, name).astype(np.int32)
+               for n, p in enumerate(case.params) for name in p._fields}
+    files = {"network.json": case.net.to_json().encode(),
+             "parameters.safetensors": save(tensors, {"network": case.net.to_json()}),
+             "parameters.image": case.image.to_bytes()}
+    for name, content in files.items():
+        write_whole(out / name, content)
+    return [out / name for name in files]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside and rename: no half-written file is ever seen."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, value) -> None:
+    """Write JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -1,0 +1,80 @@
+"""Run a cocotb bench on a component: Verilog through yosys, build, run, raise where a test failed."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from sim.verilated import verilator
+from sim.verilog import ToolError, input_pins, to_rtlil, to_verilog
+
+BUILD = Path("build/cocotb")
+ROOT = Path(__file__).resolve().parent.parent
+VARIABLE = "LEADLAG_BENCH"
+SIMULATORS = ("icarus", "verilator")
+_BUILD_ARGS = {"icarus": [], "verilator": ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-Wno-lint",
+                                           "-Wno-style", "-O3"]}
+
+
+def run_bench(component, bench_module: str, *, simulator: str = "verilator", params: dict | None = None) -> None:
+    """Run all tests of `bench_module` (such as `sim.leadlag_tb`) on `component`.
+
+    params reach the bench as JSON (sim.drivers.settings). AssertionError where a test fails, with the end of the log;
+    ToolError where the simulator is missing.
+    """
+    if simulator not in SIMULATORS:
+        raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    environment = check_simulator(simulator)
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+    text = to_rtlil(component, name="unit")
+    label = f"{bench_module.rpartition('.')[2]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}-{simulator}"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix=f"{label}-") as folder, _environ(environment):
+        folder = Path(folder).resolve()
+        source, log = folder / "unit.v", folder / "log.txt"
+        source.write_text(to_verilog(text), encoding="utf-8")
+        runner = get_runner(simulator)
+        try:
+            runner.build(sources=[source], hdl_toplevel="unit", build_dir=folder, timescale=("1ns", "1ps"),
+                         build_args=_BUILD_ARGS[simulator], log_file=folder / "build.txt")
+            results = runner.test(
+                test_module=bench_module, hdl_toplevel="unit", build_dir=folder, test_dir=folder, log_file=log,
+                results_xml=str(folder / "results.xml"), timescale=("1ns", "1ps") if simulator == "icarus" else None,
+                extra_env={VARIABLE: json.dumps({"inputs": input_pins(component), **(params or {})}), "PYTHONPATH": str(ROOT), "NO_COLOR": "1",
+                           "COCOTB_ANSI_OUTPUT": "0"})
+            count, failed = get_results(Path(results))
+        except (RuntimeError, SystemExit) as error:
+            raise AssertionError(f"{label} did not run: {error}\n{_tail(folder / 'build.txt')}\n{_tail(log)}") from None
+        assert count and not failed, f"{label}: {failed} of {count} tests failed\n{_tail(log)}"
+
+
+def check_simulator(simulator: str) -> dict[str, str]:
+    """The environment that `simulator` runs in; ToolError where it is missing."""
+    if simulator == "icarus":
+        if not shutil.which("iverilog"):
+            raise ToolError("iverilog is missing: apt-get install iverilog (11 or later)")
+        return dict(os.environ)
+    _, environment, _ = verilator()
+    # cocotb compiles at -Os, and its slow files not at all: -O1 builds quicker and runs as fast
+    environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} OPT_FAST=-O1 OPT_SLOW=-O0".strip()
+    return environment
+
+
+@contextmanager
+def _environ(environment):
+    """cocotb's runner looks for programs on the PATH of this process."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _tail(path: Path, lines: int = 40) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""

@@ -1,0 +1,80 @@
+"""The benches of sim/ on emitted Verilog: each unit on Icarus, the whole device on Icarus and Verilator."""
+
+import os
+
+import pytest
+
+from golden.fixed import QFormat
+from golden.network import Dense, Network
+from rtl.activation import Activation
+from rtl.delay import DelayLine
+from rtl.dense import DenseLayer
+from rtl.leadlag import LeadLag
+from rtl.mac import MacLanes
+from rtl.schedule import min_period
+from rtl.top import NetworkTop
+from sim.cocotb_run import check_simulator, run_bench
+from sim.verilog import ToolError
+
+
+def layer(inputs, outputs, lanes, *, activation="tanh", delay=0, max_delay=0, operand="Q1.8", rate="Q1.8") -> Dense:
+    """A layer with formats that differ from each other."""
+    parse = QFormat.parse
+    return Dense(inputs=inputs, outputs=outputs, activation=activation, operand=parse(operand), weight=parse("Q2.9"),
+                 state=parse("Q4.9"), lead=parse("Q2.8"), lag=parse("Q1.10"), rate=parse(rate), lanes=lanes,
+                 delay=delay, max_delay=max_delay)
+
+
+def network(*layers) -> Network:
+    return Network(name="bench", dt=0.2, layers=layers)
+
+
+SMALL = network(layer(2, 5, 2, operand="Q3.7"), layer(5, 4, 3, activation="softplus", rate="Q4.6", delay=2, max_delay=3),
+                layer(4, 3, 1, activation="sigmoid", operand="Q4.6", rate="Q1.7"))
+
+
+def bench(component, name, *, simulator="icarus", **params):
+    """Run a bench; a missing simulator skips, and fails on the build server."""
+    try:
+        check_simulator(simulator)
+    except ToolError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    run_bench(component, f"sim.{name}_tb", simulator=simulator, params=params)
+
+
+def test_leadlag():
+    one = layer(1, 1, 1)
+    bench(LeadLag(one), "leadlag", network=network(one).to_json(), latency=LeadLag.LATENCY)
+
+
+@pytest.mark.parametrize(("name", "state", "out"), [
+    ("tanh", "Q5.11", "Q1.12"), ("sigmoid", "Q3.6", "Q1.7"), ("softplus", "Q5.8", "Q4.6"),
+    ("hard_sigmoid", "Q2.7", "Q1.5"), ("tanh_derivative", "Q4.9", "Q1.10"), ("relu_derivative", "Q2.7", "Q1.5")])
+def test_activation(name, state, out):
+    unit = Activation(name, QFormat.parse(state), QFormat.parse(out))
+    bench(unit, "activation", name=name, state=state, out=out, latency=Activation.latency(name))
+
+
+@pytest.mark.parametrize(("size", "depth", "ahead"), [(1, 0, False), (5, 3, False), (8, 4, True)])
+def test_delay(size, depth, ahead):
+    unit = DelayLine(size=size, fmt=QFormat.parse("Q2.7"), depth=depth, ahead=ahead)
+    bench(unit, "delay", size=size, depth=depth, ahead=ahead, fmt="Q2.7", latency=DelayLine.LATENCY)
+
+
+@pytest.mark.parametrize("one", [layer(6, 7, 3), layer(9, 10, 10), layer(3, 4, 1)], ids=["folds", "wide", "one lane"])
+def test_mac(one):
+    bench(MacLanes(one, first_bank=4), "mac", network=network(one).to_json(), first_bank=4,
+          latency=MacLanes.latency(one), operand_offset=MacLanes.OPERAND_OFFSET)
+
+
+@pytest.mark.parametrize("one", [layer(6, 7, 3, delay=1, max_delay=2), layer(12, 5, 5, activation="linear")],
+                         ids=["delay", "wide"])
+def test_dense(one):
+    bench(DenseLayer(one), "dense", network=network(one).to_json(), period=min_period(one, feeds_layer=False))
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_top(simulator):
+    bench(NetworkTop(SMALL), "top", simulator=simulator, network=SMALL.to_json())

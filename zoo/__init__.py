@@ -1,0 +1,1 @@
+"""Small trained networks, each with the command, seed and data that made it in its metadata."""
