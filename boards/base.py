@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Shape, Signal
+from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from golden.activation import is_tabulated
@@ -140,23 +141,27 @@ class BoardDesign(Elaboratable):
         m = Module()
         board = self.board
         m.domains.sync = ClockDomain()
-        clock, locked, reset = platform.request(board.clock, dir="i"), Signal(), Signal()
+        m.submodules.clock = clock = io.Buffer("i", platform.request(board.clock, 0, dir="-"))
+        locked, pressed = Signal(), Signal()
         m.submodules.pll = self.pll.instance(i=clock.i, o=ClockSignal(), locked=locked)
-        m.d.comb += reset.eq(~locked)
         if board.reset_button:
-            m.d.comb += reset.eq(~locked | platform.request(*board.reset_button).i)
-        m.submodules.reset = ResetSynchronizer(reset)
+            m.submodules.button = button = io.Buffer("i", platform.request(*board.reset_button, dir="-"))
+            m.d.comb += pressed.eq(button.i)
+        m.submodules.reset = ResetSynchronizer(~locked | pressed)
         m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.vendor)
-        uart = platform.request(board.uart, 0)
+        line = platform.request(board.uart, 0, dir="-")
+        m.submodules.line_in = line_in = io.Buffer("i", line.rx)
+        m.submodules.line_out = line_out = io.Buffer("o", line.tx)
         rx, tx = Signal(init=1, reset_less=True), Signal(init=1, reset_less=True)
         # the receiver synchronises the line itself; a register keeps glitches off the pin
-        m.d.sync += [rx.eq(uart.rx.i), tx.eq(top.tx)]
-        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(tx)]
+        m.d.sync += [rx.eq(line_in.i), tx.eq(top.tx)]
+        m.d.comb += [top.rx.eq(line_in.i), line_out.o.eq(tx)]
         if board.leds:
             count = Signal(max(2, int(self.pll.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
             for n, light in enumerate((count[-1], ~rx, ~tx, top.busy)[:board.leds]):
-                m.d.comb += platform.request("led", n).o.eq(light)
+                m.submodules[f"led{n}"] = led = io.Buffer("o", platform.request("led", n, dir="-"))
+                m.d.comb += led.o.eq(light)
         return m
 
 

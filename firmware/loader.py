@@ -219,6 +219,8 @@ class Board:
             self.write(INPUT, [0] * (inputs - middle), fixed=True)
             if self.get("ticks") != ticks:
                 low, high = 0, high - middle
+            elif low == high:
+                raise LinkError(f"the device took {inputs} input words and more without a tick")
             else:
                 low, high = low + inputs - middle, inputs - 1
             self._empty()

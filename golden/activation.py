@@ -1,14 +1,12 @@
 """Activation functions of membrane words, and their derivatives, exactly as the circuit computes them.
 
-Smooth functions are even or odd up to a constant, so one table over |x| serves both signs. The table holds, for each
-of 2**n segments, the value at its left edge and the rise to its right edge; the circuit interpolates between them:
+Smooth functions are read off a table over [-2**m, 2**m). It holds, for each of 2**n segments, the value at the left
+edge and the rise to the right edge; the circuit interpolates between them, and takes `low` or `high` outside:
 
-    T(|x|) = left + round_shift(rise * offset, t)      |x| = segment * 2**t + offset,   T = end where |x| >= limit
+    T(x) = left + round_shift(rise * offset, t)        x = segment * 2**t + offset
 
-    tanh x = +-T        sigmoid x = T, 1 - T        softplus x = max(x, 0) + T,  T = log(1 + exp(-|x|))
-
-tanh' and sigmoid' are even (T alone), softplus' is the sigmoid. Linear, ReLU and hard sigmoid (clamp to [0, 1], [LE]
-papers.md 1.2) need no table.
+softplus x is max(x, 0) + T with T = log(1 + exp(-|x|)); softplus' is the sigmoid. Linear, ReLU and hard sigmoid (clamp
+to [0, 1], [LE] papers.md 1.2) need no table.
 """
 
 import math
@@ -24,31 +22,33 @@ def _sigmoid(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x))
 
 
-#: function over |x|, its value at infinity, log2 of where it is taken to have reached that value, symmetry
+#: function, its limits at minus and plus infinity, log2 of where it is taken to have reached them
 _TABLES = {
-    "tanh": (math.tanh, 1.0, 3, "odd"),
-    "sigmoid": (_sigmoid, 1.0, 4, "complement"),
-    "softplus": (lambda x: math.log1p(math.exp(-x)), 0.0, 4, "residual"),
-    "tanh_derivative": (lambda x: 1.0 - math.tanh(x) ** 2, 0.0, 3, "even"),
-    "sigmoid_derivative": (lambda x: _sigmoid(x) * _sigmoid(-x), 0.0, 4, "even"),
-    "softplus_derivative": (_sigmoid, 1.0, 4, "complement"),
+    "tanh": (math.tanh, -1.0, 1.0, 3),
+    "sigmoid": (_sigmoid, 0.0, 1.0, 4),
+    "softplus": (lambda x: math.log1p(math.exp(-abs(x))), 0.0, 0.0, 4),
+    "tanh_derivative": (lambda x: 1.0 - math.tanh(x) ** 2, 0.0, 0.0, 3),
+    "sigmoid_derivative": (lambda x: _sigmoid(x) * _sigmoid(-x), 0.0, 0.0, 4),
+    "softplus_derivative": (_sigmoid, 0.0, 1.0, 4),
 }
-_LOG_SEGMENTS = 9
+#: a block RAM of 18 kbit holds 1024 words
+_LOG_SEGMENTS = 10
 
 
 @dataclass(frozen=True)
 class Table:
-    """left, rise: one word a segment, `frac_bits` of the output; t: offset bits; end: value from `limit` on."""
+    """left, rise: a word a segment, from -2**m upwards; t: offset bits; low, high: values outside of the table."""
 
     left: tuple[int, ...]
     rise: tuple[int, ...]
     t: int
-    end: int
-    symmetry: str
+    low: int
+    high: int
 
     @property
     def limit(self) -> int:
-        return len(self.left) << self.t
+        """The first word beyond the table; -limit is the first in it."""
+        return len(self.left) << self.t >> 1
 
 
 def is_tabulated(name: str) -> bool:
@@ -61,39 +61,35 @@ def table(name: str, state: QFormat, out: QFormat) -> Table | None:
     """The table of function `name` for inputs in `state` and outputs in `out`; None where none is needed."""
     if not is_tabulated(name):
         return None
-    function, end, log_limit, symmetry = _TABLES[name]
-    # a word of `state` never exceeds 2**int_bits: no segments beyond
-    log_limit = min(log_limit, state.int_bits)
-    n = min(_LOG_SEGMENTS, log_limit + state.frac_bits)
-    t = log_limit + state.frac_bits - n
-    edges = [math.floor(function((k << t) * state.lsb) * 2.0 ** out.frac_bits + 0.5) for k in range((1 << n) + 1)]
-    # |min| of the state is the limit itself; where the state ends first, the function's value there is the end
-    reached = log_limit < state.int_bits
+    function, low, high, m = _TABLES[name]
+    m = min(m, state.int_bits)
+    n = min(_LOG_SEGMENTS, m + 1 + state.frac_bits)
+    t = m + 1 + state.frac_bits - n
+
+    def word(value):
+        return math.floor(value * 2.0 ** out.frac_bits + 0.5)
+    half = 1 << n >> 1
+    edges = [word(function((k << t) * state.lsb)) for k in range(-half, half + 1)]
     return Table(left=tuple(edges[:-1]), rise=tuple(b - a for a, b in zip(edges, edges[1:], strict=False)), t=t,
-                 end=math.floor(end * 2.0 ** out.frac_bits + 0.5) if reached else edges[-1], symmetry=symmetry)
+                 low=word(low), high=word(high))
 
 
-def _lookup(tab: Table, magnitude):
-    index = clip(magnitude >> tab.t, 0, len(tab.left) - 1)
-    offset = magnitude & ((1 << tab.t) - 1)
+def _lookup(tab: Table, x):
+    segments = len(tab.left)
+    index = clip((x >> tab.t) + (segments >> 1), 0, segments - 1)
+    offset = x & ((1 << tab.t) - 1)
     left, rise = np.array(tab.left), np.array(tab.rise)
-    if hasattr(magnitude, "new_tensor"):
-        left, rise = magnitude.new_tensor(tab.left), magnitude.new_tensor(tab.rise)
+    if hasattr(x, "new_tensor"):
+        left, rise = x.new_tensor(tab.left), x.new_tensor(tab.rise)
     inside = left[index] + round_shift(rise[index] * offset, tab.t)
-    beyond = magnitude >= tab.limit
-    return inside * (1 - beyond * 1) + tab.end * (beyond * 1)
+    below, above = (x < -tab.limit) * 1, (x >= tab.limit) * 1
+    return inside * (1 - below - above) + tab.low * below + tab.high * above
 
 
 def _evaluate(name: str, x, state: QFormat, out: QFormat):
-    tab = table(name, state, out)
-    negative = (x < 0) * 1
-    value = _lookup(tab, abs(x))
-    if tab.symmetry == "odd":
-        value = value * (1 - 2 * negative)
-    elif tab.symmetry == "complement":
-        value = value + negative * ((1 << out.frac_bits) - 2 * value)
-    elif tab.symmetry == "residual":
-        value = value + round_shift(x * (1 - negative), state.frac_bits - out.frac_bits)
+    value = _lookup(table(name, state, out), x)
+    if name == "softplus":
+        value = value + round_shift(x * (x >= 0), state.frac_bits - out.frac_bits)
     return saturate(value, out)
 
 

@@ -92,7 +92,7 @@ class Widths:
     weight_bits: int = 14
     state: QFormat = QFormat(5, 11)
     coefficient_bits: int = 16
-    bounded_rate: QFormat = QFormat(0, 11)
+    bounded_rate: QFormat = QFormat(0, 10)
     unbounded_rate: QFormat = QFormat(5, 8)
 
     def rate(self, activation: str) -> QFormat:

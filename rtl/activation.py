@@ -14,8 +14,8 @@ from rtl.primitives import Bank, bank
 class Activation(wiring.Component):
     """phi of a stream of state words, one a cycle; `<name>_derivative` gives phi'.
 
-    Tabulated functions: magnitude; table (block RAM, two cycles); rise times offset; interpolation; symmetry;
-    saturation. The others take two cycles. Never stalls. Reset drops what is in flight.
+    Tabulated functions: table (block RAM, two cycles); register; two partial products; product; interpolation;
+    (softplus: max(x, 0)); saturation. The others take two cycles. Never stalls. Reset drops what is in flight.
 
     Parameters: name (a key of golden.network.ACTIVATIONS, or that with `_derivative`), formats of input and output.
     """
@@ -30,7 +30,7 @@ class Activation(wiring.Component):
     @staticmethod
     def latency(name: str) -> int:
         """LATENCY of the function `name`."""
-        return 1 + Bank.LATENCY + 4 if is_tabulated(name) else 2
+        return Bank.LATENCY + 5 + (name == "softplus") if is_tabulated(name) else 2
 
     def elaborate(self, platform):
         m = Module()
@@ -58,35 +58,43 @@ class Activation(wiring.Component):
         return value
 
     def _tabulated(self, m):
-        tab, x, one = self.table, self.i.payload, 1 << self.out.frac_bits
-        left_bits = max(max(tab.left).bit_length(), tab.end.bit_length(), 1)
-        rise_bits = max(max(abs(r) for r in tab.rise).bit_length() + 1, 2)
-        rows = [left | (rise % (1 << rise_bits)) << left_bits for left, rise in
-                zip(tab.left, tab.rise, strict=True)]
+        tab, x = self.table, self.i.payload
+        lowest, highest = min(*tab.left, tab.low, tab.high), max(*tab.left, tab.low, tab.high)
+        left_bits = max(highest, -lowest - 1).bit_length() + 1
+        rise_bits = max(max(max(r, -r - 1) for r in tab.rise).bit_length() + 1, 2)
+        rows = [left % (1 << left_bits) | (rise % (1 << rise_bits)) << left_bits
+                for left, rise in zip(tab.left, tab.rise, strict=True)]
+        # segment 0 is at the most negative input: reading by two's complement swaps the halves
+        rows = rows[len(rows) // 2:] + rows[:len(rows) // 2]
         m.submodules.table = rom = bank(self.vendor, depth=len(rows), width=left_bits + rise_bits, init=rows,
                                         writable=False)
-        # magnitude: |min| needs the extra bit
-        magnitude = Signal(self.state.width, reset_less=True)
-        m.d.sync += magnitude.eq(Mux(x[-1], -x, x))
-        m.d.comb += rom.read_addr.eq(magnitude >> tab.t)
-        offset = later(m, magnitude[:tab.t], Bank.LATENCY, name="offset")
-        beyond = later(m, magnitude >= tab.limit, Bank.LATENCY + 1, name="beyond")
-        # rise times offset: a few bits each, left to the fabric (the multipliers are for lanes)
-        left = Signal(left_bits, reset_less=True)
-        rise = rom.read_data[left_bits:].as_signed()
-        product = Signal(signed(rise_bits + tab.t + 1), reset_less=True)
-        m.d.sync += [left.eq(rom.read_data[:left_bits]), product.eq(rise * Cat(offset, Const(0)).as_signed())]
-        inside = Signal(signed(left_bits + 2), reset_less=True)
-        m.d.sync += inside.eq(Mux(beyond, tab.end, left + round_shift(product, tab.t)))
-        sign = later(m, x[-1], Bank.LATENCY + 3, name="sign")
-        if tab.symmetry == "residual":
-            extra = round_shift(Mux(x[-1], 0, x).as_signed(), self.state.frac_bits - self.out.frac_bits)
-            kept = Signal(signed(len(extra)), reset_less=True)
-            m.d.sync += exact(kept, extra)
-            value = inside + later(m, kept, Bank.LATENCY + 2, name="kept")
-        else:
-            value = {"odd": Mux(sign, -inside, inside), "even": inside,
-                     "complement": Mux(sign, one - inside, inside)}[tab.symmetry]
-        folded = Signal(signed(len(value)), reset_less=True)
-        m.d.sync += folded.eq(value)
-        return folded
+        m.d.comb += rom.read_addr.eq(x[tab.t:])
+        # what follows the table: registers, two partial products, their sum, interpolation
+        left = later(m, rom.read_data[:left_bits].as_signed(), 3, name="left")
+        rise = later(m, rom.read_data[left_bits:].as_signed(), 1, name="rise")
+        offset = later(m, x[:tab.t], Bank.LATENCY + 1, name="offset")
+        product = self._product(m, rise, offset, tab.t)
+        outside = later(m, Cat(x < -tab.limit, x >= tab.limit), Bank.LATENCY + 3, name="outside")
+        inside = Signal(signed(max(left_bits, len(product) - tab.t) + 2), reset_less=True)
+        m.d.sync += exact(inside, Mux(outside[0], tab.low, Mux(outside[1], tab.high,
+                                                              left + round_shift(product, tab.t))))
+        if self.name != "softplus":
+            return inside
+        extra = round_shift(Mux(x[-1], 0, x).as_signed(), self.state.frac_bits - self.out.frac_bits)
+        extra = later(m, extra, Bank.LATENCY + 4, name="extra")
+        value = Signal(signed(max(len(inside), len(extra)) + 1), reset_less=True)
+        m.d.sync += exact(value, inside + extra)
+        return value
+
+    @staticmethod
+    def _product(m, rise, offset, bits):
+        """rise * offset in two cycles of fabric: the multipliers are for lanes, and a table needs a few bits only."""
+        half = bits // 2
+        parts = []
+        for n, part in enumerate((offset[:half], offset[half:])):
+            factor = Cat(part, Const(0)).as_signed()
+            parts.append(Signal(signed(len(rise) + len(factor)), name=f"part{n}", reset_less=True))
+            m.d.sync += exact(parts[n], rise * factor)
+        product = Signal(signed(len(rise) + bits + 2), name="product", reset_less=True)
+        m.d.sync += exact(product, (parts[0] + (parts[1] << half))[:len(product)].as_signed())
+        return product

@@ -139,7 +139,7 @@ class DenseLayer(wiring.Component):
         with m.If(self.lanes.valid & (row["index"] == 0)):
             m.d.sync += half.eq(self.half)
         s = Signal(shape(layer.state), reset_less=True)
-        m.d.sync += exact(s, saturate(self.lanes.sum >> layer.shift, layer.state))
+        m.d.sync += exact(s, saturate(self.lanes.sum.shift_right(layer.shift), layer.state))
         s = later(m, s, Bank.LATENCY - 1, name="s")
         in_force = Mux(row["index"] == 0, self.half, half)
         m.d.comb += membranes.read_addr.eq(row["index"])

@@ -38,7 +38,7 @@ def round_shift(x, n: int) -> Value:
     x = Value.cast(x)
     if n <= 0:
         return x.shift_left(-n)
-    return (x + (1 << (n - 1))) >> n
+    return (x + (1 << (n - 1))).shift_right(n)
 
 
 def wrap(x, width: int) -> Value:

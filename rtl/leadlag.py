@@ -47,7 +47,7 @@ class LeadLag(wiring.Component):
             outputs[name] = Signal(shape(p.state), name=f"{name}_out", reset_less=True)
             m.d.comb += [mul.a.eq(step), mul.b.eq(factor)]
             m.d.sync += [factor.eq(i[name]), product.eq(mul.p), exact(total, product + scaled),
-                         exact(outputs[name], saturate(total >> fmt.frac_bits, p.state))]
+                         exact(outputs[name], saturate(total.shift_right(fmt.frac_bits), p.state))]
         m.d.comb += [self.o.p.y.eq(outputs["lead"]), self.o.p.x.eq(outputs["lag"]),
                      self.o.valid.eq(later(m, self.i.valid, self.LATENCY, name="valid", reset_less=False))]
         return m

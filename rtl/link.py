@@ -12,11 +12,12 @@ each response.
 from enum import IntEnum
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import crc, memory, stream, wiring
+from amaranth.lib import crc, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.bus import BusSignature
 from rtl.pipeline import later
+from rtl.primitives import Bank, bank
 
 REQUEST_SYNC, RESPONSE_SYNC = 0xA5, 0x5A
 READ, WRITE = 1, 2
@@ -68,7 +69,6 @@ class Receiver(wiring.Component):
     """
 
     def __init__(self, idle_cycles: int):
-        _check_cycles("idle_cycles", idle_cycles)
         self.idle_cycles = idle_cycles
         super().__init__({
             "i": In(stream.Signature(8, always_ready=True)), "resume": In(1),
@@ -161,17 +161,17 @@ class BusMaster(wiring.Component):
     Parameters: ack_cycles.
     Members
       start; op, fixed, count, addr     the request, held until `done`
-      read_index, read_data             words to write; data one cycle after the index
+      read_index, read_data             words to write; data Bank.LATENCY cycles after the index
       write_en, _index, _data           words read
       done, status, words               for one cycle: over; status and the number of words done hold until `start`
       bus                               registered requests
-    Throughput: a word every 4 cycles on a bus that acknowledges in the cycle of the request.
+    Throughput: a word every CYCLES_PER_WORD cycles on a bus that acknowledges in the cycle of the request.
     """
 
     GRACE = 4
+    CYCLES_PER_WORD = Bank.LATENCY + 2
 
     def __init__(self, ack_cycles: int):
-        _check_cycles("ack_cycles", ack_cycles)
         self.ack_cycles = ack_cycles
         super().__init__({
             "start": In(1), "op": In(2), "fixed": In(1), "count": In(COUNT_BITS), "addr": In(32),
@@ -183,8 +183,10 @@ class BusMaster(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bus = self.bus
+        left, last = Signal(COUNT_BITS), Signal()
         m.d.comb += self.read_index.eq(self.words)
-        m.d.sync += [self.done.eq(0), self.write_en.eq(0), self.write_data.eq(bus.r_data),
+        # `last` comes a cycle late, which is early enough: `left` rests while a request is out
+        m.d.sync += [last.eq(left == 1), self.done.eq(0), self.write_en.eq(0), self.write_data.eq(bus.r_data),
                      self.write_index.eq(self.words)]
 
         def end(status):
@@ -195,22 +197,25 @@ class BusMaster(wiring.Component):
             with m.If(bus.error):
                 end(ADDRESS)
             with m.Else():
-                m.d.sync += [self.words.eq(self.words + 1), self.write_en.eq(self.op == READ),
+                m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
                              bus.addr.eq(bus.addr + ~self.fixed)]
                 m.next = "FETCH"
-                with m.If(self.words + 1 == self.count):
+                with m.If(last):
                     end(OK)
 
-        requested = bus.read | bus.write
+        requested, fetched = bus.read | bus.write, Signal(range(Bank.LATENCY))
         late = _timer(m, self.ack_cycles, ~requested, name="ack_timer")
         forgotten = _timer(m, self.GRACE, requested, name="grace_timer")
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [self.words.eq(0), bus.addr.eq(self.addr)]
+                    m.d.sync += [self.words.eq(0), left.eq(self.count), bus.addr.eq(self.addr)]
                     m.next = "FETCH"
-            with m.State("FETCH"):
-                m.next = "LOAD"
+            with m.State("FETCH"):      # the word of the index that has just changed comes Bank.LATENCY later
+                m.d.sync += fetched.eq(fetched + 1)
+                with m.If(fetched == Bank.LATENCY - 1):
+                    m.d.sync += fetched.eq(0)
+                    m.next = "LOAD"
             with m.State("LOAD"):
                 m.d.sync += [bus.w_data.eq(self.read_data),
                              bus.read.eq(self.op == READ), bus.write.eq(self.op == WRITE)]
@@ -235,7 +240,7 @@ class Sender(wiring.Component):
 
     Members
       start; head, count, payload   what to send, held until `done`; `payload` says whether words follow
-      read_index, read_data         words; data one cycle after the index
+      read_index, read_data         words; data Bank.LATENCY cycles (at most 3) after the index
       o                             bytes
       done                          for one cycle: the last byte has been taken
     """
@@ -306,11 +311,14 @@ class HostLink(wiring.Component):
 
     Parameters: idle_cycles, the silence that ends a frame which has not come to its end, longer than any pause that the
     host's side makes within a frame (USB: some ms); ack_cycles, how long an access may take before it counts as busy,
-    more than a tick, since a full input waits for the next.
+    more than a tick, since a full input waits for the next; vendor form of the buffer.
     Members: i, o, bytes from and to the host (`i` never stalls); bus, master.
     """
 
-    def __init__(self, *, idle_cycles: int, ack_cycles: int):
+    def __init__(self, *, idle_cycles: int, ack_cycles: int, vendor: str = "generic"):
+        _check_cycles("idle_cycles", idle_cycles)
+        _check_cycles("ack_cycles", ack_cycles)
+        self.vendor = vendor
         self.receiver, self.master, self.sender = Receiver(idle_cycles), BusMaster(ack_cycles), Sender()
         super().__init__({"i": In(stream.Signature(8, always_ready=True)), "o": Out(stream.Signature(8)),
                           "bus": Out(BusSignature())})
@@ -324,9 +332,9 @@ class HostLink(wiring.Component):
         wiring.connect(m, master.bus, wiring.flipped(self.bus))
         refused, sending = Signal(), Signal()
         bad = receiver.status != OK
-        m.d.comb += [master.start.eq(receiver.done & ~bad), receiver.resume.eq(sender.done)]
+        m.d.comb += receiver.resume.eq(sender.done)
         m.d.comb += [getattr(master, name).eq(getattr(receiver, name)) for name in ("op", "fixed", "count", "addr")]
-        m.d.sync += sender.start.eq(receiver.done & bad | master.done)
+        m.d.sync += [master.start.eq(receiver.done & ~bad), sender.start.eq(receiver.done & bad | master.done)]
         with m.If(receiver.done):
             m.d.sync += [refused.eq(bad), sending.eq(bad)]
         with m.If(master.done):
@@ -341,12 +349,11 @@ class HostLink(wiring.Component):
     def _buffer(self, m, sending):
         """The words of the request, overwritten one by one by those of the response."""
         receiver, master, sender = self.receiver, self.master, self.sender
-        m.submodules.buffer = buffer = memory.Memory(shape=32, depth=MAX_WORDS, init=[])
-        write, read = buffer.write_port(), buffer.read_port()
+        m.submodules.buffer = buffer = bank(self.vendor, depth=MAX_WORDS, width=32)
         m.d.comb += [
-            write.en.eq(receiver.write_en | master.write_en),
-            write.addr.eq(Mux(master.write_en, master.write_index, receiver.write_index)),
-            write.data.eq(Mux(master.write_en, master.write_data, receiver.write_data)),
-            read.en.eq(1), read.addr.eq(Mux(sending, sender.read_index, master.read_index)),
+            buffer.write_en.eq(receiver.write_en | master.write_en),
+            buffer.write_addr.eq(Mux(master.write_en, master.write_index, receiver.write_index)),
+            buffer.write_data.eq(Mux(master.write_en, master.write_data, receiver.write_data)),
+            buffer.read_addr.eq(Mux(sending, sender.read_index, master.read_index)),
+            master.read_data.eq(buffer.read_data), sender.read_data.eq(buffer.read_data),
         ]
-        m.d.comb += [master.read_data.eq(read.data), sender.read_data.eq(read.data)]

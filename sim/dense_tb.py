@@ -9,19 +9,10 @@ from golden.delay import delay_line, delay_read, delay_write
 from golden.dense import dense_step
 from golden.engine import random_params
 from golden.fixed import wrap
-from golden.image import build_image
 from golden.network import Network
-from golden.regmap import BANK_SHIFT
-from sim.drivers import Stream, cycles, layer_setting, load_parameters, settings, start
+from sim.drivers import Stream, cycles, image_writes, layer_setting, load_parameters, settings, start
 
 TICKS = 12
-
-
-async def _load(dut, net, params, half):
-    writes = [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data))
-              for addr, data in build_image(net, params).pairs]
-    await load_parameters(dut, writes, half=half, settle=net.lanes + 5)
-    dut.half.value = half
 
 
 @cocotb.test(timeout_time=3, timeout_unit="ms")
@@ -32,7 +23,8 @@ async def equals_golden(dut, half, jitter):
     numbers = np.random.default_rng(half)
     params = random_params(net, numbers)
     await start(dut)
-    await _load(dut, net, params, half)
+    await load_parameters(dut, image_writes(net, params), half=half, settle=net.lanes + 5)
+    dut.half.value = half
     x = numbers.integers(layer.operand.min, layer.operand.max + 1, (TICKS, layer.inputs))
     sink = cocotb.start_soon(Stream(dut, "o").receive(TICKS * layer.outputs))
     expected, source = [], Stream(dut, "i")

@@ -13,7 +13,9 @@ from cocotb.triggers import FallingEdge, ReadOnly
 from cocotb.utils import get_sim_time
 
 from golden.fixed import wrap
+from golden.image import build_image
 from golden.network import Network
+from golden.regmap import BANK_SHIFT
 from sim.cocotb_run import VARIABLE
 from sim.pysim import stalls
 
@@ -120,15 +122,20 @@ class Stream:
         held = None
         while True:
             await ReadOnly()
-            valid = self.valid.value == 1
-            if held is not None:
-                assert valid and int(self.payload.value) == held, f"{self.name}: payload changed while stalled"
-            held = int(self.payload.value) if valid and self.ready is not None and self.ready.value == 0 else None
+            seen = int(self.payload.value) if self.valid.value == 1 else None
+            assert held in (None, seen), f"{self.name}: {held} was stalled, then came {seen}"
+            held = seen if self.ready.value == 0 else None
             await cycles(self.dut)
 
 
+def image_writes(net: Network, params) -> list[tuple[int, int, int]]:
+    """(bank, word, data) of every write of an image."""
+    return [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data))
+            for addr, data in build_image(net, params).pairs]
+
+
 async def load_parameters(dut, writes, *, half: int, settle: int) -> None:
-    """Write (bank, word, data) triples to the parameter bus of `dut`."""
+    """Write (bank, word, data) triples to the parameter bus of `dut`; the last takes `settle` cycles to arrive."""
     for bank, word, data in writes:
         dut.params_en.value, dut.params_bank.value, dut.params_half.value = 1, bank, half
         dut.params_addr.value, dut.params_data.value = word, data & 0x3FFFF

@@ -51,14 +51,11 @@ class FastSimulation:
 
     def read(self, addr: int) -> int:
         """Read the word at `addr`."""
-        word = ctypes.c_uint32()
-        self._check(self._library.simulation_access(self._handle, 0, addr, ctypes.byref(word)), f"read of 0x{addr:08x}")
-        return word.value
+        return self._access("read", addr, 0)
 
     def write(self, addr: int, data: int) -> None:
         """Write the word at `addr`."""
-        word = ctypes.c_uint32(data)
-        self._check(self._library.simulation_access(self._handle, 1, addr, ctypes.byref(word)), f"write of 0x{addr:08x}")
+        self._access("write", addr, data)
 
     def register(self, name: str) -> int:
         """The value of a register, by name."""
@@ -110,6 +107,12 @@ class FastSimulation:
                 progress(len(part))
         self.run_cycles = self.cycles - before
         return y.astype(np.int64)
+
+    def _access(self, kind: str, addr: int, data: int) -> int:
+        word = ctypes.c_uint32(data)
+        status = self._library.simulation_access(self._handle, kind == "write", addr, ctypes.byref(word))
+        self._check(status, f"{kind} of 0x{addr:08x}")
+        return word.value
 
     def _check(self, status: int, what: str) -> None:
         if status:

@@ -38,8 +38,9 @@ async def equals_golden(dut, pattern):
     expected = leadlag_step(x, i, lead, lag, layer)
     got = np.array([unpack(word, [layer.state.width] * 2) for word in found])
     wrong = np.flatnonzero((got[:, 0] != expected.x) | (got[:, 1] != expected.y))
-    assert not wrong.size, f"transfer {wrong[0]}, {dict(zip(FIELDS, vectors[wrong[0]], strict=True))}: " \
-                           f"x, y = {got[wrong[0]]}, expected {expected.x[wrong[0]]}, {expected.y[wrong[0]]}"
+    for n in wrong[:1]:
+        fields = dict(zip(FIELDS, vectors[n], strict=True))
+        raise AssertionError(f"transfer {n}, {fields}: {got[n]}, expected {expected.x[n]}, {expected.y[n]}")
     assert {t - s for s, t in zip(sent, times, strict=True)} == {settings()["latency"]}
 
 

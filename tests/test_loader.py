@@ -169,6 +169,13 @@ def test_run_after_a_run_cut_short(size):
         assert np.array_equal(host.run(x), expected(net, x)), f"{left} words left"
 
 
+def test_device_that_never_ticks():
+    host, device = board()
+    device._input = lambda word: True
+    with pytest.raises(LinkError, match="took 3 input words and more without a tick"):
+        host.run(inputs(NET, 1))
+
+
 def test_busy_input_is_taken_up_again():
     """A device that is busy in the middle of a frame gets the rest later."""
     host, device = board()

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,15 +185,6 @@ def test_mnist1d_splits():
     assert math.isclose(both.x[0].sum(), 20.578915, rel_tol=1e-4)
     with pytest.raises(ValueError, match='not "all"'):
         mnist1d("all")
-
-
-def test_augmentation_is_off_by_default_and_seeded():
-    x = torch.arange(40.0).reshape(2, 20)
-    s = gle.SETTINGS["gle-mnist1d"]
-    assert torch.equal(gle.augment(x, replace(s, shift=0, noise=0, scale=0, ramp=0), None), x)
-    moved = gle.augment(x, replace(s, shift=3), torch.Generator().manual_seed(0))
-    assert torch.equal(moved.sort(1).values, x)
-    assert not torch.equal(moved, x)
 
 
 @pytest.mark.parametrize("stagger", [True, False])
