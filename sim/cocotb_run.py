@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "LEADLAG_BENCH"
 SIMULATORS = ("icarus", "verilator")
 _BUILD_ARGS = {"icarus": [], "verilator": ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-Wno-lint",
-                                           "-Wno-style", "-O3"]}
+                                           "-Wno-style", "-O3", "--output-split", "0"]}
 
 
 def run_bench(component, bench_module: str, *, simulator: str = "verilator", params: dict | None = None) -> None:

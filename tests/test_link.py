@@ -213,6 +213,32 @@ def test_bad_frames(batch):
     assert memory.log == [("read", batch)] * len(chosen)
 
 
+@pytest.mark.parametrize(("bad", "status"), [(flip(GOOD, 100), Status.BAD_CRC), (b"\xa5\2\x41", Status.BAD_FRAME)])
+def test_rest_of_a_bad_frame(bad, status):
+    """What follows a bad frame without a pause is never taken for a frame, and the response waits for its end."""
+    dut, memory, out = HostLink(idle_cycles=IDLE, ack_cycles=ACK), Memory(), []
+    data = bad + bytes(30) + GOOD
+
+    async def drive(ctx):
+        for byte in data:
+            ctx.set(dut.i.payload, byte)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick()
+            assert not ctx.get(dut.o.valid)
+        ctx.set(dut.i.valid, 0)
+
+    async def sink(ctx):
+        out.extend(await receive(ctx, dut.o, 5))
+        ctx.set(dut.o.ready, 1)
+        for _ in range(2 * IDLE):
+            await ctx.tick()
+            assert not ctx.get(dut.o.valid)
+
+    simulate(dut, drive, sink, device=memory, bus=dut.bus, cycles=1000)
+    assert bytes(out) == encode_response(Response(status=status))
+    assert memory.log == []
+
+
 def test_garbage():
     """Bytes that are no frame are skipped, with a good frame right behind them or after a while."""
     noise = bytes(b for b in RNG.randbytes(50) if b != protocol.REQUEST_SYNC)
