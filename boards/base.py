@@ -1,7 +1,7 @@
 """What a board is, and the design that puts a network on it: clock, reset, serial line, lights.
 
     clock pin --> [PLL] --> domain sync --> [SerialTop] <--> UART pins
-    button, ~lock --> [ResetSynchronizer] --^
+    button, ~lock --> [reset for 1024 input clocks] --^
 
 All that crosses into the clock of the network happens here and in the receiver of the UART.
 """
@@ -9,9 +9,9 @@ All that crosses into the clock of the network happens here and in the receiver 
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Shape, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Mux, ResetSignal, Shape, Signal
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer
 
 from golden.activation import is_tabulated
 from golden.network import Network
@@ -20,6 +20,8 @@ from rtl import top as tops
 #: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
 VCO_MHZ, PHASE_MHZ, OUT_MHZ = (400, 800), Fraction(25, 8), (Fraction(25, 8), 400)
 MAX_DIVIDER = 128
+#: log2 of the reset's length in cycles of the input clock: longer than any pipeline
+RESET_BITS = 10
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
 MAX_BAUD_ERROR = 0.02
 #: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
@@ -140,14 +142,21 @@ class BoardDesign(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         board = self.board
-        m.domains.sync = ClockDomain()
+        m.domains.sync, m.domains.start = ClockDomain("sync"), ClockDomain("start", reset_less=True)
         m.submodules.clock = clock = io.Buffer("i", platform.request(board.clock, 0, dir="-"))
         locked, pressed = Signal(), Signal()
         m.submodules.pll = self.pll.instance(i=clock.i, o=ClockSignal(), locked=locked)
         if board.reset_button:
             m.submodules.button = button = io.Buffer("i", platform.request(*board.reset_button, dir="-"))
             m.d.comb += pressed.eq(button.i)
-        m.submodules.reset = ResetSynchronizer(~locked | pressed)
+        # The reset reaches thousands of registers over nets that take longer than a cycle of `sync`. It comes from a
+        # register on the pin's clock, so that its paths are not timed, and lasts until every pipeline has drained. When
+        # it ends nothing moves (no byte has arrived yet): registers that see it a cycle apart keep their reset values.
+        m.d.comb += ClockSignal("start").eq(clock.i)
+        quiet, hold, reset = Signal(), Signal(RESET_BITS), Signal(init=1)
+        m.submodules.quiet = FFSynchronizer(locked & ~pressed, quiet, o_domain="start")
+        m.d.start += [hold.eq(Mux(quiet, Mux(hold.all(), hold, hold + 1), 0)), reset.eq(~hold.all())]
+        m.d.comb += ResetSignal().eq(reset)
         m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.vendor)
         line = platform.request(board.uart, 0, dir="-")
         m.submodules.line_in = line_in = io.Buffer("i", line.rx)

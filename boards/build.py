@@ -189,7 +189,8 @@ def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
                          "--lpf", "design.lpf", "--seed", str(seed), "--textcfg", f"{seed}.config",
                          "--report", f"{seed}.json", "--timing-allow-fail", *options], work, f"nextpnr-{seed}.log")
         routed = json.loads((work / f"{seed}.json").read_text(encoding="utf-8"))
-        clock = min(routed["fmax"], key=lambda name: routed["fmax"][name]["achieved"])
+        # the pin's own clock is among them: ours is the one that the PLL constrains
+        clock = min(routed["fmax"], key=lambda name: abs(routed["fmax"][name]["constraint"] - mhz))
         return {"nextpnr_seed": seed, "fmax_mhz": round(routed["fmax"][clock]["achieved"], 2), "clock": clock,
                 "routed": routed}
     runs = []

@@ -13,7 +13,7 @@ from golden.network import Network
 from golden.regmap import BANK_SHIFT, ERRORS, FIRST_BIT, INPUT, MAGIC, OUTPUT, REGISTERS, VERSION
 from rtl.bus import BusSignature
 from rtl.network import input_layout, output_layout
-from rtl.pipeline import ParameterBus
+from rtl.pipeline import ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
 
@@ -22,6 +22,7 @@ class Control(wiring.Component):
     """Bus slave for one network.
 
     An access takes 4 cycles (12 for a parameter word, whose CRC is byte-serial), longer while the input is full.
+    Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
     Parameters: net; constants, the values of the read-only registers that the caller knows (by name).
@@ -50,8 +51,12 @@ class Control(wiring.Component):
         for name, register in REGISTERS.items():
             if "w" in register.access:
                 self._writes[name] = Signal(name=f"write_{name}")
+                m.d.sync += self._writes[name].eq(0)
         self._loader()
         self._counters()
+        self._registers(is_write)
+        count = self._parameter_bytes()
+        m.d.comb += [self.i.p.x.eq(self._data), self.i.p.first.eq(self._data[FIRST_BIT])]
         with m.FSM():
             with m.State("idle"):
                 m.d.sync += [self._addr.eq(bus.addr), self._data.eq(bus.w_data), is_write.eq(bus.write)]
@@ -70,7 +75,7 @@ class Control(wiring.Component):
                 with m.Else():
                     m.next = "nowhere"
             self._register_state(is_write)
-            self._parameter_state(is_write)
+            self._parameter_state(is_write, count)
             self._stream_states()
             with m.State("nowhere"):
                 m.d.comb += self._flags["address"].eq(1)
@@ -83,30 +88,44 @@ class Control(wiring.Component):
                 m.next = "idle"
         return m
 
-    def _register_state(self, is_write):
-        m, bus = self._m, self.bus
-        with m.State("register"):
-            m.next = "answer"
-            too_early = (self._addr[:8] == REGISTERS["load_begin"].offset) & is_write & self._settling
-            with m.Switch(self._addr[:8]):
-                for name, register in REGISTERS.items():
-                    with m.Case(register.offset):
-                        if name in self._values:
-                            m.d.sync += bus.r_data.eq(self._values[name])
-                        if name in self._writes:
-                            m.d.comb += self._writes[name].eq(is_write)
-                with m.Default():
-                    m.next = "nowhere"
-            with m.If(too_early):
-                m.next = "register"
+    def _registers(self, is_write):
+        """Decode of the address held: `value` and `exists` one cycle later, `strobe` to the register's write."""
+        m = self._m
+        self._value, self._exists = Signal(32, reset_less=True), Signal(reset_less=True)
+        self._early, self._strobe = Signal(reset_less=True), Signal()
+        begin = (self._addr[:8] == REGISTERS["load_begin"].offset) & is_write
+        m.d.sync += [self._value.eq(0), self._exists.eq(1), self._early.eq(begin & self._settling)]
+        with m.Switch(self._addr[:8]):
+            for name, register in REGISTERS.items():
+                with m.Case(register.offset):
+                    if name in self._values:
+                        m.d.sync += self._value.eq(self._values[name])
+                    if name in self._writes:
+                        m.d.sync += self._writes[name].eq(self._strobe)
+            with m.Default():
+                m.d.sync += self._exists.eq(0)
 
-    def _parameter_state(self, is_write):
-        """Write the word to its bank and feed address and data to the CRC, a byte a cycle."""
-        m, params = self._m, self.params
-        count = Signal(3)
+    def _register_state(self, is_write):
+        m = self._m
+        with m.State("register"):
+            m.d.sync += self.bus.r_data.eq(self._value)
+            with m.If(~self._exists):
+                m.next = "nowhere"
+            # a new image waits until the last one is in force
+            with m.Elif(~self._early):
+                m.d.comb += self._strobe.eq(is_write)
+                m.next = "answer"
+
+    def _parameter_bytes(self):
+        """The parameter bus, and address and data for the CRC, a byte a cycle."""
+        m, params, count = self._m, self.params, Signal(3)
+        m.d.sync += [self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8)), self._crc.valid.eq(0)]
         m.d.comb += [params.bank.eq(self._addr[BANK_SHIFT:]), params.addr.eq(self._addr),
-                     params.data.eq(self._data), params.half.eq(~self.half),
-                     self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8))]
+                     params.data.eq(self._data), params.half.eq(~self.half)]
+        return count
+
+    def _parameter_state(self, is_write, count):
+        m = self._m
         with m.State("parameter"):
             with m.If(~is_write | (self._addr[14:BANK_SHIFT] != 0) | (self._addr[28:31] != 0)):
                 m.next = "nowhere"
@@ -114,15 +133,14 @@ class Control(wiring.Component):
                 m.d.comb += self._flags["load_idle"].eq(1)
                 m.next = "answer"
             with m.Else():
-                m.d.comb += [params.en.eq(count == 0), self._crc.valid.eq(1)]
-                m.d.sync += count.eq(count + 1)
+                m.d.comb += self.params.en.eq(count == 0)
+                m.d.sync += [self._crc.valid.eq(1), count.eq(count + 1)]
                 with m.If(count == 7):
                     m.d.sync += self._count.eq(Mux(self._count.all(), self._count, self._count + 1))
                     m.next = "answer"
 
     def _stream_states(self):
         m, bus, i, o = self._m, self.bus, self.i, self.o
-        m.d.comb += [i.p.x.eq(self._data), i.p.first.eq(self._data[FIRST_BIT])]
         with m.State("input"):
             m.d.comb += i.valid.eq(1)
             # a master that gives up takes its word back: nothing was accepted yet
@@ -130,8 +148,7 @@ class Control(wiring.Component):
                 m.next = "answer"
             with m.Elif(~bus.write):
                 m.next = "idle"
-        word = Signal(18)
-        m.d.comb += word.eq(o.p.y.as_signed())
+        word = Cat(*(o.p.y[min(n, len(o.p.y) - 1)] for n in range(18)))      # sign-extended
         with m.State("output"):
             m.d.comb += o.ready.eq(1)
             m.d.sync += bus.r_data.eq(Mux(o.valid, Cat(word, Const(0, 12), o.p.last, Const(1)), 0))
@@ -146,10 +163,11 @@ class Control(wiring.Component):
         # the last words still hop along the lanes when the checksum comes
         hops = self.net.lanes + 2 * len(self.net.layers) + 4
         right, settle, self._settling = Signal(), Signal(range(hops + 1)), Signal()
+        complete, same = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [complete.eq(self._count == expected), same.eq(self._crc.crc == self._data)]
         m.d.comb += [self._settling.eq((settle != 0) | (self.want_half != self.half)), self._crc.start.eq(begin),
-                     self._flags["load_count"].eq(commit & (self._count != expected)),
-                     self._flags["load_crc"].eq(commit & (self._crc.crc != self._data)),
-                     right.eq(commit & self._loading & (self._count == expected) & (self._crc.crc == self._data))]
+                     self._flags["load_count"].eq(commit & ~complete), self._flags["load_crc"].eq(commit & ~same),
+                     right.eq(commit & self._loading & complete & same)]
         with m.If(begin):
             m.d.sync += [self._loading.eq(1), self._count.eq(0)]
         with m.Elif(commit):
@@ -165,6 +183,7 @@ class Control(wiring.Component):
     def _counters(self):
         m = self._m
         for name, event in zip(_COUNTERS, (self.tick, self.busy, self.stall), strict=True):
+            event = later(m, event, 1, name=name)
             self._values[name] = counter = Signal(32, name=name)
             m.d.sync += counter.eq(Mux(self._writes[name], 0, counter + event))
         self._values["scratch"] = scratch = Signal(32)

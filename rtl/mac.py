@@ -60,13 +60,14 @@ class MacLanes(wiring.Component):
         lanes = []
         addr, operand, params = self.addr, self.operand, self.params
         first = later(m, self.first, self.ACC_LATENCY - 1, name="first")
-        done = later(m, self.last, self.ACC_LATENCY, name="done", reset_less=False)
+        # tokens without reset, a net of its own over all lanes: they run out while a board holds its reset
+        done = later(m, self.last, self.ACC_LATENCY, name="done")
         for n in range(self.layer.lanes):
             if n:
                 addr = later(m, addr, 1, name=f"addr{n}")
                 operand = later(m, operand, 1, name=f"operand{n}")
                 first = later(m, first, 1, name=f"first{n}")
-                done = later(m, done, 1, name=f"done{n}", reset_less=False)
+                done = later(m, done, 1, name=f"done{n}")
             params = hop(m, params, name=f"params{n}")
             lanes.append((done, self._lane(m, n, addr, operand, first, params)))
         join(m, self.params_out, params)
@@ -80,7 +81,7 @@ class MacLanes(wiring.Component):
                                                   width=layer.weight.width)
         m.submodules[f"multiplier{n}"] = mul = multiplier(self.vendor, a_width=layer.weight.width,
                                                           b_width=layer.multiplicand.width)
-        hit = Signal(name=f"hit{n}")
+        hit = Signal(name=f"hit{n}", reset_less=True)
         write_addr = Signal(bank_bits(layer) + 1, name=f"write_addr{n}", reset_less=True)
         write_data = Signal(layer.weight.width, name=f"write_data{n}", reset_less=True)
         weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
@@ -115,7 +116,7 @@ def _gather(m, lanes):
         merged = []
         for n in range(0, len(nodes), ways):
             group = nodes[n:n + ways]
-            valid = Signal(name=f"valid{level}_{n}")
+            valid = Signal(name=f"valid{level}_{n}", reset_less=True)
             value = Signal(width, name=f"sum{level}_{n}", reset_less=True)
             m.d.sync += [valid.eq(_any(v for v, _ in group)), value.eq(_any(x for _, x in group))]
             merged.append((valid, value))

@@ -1,5 +1,7 @@
 """Shift registers and the parameter bus: what every pipelined unit is wired with."""
 
+from types import SimpleNamespace
+
 from amaranth.hdl import Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
@@ -29,15 +31,13 @@ def later(m, value, cycles: int, *, name: str, reset_less: bool = True) -> Value
     return value
 
 
-def hop(m, bus, *, name: str):
-    """The parameter bus one register further on."""
-    q = ParameterBus().create(path=(name,))
-    for member in q.signature.members:
-        m.d.sync += getattr(q, member).eq(getattr(bus, member))
-    return q
+def hop(m, bus, *, name: str) -> SimpleNamespace:
+    """The parameter bus one register further on. Without reset: a board's reset outlasts the chain."""
+    return SimpleNamespace(**{member: later(m, getattr(bus, member), 1, name=f"{name}_{member}")
+                              for member in ParameterBus().members})
 
 
 def join(m, target, source) -> None:
     """Drive one parameter bus by another."""
-    for member in source.signature.members:
+    for member in ParameterBus().members:
         m.d.comb += getattr(target, member).eq(getattr(source, member))

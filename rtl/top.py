@@ -59,7 +59,8 @@ class SerialTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.top = top = NetworkTop(self.net, vendor=self.vendor)
-        m.submodules.link = link = HostLink(idle_cycles=self.idle_cycles, ack_cycles=self.ack_cycles)
+        m.submodules.link = link = HostLink(idle_cycles=self.idle_cycles, ack_cycles=self.ack_cycles,
+                                              vendor=self.vendor)
         m.submodules.rx, m.submodules.tx = rx, tx = UartRx(self.divisor), UartTx(self.divisor)
         m.d.comb += [rx.rx.eq(self.rx), self.tx.eq(tx.tx), rx.o.ready.eq(1), self.busy.eq(top.busy),
                      link.i.valid.eq(rx.o.valid), link.i.payload.eq(rx.o.payload)]

