@@ -9,7 +9,19 @@ All that crosses into the clock of the network happens here and in the receiver 
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Fragment, Instance, Module, Mux, ResetSignal, Shape, Signal
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Elaboratable,
+    Fragment,
+    Instance,
+    Module,
+    Mux,
+    ResetSignal,
+    Shape,
+    Signal,
+)
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 

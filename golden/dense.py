@@ -1,6 +1,6 @@
 """The dense layer of rate neurons in integers: the schedule of one tick, in hardware order.
 
-    s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] papers.md 2.2, factorised form, gamma = 0
+s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] papers.md 2.2, factorised form, gamma = 0
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ class DenseOut(NamedTuple):
 
 
 def dense_sum(x, params: DenseParams, layer):
-    """s = sat(round_shift(W x + b, shift)): (batch, inputs) operand words -> (batch, outputs) state words."""
+    """S = sat(round_shift(W x + b, shift)): (batch, inputs) operand words -> (batch, outputs) state words."""
     total = exact_matmul(x, params.weight) + (params.bias << layer.operand.frac_bits)
     return saturate(round_shift(total, layer.shift), layer.state)
 

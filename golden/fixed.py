@@ -113,7 +113,7 @@ def acc_width(terms: int, a: QFormat, b: QFormat) -> int:
 
 
 def exact_matmul(x, w):
-    """x @ w.T over int64 words, exactly: (batch, in) x (out, in) -> (batch, out).
+    """X @ w.T over int64 words, exactly: (batch, in) x (out, in) -> (batch, out).
 
     Runs through doubles because integer matrix products are 20 times slower in numpy; every product and partial sum
     is an integer below 2**53, which the description guarantees (`MATMUL_BITS`).

@@ -37,6 +37,7 @@ class Dense:
     """One layer of rate neurons, fully connected to the layer below.
 
     Parameters
+    ----------
       inputs, outputs   presynaptic lines and neurons
       activation        one of ACTIVATIONS
       operand           format of the incoming message (the rate of the layer below, or the input)

@@ -1,9 +1,9 @@
 """The address map of a board: registers, streams and parameter banks, one 32-bit word an address.
 
-    0x0000_0000 ..  registers (REGISTERS)
-    0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence)
-    0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
-    0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force
+0x0000_0000 ..  registers (REGISTERS)
+0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence)
+0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
+0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force
 """
 
 from dataclasses import dataclass

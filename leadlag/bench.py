@@ -1,4 +1,4 @@
-"""`leadlag bench`: measures the figures of README and docs, a group at a time, and merges them into build/bench.json."""
+"""`leadlag bench`: measures the figures of README and docs, a group at a time, into build/bench.json."""
 
 import json
 import shutil

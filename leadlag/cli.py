@@ -1,4 +1,4 @@
-"""The `leadlag` command: one thin function a subcommand. Errors are one line; exit code 2 for bad input, 1 for a check."""
+"""The `leadlag` command: one thin function a subcommand. Errors are one line, exit code 2; a failed check 1."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from leadlag import flow
 
 console = Console(highlight=False)
 network_argument = click.argument("network", metavar="NET")
-board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold the network for.")
+board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -48,8 +48,8 @@ def quantize(network, board, out):
     files = flow.write_quantized(case, out or flow.BUILD / case.net.name)
     table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
     for n, layer in enumerate(case.net.layers):
-        table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight), str(layer.state),
-                      str(layer.lead), str(layer.lag), str(layer.rate), str(layer.lanes), str(layer.folds))
+        table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight),
+                      str(layer.state), str(layer.lead), str(layer.lag), str(layer.rate), str(layer.lanes), str(layer.folds))
     console.print(table)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, design "
                   f"{case.net.fingerprint}")

@@ -88,7 +88,7 @@ class Activation(wiring.Component):
 
     @staticmethod
     def _product(m, rise, offset, bits):
-        """rise * offset in two cycles of fabric: the multipliers are for lanes, and a table needs a few bits only."""
+        """Rise * offset in two cycles of fabric: the multipliers are for lanes, and a table needs a few bits only."""
         half = bits // 2
         parts = []
         for n, part in enumerate((offset[:half], offset[half:])):

@@ -15,8 +15,8 @@ class DelayLine(wiring.Component):
 
     `start` opens a tick: from the next cycle on, reads see the message of tick n - 1 - delay (n - delay where `ahead`,
     for a source that has delivered the message of tick n before the tick starts). What a tick earlier than `fresh`
-    would have sent reads as zero, so nothing has to be swept clean. The newest message may still be arriving while it is
-    read, as long as no word is read before it is written.
+    would have sent reads as zero, so nothing has to be swept clean. The newest message may still be arriving while it
+    is read, as long as no word is read before it is written.
 
     Parameters: size, words in a message; fmt; depth, the longest delay; ahead; vendor form of the memory.
     Members: i, the words of the messages in order; start, fresh (with start: the first tick of a sequence); delay;

@@ -22,8 +22,8 @@ def run(dut, *benches, cycles: int) -> None:
     for bench in benches:
         simulator.add_testbench(wrap(bench))
     simulator.run_until(cycles * PERIOD)
-    assert len(done) == len(benches), f"{len(benches) - len(done)} of {len(benches)} benches still wait after " \
-                                      f"{cycles} cycles"
+    waiting = len(benches) - len(done)
+    assert not waiting, f"{waiting} of {len(benches)} benches still wait after {cycles} cycles"
 
 
 def stalls(pattern: str, seed: str):
@@ -61,7 +61,7 @@ async def receive(ctx, stream, count: int, *, pattern: str = "none", seed: str =
         ctx.set(stream.ready, ready)
         _, _, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
         if held is not None:
-            assert valid and payload == held, f"payload {len(taken)} changed while it was stalled"
+            assert (valid, payload) == (1, held), f"payload {len(taken)} changed while it was stalled"
         held = payload if valid and not ready else None
         if valid and ready:
             taken.append(payload)

@@ -13,7 +13,8 @@ from sim.pysim import receive_all, run
 
 REAL = {
     "linear": lambda x: x, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "softplus": lambda x: np.log1p(np.exp(x)), "hard_sigmoid": lambda x: np.clip(x, 0, 1), "relu": lambda x: np.maximum(x, 0),
+    "softplus": lambda x: np.log1p(np.exp(x)), "hard_sigmoid": lambda x: np.clip(x, 0, 1),
+    "relu": lambda x: np.maximum(x, 0),
 }
 SLOPE = {
     "linear": lambda x: x * 0 + 1, "tanh": lambda x: 1 - np.tanh(x) ** 2,

@@ -65,7 +65,8 @@ def test_rtl_equals_golden(state, lead, lag):
     words = rng.sample(words, min(len(words), 1200))
     words += [tuple(rng.randint(fmt.min, fmt.max) for fmt in (state, state, lead, lag)) for _ in range(500)]
     dut, got = LeadLag(p), []
-    payloads = [None if rng.random() < 0.2 else dict(zip(("x", "i", "lead", "lag"), word, strict=True)) for word in words]
+    payloads = [None if rng.random() < 0.2 else dict(zip(("x", "i", "lead", "lag"), word, strict=True))
+                for word in words]
     run(dut, receive_all(dut, payloads, got, dut.LATENCY), cycles=len(words) + 50)
     sent = [p for p in payloads if p is not None]
     assert len(got) == len(sent)

@@ -1,5 +1,6 @@
 """The description: validation, JSON, fingerprint."""
 
+import contextlib
 import json
 from dataclasses import replace
 
@@ -80,26 +81,23 @@ def test_json_refuses(change, message):
 
 
 values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-                      lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4))
+                      lambda inner: (st.lists(inner, max_size=4)
+                                      | st.dictionaries(st.text(max_size=8), inner, max_size=4)))
 
 
 @given(st.sampled_from(["name", "dt", "layers", "leadlag_network"]), values)
 def test_json_fuzz_top(field, value):
     top = json.loads(NET.to_json()) | {field: value}
-    try:
+    with contextlib.suppress(ValueError):
         Network.from_json(json.dumps(top))
-    except ValueError as error:
-        assert str(error)
 
 
 @given(st.sampled_from([*json.loads(NET.to_json())["layers"][0]]), values)
 def test_json_fuzz_layer(field, value):
     top = json.loads(NET.to_json())
     top["layers"][0][field] = value
-    try:
+    with contextlib.suppress(ValueError):
         Network.from_json(json.dumps(top))
-    except ValueError as error:
-        assert str(error)
 
 
 @given(st.text(max_size=40))
