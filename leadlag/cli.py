@@ -49,7 +49,8 @@ def quantize(network, board, out):
     table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
     for n, layer in enumerate(case.net.layers):
         table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight),
-                      str(layer.state), str(layer.lead), str(layer.lag), str(layer.rate), str(layer.lanes), str(layer.folds))
+                      str(layer.state), str(layer.lead), str(layer.lag), str(layer.rate),
+                      str(layer.lanes), str(layer.folds))
     console.print(table)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, design "
                   f"{case.net.fingerprint}")
