@@ -1,8 +1,10 @@
 """The demo and the pieces of it that are commands of their own: the ladder of accuracies, runs on a board."""
 
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -91,9 +93,11 @@ def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
     from sim.cocotb_run import run_bench
     _, words, _ = flow.samples(case, "test", count)
     words = words[:, :ticks]
-    run_bench(NetworkTop(case.net), "sim.top_tb", simulator=simulator,
-              params={"network": case.net.to_json(), "pairs": case.image.pairs.tolist(), "x": words.tolist(),
-                      "y": flow.integer_outputs(case, words).tolist()})
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data.npz"
+        np.savez(data, pairs=case.image.pairs, crc=case.image.crc, x=words, y=flow.integer_outputs(case, words))
+        run_bench(NetworkTop(case.net), "sim.trained_tb", simulator=simulator,
+                  params={"network": case.net.to_json(), "data": str(data)})
     return words.shape[0] * words.shape[1] * case.net.outputs
 
 

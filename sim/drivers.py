@@ -15,7 +15,7 @@ from cocotb.utils import get_sim_time
 from golden.fixed import wrap
 from golden.image import build_image
 from golden.network import Network
-from golden.regmap import BANK_SHIFT
+from golden.regmap import BANK_SHIFT, FIRST_BIT, INPUT, LAST_BIT, OUTPUT, REGISTERS, VALID_BIT
 from sim.cocotb_run import VARIABLE
 from sim.pysim import stalls
 
@@ -175,3 +175,40 @@ class Bus:
         """Write a word; fails where there is none."""
         _, error = await self.access(write=True, addr=addr, data=data)
         assert not error, f"write of 0x{addr:08x} answered with an error"
+
+
+async def load_image(bus, pairs, crc) -> None:
+    """Write an image and wait until it is in force, or refused."""
+    await bus.write(REGISTERS["load_begin"].offset, 1)
+    for addr, data in pairs:
+        await bus.write(int(addr), int(data))
+    await bus.write(REGISTERS["load_commit"].offset, crc)
+    while await bus.read(REGISTERS["status"].offset) & 2:
+        pass
+
+
+async def _pause(dut, pauses):
+    while next(pauses):
+        await cycles(dut)
+
+
+async def stream(bus, net, x, expected, pattern="none") -> None:
+    """Send x (sequences, ticks, inputs) and compare every word that comes with `expected`; never overfills."""
+    buffered = await bus.read(REGISTERS["output_ticks"].offset)
+    pause_in, pause_out = stalls(pattern, "in"), stalls(pattern, "out")
+    words, expected, sent, found = x.ravel(), expected.ravel(), 0, 0
+    while found < len(expected):
+        if sent < len(words) and sent // net.inputs - found // net.outputs <= buffered:
+            await _pause(bus.dut, pause_in)
+            first = sent % (x.shape[1] * net.inputs) == 0
+            await bus.write(INPUT, int(words[sent]) & 0x3FFFF | first << FIRST_BIT)
+            sent += 1
+            continue
+        await _pause(bus.dut, pause_out)
+        word = await bus.read(OUTPUT)
+        if not word >> VALID_BIT:
+            continue
+        got, where = wrap(word & 0x3FFFF, 18), f"word {found % net.outputs} of tick {found // net.outputs}"
+        assert (word >> LAST_BIT & 1) == (found % net.outputs == net.outputs - 1), f"{where}: wrong mark of the last word"
+        assert got == expected[found], f"{where}: {got}, expected {expected[found]}"
+        found += 1

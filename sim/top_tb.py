@@ -4,26 +4,12 @@ import cocotb
 import numpy as np
 
 from golden.engine import random_params, run
-from golden.fixed import wrap
 from golden.image import build_image
 from golden.network import Network
-from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT
-from sim.drivers import PATTERNS, Bus, cycles, settings, start
-from sim.pysim import stalls
+from golden.regmap import ERRORS, MAGIC, OUTPUT, REGISTERS
+from sim.drivers import PATTERNS, Bus, load_image, settings, start, stream
 
 SEQUENCES, TICKS = 2, 5
-
-
-async def _pause(dut, pauses):
-    while next(pauses):
-        await cycles(dut)
-
-
-async def _load(bus, pairs, crc):
-    await bus.write(REGISTERS["load_begin"].offset, 1)
-    for addr, data in pairs:
-        await bus.write(int(addr), int(data))
-    await bus.write(REGISTERS["load_commit"].offset, crc)
 
 
 async def _device(dut, seed):
@@ -54,10 +40,10 @@ async def registers_identify_the_design(dut):
 async def refuses_a_damaged_image(dut):
     """A wrong checksum or word count leaves the device without parameters and says so."""
     _, _, image, bus = await _device(dut, 1)
-    await _load(bus, image.pairs, image.crc ^ 1)
+    await load_image(bus, image.pairs, image.crc ^ 1)
     assert await bus.read(REGISTERS["errors"].offset) == 1 << ERRORS["load_crc"]
     assert not await bus.read(REGISTERS["status"].offset) & 1
-    await _load(bus, image.pairs[:-1], 0)
+    await load_image(bus, image.pairs[:-1], 0)
     assert await bus.read(REGISTERS["errors"].offset) & 1 << ERRORS["load_count"]
     assert not await bus.read(REGISTERS["status"].offset) & 1
 
@@ -69,27 +55,7 @@ async def equals_golden(dut, pattern):
     net, params, image, bus = await _device(dut, 2)
     rng, fmt = np.random.default_rng(3), net.layers[0].operand
     x = rng.integers(fmt.min, fmt.max + 1, (SEQUENCES, TICKS, net.inputs))
-    expected = run(net, params, x).ravel()
-    await _load(bus, image.pairs, image.crc)
-    await cycles(dut, net.lanes + 8 * len(net.layers))
+    await load_image(bus, image.pairs, image.crc)
     assert await bus.read(REGISTERS["errors"].offset) == 0
-    buffered = await bus.read(REGISTERS["output_ticks"].offset)
-    pause_in, pause_out = stalls(pattern, "in"), stalls(pattern, "out")
-    sent, found = 0, []
-    while len(found) < len(expected):
-        if sent < x.size and sent // net.inputs - len(found) // net.outputs <= buffered:
-            await _pause(dut, pause_in)
-            first = sent % (TICKS * net.inputs) == 0
-            await bus.write(INPUT, int(x.flat[sent]) & 0x3FFFF | first << FIRST_BIT)
-            sent += 1
-            continue
-        await _pause(dut, pause_out)
-        word = await bus.read(OUTPUT)
-        if not word >> VALID_BIT:
-            continue
-        n, got = len(found), wrap(word & 0x3FFFF, 18)
-        where = f"word {n % net.outputs} of tick {n // net.outputs}"
-        assert (word >> LAST_BIT & 1) == (n % net.outputs == net.outputs - 1), f"{where}: wrong mark of the last word"
-        assert got == expected[n], f"{where}: {got}, expected {expected[n]}"
-        found.append(got)
+    await stream(bus, net, x, run(net, params, x), pattern)
     assert await bus.read(REGISTERS["ticks"].offset) == SEQUENCES * TICKS

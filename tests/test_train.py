@@ -190,20 +190,21 @@ def test_mnist1d_splits():
 def test_train_saves_what_it_says(tmp_path):
     tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600)
     out, seen = tmp_path / "net.safetensors", []
-    figures = [gle.train("gle-mnist1d", seed=5, epochs=1, out=out, progress=False, data="fit",
+    figures = [gle.train("gle-mnist1d", seed=5, epochs=1, out=out, progress=False,
                          settings=tiny, report=lambda *a: seen.append(a[0])) for _ in range(2)]
     assert figures[0]["float_accuracy"] == figures[1]["float_accuracy"], "not repeatable"
     assert seen == [1, 1]
     assert figures[0]["parameters"] == 10 + 30 + 60
     meta, layers = read(out)
-    held_out = mnist1d("held_out")
-    right = (rates.evaluate_float(layers, held_out.x)[0].numpy() == held_out.y).mean()
-    assert right == meta["training"]["float_accuracy"]
+    for split, figure in (("held_out", "held_out_accuracy"), ("test", "float_accuracy")):
+        data = mnist1d(split)
+        right = (rates.evaluate_float(layers, data.x)[0].numpy() == data.y).mean()
+        assert right == meta["training"][figure]
     assert meta["training"]["seed"] == 5
     assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
 
 
-@pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.90), ("gle-mnist1d-42k", 0.93)])
+@pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.915), ("gle-mnist1d-42k", 0.93)])
 def test_zoo_keeps_its_figures(name, least):
     meta, layers = read(ZOO / f"{name}.safetensors")
     assert meta["network"]["name"] == name
@@ -211,13 +212,10 @@ def test_zoo_keeps_its_figures(name, least):
     found = (rates.evaluate_float(layers, test.x)[0].numpy() == test.y).mean()
     assert abs(found - figures["float_accuracy"]) < 0.0015, f"{found}, the file says {figures}"
     assert found >= least
-    for i, layer in enumerate(layers):
-        assert max(layer.weight.abs().max(), layer.bias.abs().max()) <= 8, f"layer {i}"
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"name": "gle"}, "no network 'gle' to train here: there is gle-mnist1d, gle-mnist1d-42k"),
-    ({"name": "gle-mnist1d", "data": "test"}, 'data must be "train" or "fit", not "test"'),
     ({"name": "gle-mnist1d", "epochs": 0}, "epochs must be at least 1, not 0"),
 ])
 def test_train_refuses(arguments, message):
