@@ -63,7 +63,7 @@ def units() -> str:
     plain = [name for name in ACTIVATIONS if not is_tabulated(name)]
     latency = {
         "LeadLag": f"{LeadLag.LATENCY}",
-        "Activation": f"{Activation.latency(plain[0])}, tabulated {Activation.latency('tanh')}, "
+        "Activation": f"{Activation.latency(plain[0])}, table {Activation.latency('tanh')}, "
                       f"softplus {Activation.latency('softplus')}",
         "DelayLine": f"{DelayLine.LATENCY}",
         "MacLanes": f"{MacLanes.latency(wide)} with {wide.lanes} lanes",
@@ -78,9 +78,9 @@ def units() -> str:
         for folder, name in (("sim", bench), ("tests", test)):
             if name:
                 (ROOT / folder / f"{name}.py").stat()
-        rows.append((unit, golden, circuit, bench or "-", test, latency.get(unit, "-")))
-    note = ("Benches are in sim/, tests in tests/. Latency in cycles from the `LATENCY` attributes, lanes and ticks "
-            f"of\n`{net.name}` on {BOARD}.")
+        rows.append((unit, golden.removeprefix("golden."), circuit, bench or "-", test, latency.get(unit, "-")))
+    note = (f"Golden steps are in golden/, benches in sim/, tests in tests/. Latency in cycles, from the code; lanes and ticks\n"
+            f"of `{net.name}` on {BOARD}.")
     return _table(("unit", "golden step", "circuit", "bench", "test", "latency"), rows) + f"\n\n{note}"
 
 

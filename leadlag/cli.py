@@ -57,7 +57,7 @@ def quantize(network, board, out):
     console.print("written: " + ", ".join(map(str, files)))
 
 
-@cli.command()
+@cli.command(short_help="Accuracy of float, integers and RTL.")
 @network_argument
 @board_option
 @click.option("-n", "--count", type=int, help="The first N sequences; all by default.")
@@ -108,7 +108,7 @@ def build(network, board, clock, seeds, jobs):
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")
 
 
-@cli.command()
+@cli.command(short_help="Load parameters onto a board.")
 @network_argument
 @board_option
 @click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
@@ -122,7 +122,7 @@ def load(network, board, port):
                   f"{case.net.fingerprint}")
 
 
-@cli.command()
+@cli.command(short_help="Stream test sequences through a board.")
 @network_argument
 @board_option
 @click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
@@ -165,7 +165,7 @@ def datasets():
     console.print(table)
 
 
-@cli.command()
+@cli.command(short_help="The whole way, from the zoo to a bitstream.")
 @board_option
 @click.option("--network", default="gle-mnist1d", show_default=True)
 @click.option("--train", "train_first", is_flag=True, help="Train the network first instead of taking it from the zoo.")
@@ -179,7 +179,7 @@ def demo(board, network, train_first, count, seeds, no_build):
               console=console)
 
 
-@cli.command()
+@cli.command(short_help="Measure the figures of README and docs.")
 @click.argument("groups", nargs=-1)
 @click.option("--list", "list_groups", is_flag=True, help="Print the groups and end.")
 def bench(groups, list_groups):

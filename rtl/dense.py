@@ -32,9 +32,11 @@ class DenseLayer(wiring.Component):
       half            which half of every bank is in force (writes say their own half)
       i, o            message words in neuron order; never stall
       params, params_out  parameter bus
+    ROW_LATENCY: from a finished sum to the read of its neuron's membrane and constants.
     MEMBRANE_LATENCY: from the read of a membrane to the cycle in which its next value can be read.
     """
 
+    ROW_LATENCY = 1
     MEMBRANE_LATENCY = Bank.LATENCY + LeadLag.LATENCY + 1
 
     def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False):
@@ -49,7 +51,7 @@ class DenseLayer(wiring.Component):
     @staticmethod
     def neuron_latency(layer: Dense) -> int:
         """Cycles from the address of a row's last weight in lane 0 to the neuron's word on `o`."""
-        return (MacLanes.latency(layer) + Bank.LATENCY + LeadLag.LATENCY
+        return (MacLanes.latency(layer) + DenseLayer.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
                 + Activation.latency(layer.activation))
 
     def elaborate(self, platform):
@@ -61,7 +63,7 @@ class DenseLayer(wiring.Component):
                                                                vendor=vendor)
         params = self._parameters(m)
         self._sums(m, params["delay"])
-        row = self._rows(m, params)
+        row = self._rows(m)
         self._neurons(m, row, params)
         return m
 
@@ -76,8 +78,9 @@ class DenseLayer(wiring.Component):
             fmt = layer.format(name)
             m.submodules[f"{name}_bank"] = found[name] = store = bank(
                 self.vendor, depth=2 << self._row_bits, width=fmt.width)
-            m.d.comb += [store.write_en.eq(bus.en & (bus.bank == first + n)),
-                         store.write_addr.eq(Cat(bus.addr[:self._row_bits], bus.half)), store.write_data.eq(bus.data)]
+            write = later(m, Cat(bus.en & (bus.bank == first + n), bus.addr[:self._row_bits], bus.half,
+                                 bus.data[:fmt.width]), 1, name=f"{name}_write")
+            m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(write)
         delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
         if layer.max_delay:
             for half, delay in enumerate(delays):
@@ -98,6 +101,7 @@ class DenseLayer(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), line.i)
         active = Signal()
         position = Signal(range(layer.inputs + 1), reset_less=True)
+        index = Signal(line.index_bits, reset_less=True)          # position - 1, where there is an operand
         address = Signal(bank_bits(layer), reset_less=True)
         half = Signal(reset_less=True)
         last_position, last_address = position == layer.inputs, address == layer.folds * (layer.inputs + 1) - 1
@@ -105,46 +109,42 @@ class DenseLayer(wiring.Component):
             m.d.sync += [active.eq(1), position.eq(0), address.eq(0), half.eq(self.half)]
         with m.Elif(active):
             m.d.sync += [active.eq(~last_address), address.eq(address + 1),
-                         position.eq(Mux(last_position, 0, position + 1))]
+                         position.eq(Mux(last_position, 0, position + 1)), index.eq(position)]
         is_bias = position == 0
         m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.delay.eq(delay),
-                     line.read_index.eq(position - 1),
+                     line.read_index.eq(index),
                      lanes.addr.eq(Cat(address, half)), lanes.first.eq(is_bias),
                      lanes.last.eq(active & last_position)]
         one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
         bias_now = later(m, is_bias, line.LATENCY, name="is_bias")
         m.d.comb += lanes.operand.eq(Mux(bias_now, one, line.read_data))
 
-    def _rows(self, m, params):
-        """Neuron number of the row that leaves the lanes, and whether it exists and starts a sequence."""
+    def _rows(self, m):
+        """Number of the row that leaves the lanes, whether it exists, and what its tick started with; a cycle later."""
         layer, lanes = self.layer, self.lanes
-        row, exists = Signal(range(max(2, layer.folds * layer.lanes))), Signal()
-        fresh_now, fresh = Signal(), Signal()
+        rows = layer.folds * layer.lanes
+        row, exists = Signal(range(max(2, rows))), Signal()
+        # what a tick starts with is taken over by its first row: rows of two ticks never cross (rtl.schedule)
+        started, held = Signal(2, reset_less=True), Signal(2, reset_less=True)
         with m.If(self.start):
-            m.d.sync += fresh_now.eq(self.fresh)
+            m.d.sync += started.eq(Cat(self.fresh, self.half))
         with m.If(lanes.valid):
-            m.d.sync += row.eq(Mux(row == layer.folds * layer.lanes - 1, 0, row + 1))
-        m.d.comb += exists.eq(lanes.valid & (row < layer.outputs))
-        # the flag of the tick reaches its rows with the first of them: rows of two ticks never cross (rtl.schedule)
-        flag = Signal()
-        m.d.comb += fresh.eq(Mux(row == 0, fresh_now, flag))
-        with m.If(lanes.valid):
-            m.d.sync += flag.eq(fresh)
-        return {"index": row, "valid": exists, "fresh": fresh}
+            m.d.sync += row.eq(Mux(row == rows - 1, 0, row + 1))
+            with m.If(row == 0):
+                m.d.sync += held.eq(started)
+        m.d.sync += exists.eq(lanes.valid & (row < layer.outputs))
+        fresh, half = held
+        return {"index": later(m, row[:self._row_bits], 1, name="row"), "valid": exists, "fresh": fresh, "half": half}
 
     def _neurons(self, m, row, params):
         layer, unit, activation = self.layer, self.unit, self.activation
         m.submodules.membranes = membranes = bank(self.vendor, depth=1 << self._row_bits, width=layer.state.width)
-        half = Signal(reset_less=True)
-        with m.If(self.lanes.valid & (row["index"] == 0)):
-            m.d.sync += half.eq(self.half)
         s = Signal(shape(layer.state), reset_less=True)
         m.d.sync += exact(s, saturate(self.lanes.sum.shift_right(layer.shift), layer.state))
-        s = later(m, s, Bank.LATENCY - 1, name="s")
-        in_force = Mux(row["index"] == 0, self.half, half)
+        s = later(m, s, Bank.LATENCY + self.ROW_LATENCY - 1, name="s")
         m.d.comb += membranes.read_addr.eq(row["index"])
         for name in ("lead", "lag"):
-            m.d.comb += [params[name].read_addr.eq(Cat(row["index"][:self._row_bits], in_force)),
+            m.d.comb += [params[name].read_addr.eq(Cat(row["index"], row["half"])),
                          unit.i.p[name].eq(params[name].read_data)]
         fresh = later(m, row["fresh"], Bank.LATENCY, name="fresh")
         m.d.comb += [
@@ -152,7 +152,6 @@ class DenseLayer(wiring.Component):
             unit.i.p.i.eq(s), unit.i.p.x.eq(Mux(fresh, 0, membranes.read_data).as_signed()),
             activation.i.valid.eq(unit.o.valid), activation.i.payload.eq(unit.o.p.y),
             membranes.write_en.eq(unit.o.valid), membranes.write_data.eq(unit.o.p.x),
-            membranes.write_addr.eq(later(m, row["index"][:self._row_bits], Bank.LATENCY + unit.LATENCY,
-                                          name="row")),
+            membranes.write_addr.eq(later(m, row["index"], Bank.LATENCY + unit.LATENCY, name="index")),
         ]
         wiring.connect(m, activation.o, wiring.flipped(self.o))

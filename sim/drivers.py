@@ -209,6 +209,7 @@ async def stream(bus, net, x, expected, pattern="none") -> None:
         if not word >> VALID_BIT:
             continue
         got, where = wrap(word & 0x3FFFF, 18), f"word {found % net.outputs} of tick {found // net.outputs}"
-        assert (word >> LAST_BIT & 1) == (found % net.outputs == net.outputs - 1), f"{where}: wrong mark of the last word"
+        is_last = found % net.outputs == net.outputs - 1
+        assert (word >> LAST_BIT & 1) == is_last, f"{where}: wrong mark of the last word"
         assert got == expected[found], f"{where}: {got}, expected {expected[found]}"
         found += 1

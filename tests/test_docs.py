@@ -1,0 +1,130 @@
+"""README and docs: generated parts are up to date, commands and paths exist, examples run."""
+
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from docs import figures
+from leadlag import bench, flow
+from leadlag.cli import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = (*figures.PAGES, "CHANGELOG.md")
+#: what commands leave behind, or a reader puts in the place of a name
+NOT_THERE = re.compile(r"^build/|UNIT|NAME|^docs/bench\.json$")
+
+
+def text(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def prose(page):
+    """Lines outside of fenced blocks, tables and generated blocks."""
+    kept = re.sub(r"^```.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
+    return [line for line in kept.splitlines() if not line.startswith(("|", "- ["))]
+
+
+@pytest.mark.parametrize("page", figures.PAGES)
+def test_generated_blocks_are_up_to_date(page):
+    assert figures.fill(text(page)) == text(page), f"{page} is old: run python docs/figures.py"
+
+
+def test_every_block_is_on_a_page():
+    found = [name for page in figures.PAGES for name in re.findall(r"<!-- (\w+) -->", text(page))]
+    assert sorted(found) == sorted(figures.BLOCKS)
+
+
+def test_tables_of_a_whole_bench(monkeypatch):
+    """With every group measured, every row is there; without a figure its row is not."""
+    accuracy = {"float_accuracy": 0.9, "integer_accuracy": 0.89, "test_sequences": 1000, "rtl_equal_sequences": 1000}
+    chain = {"w": [1.0, 2.0], "tau": [1.0, 2.0], "loss": 1e-9, "steps": 10}
+    use = {"lut4": 1, "comb": 83_640, "ff": 2, "dsp": 155, "bram": 4}
+    data = {"gle_15k": accuracy | {"float_accuracy_seeds": [0.9, 0.91], "commit": "0123abc"}, "gle_42k": accuracy,
+            "lagline": {"prospective": chain, "instantaneous": chain},
+            figures.BUILD: use | {"fmax_mhz": 120.0, "clock_mhz": 100.0, "ticks_per_s": 925_926.0, "lanes": 141,
+                                  "cycles_per_tick": 108, "lane_use": 0.96},
+            "simulation": {"cycles_per_s": 300_000, "property_networks": 60}}
+    monkeypatch.setattr(figures, "_bench", lambda: data)
+    table = figures.bench()
+    assert table.count("\n| ") == 1 + 6 + 2 + 4 + 2
+    assert "90.0% (seeds: 90.0%, 91.0%)" in table
+    assert "commit 0123abc" in table
+    assert "utilisation.svg" in figures.utilisation()
+    del data["simulation"], data[figures.BUILD]["lane_use"]
+    assert figures.bench().count("\n| ") == 1 + 6 + 2 + 3
+
+
+@pytest.mark.parametrize("name", figures.PICTURES)
+def test_pictures(name):
+    """Well-formed, the same twice, and committed; the bytes of what matplotlib draws depend on its version."""
+    drawn, path = figures.PICTURES[name](), ROOT / "docs" / name
+    if drawn is None:
+        assert not path.exists(), f"docs/{name} is there, and nothing to draw it from"
+        return
+    assert drawn == figures.PICTURES[name]()
+    assert ET.fromstring(drawn).tag.endswith("svg")
+    assert path.exists(), f"docs/{name} is missing: run python docs/figures.py"
+    if name == "pipeline.svg":
+        assert drawn == path.read_text(encoding="utf-8"), f"docs/{name} is old: run python docs/figures.py"
+
+
+def commands(page):
+    """Command lines in code: `leadlag ...`, `$ make ...`, marks of outputs."""
+    begin, end = r"(?:`|\$ |output: )", r"(?: -->|\s*#|`|$)"
+    for line in re.findall(rf"{begin}((?:leadlag|make) [^`\n#]*?){end}", text(page), re.MULTILINE):
+        yield shlex.split(line)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_exist(page):
+    targets = re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE)
+    for words in commands(page):
+        if words[0] == "make":
+            assert set(words[1:]) <= set(targets), " ".join(words)
+            continue
+        arguments = [flow.DEFAULT_BOARD if word == "NAME" else word for word in words[2:]]
+        assert words[1] in cli.commands, " ".join(words)
+        if words[1] in ("evaluate", "build", "run", "train") and not arguments:
+            continue        # the command as such is spoken of
+        command = cli.commands[words[1]]
+        arguments += ["gle-mnist1d"] * (words[1] == "run" and arguments[0].startswith("-"))
+        with command.make_context(words[1], list(arguments)) as context:      # raises for an option that is not there
+            given = context.params
+        if given.get("network"):
+            assert given["network"] in flow.NETWORKS, " ".join(words)
+        if given.get("board"):
+            assert given["board"] in flow.BOARDS, " ".join(words)
+        assert set(given.get("groups", ())) <= set(bench.GROUPS), " ".join(words)
+
+
+def test_readme_has_commands():
+    found = [" ".join(words) for words in commands("README.md")]
+    for command in ("make demo", "make test", "leadlag evaluate gle-mnist1d", "leadlag run gle-mnist1d --port sim",
+                    "leadlag build gle-mnist1d --board ulx3s-85f", "leadlag bench"):
+        assert found.count(command) >= 2, f"{command}: once with its mark, once as it is typed"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_exist(page):
+    folders = "golden|rtl|sim|boards|firmware|leadlag|tests|docs|zoo|build"
+    named = re.findall(rf"(?<![\w/.-])((?:{folders})/[\w./-]*\w/?)", text(page))
+    linked = [(ROOT / page).parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text(page))]
+    missing = [name for name in named if not NOT_THERE.search(name) and not (ROOT / name).exists()]
+    missing += [str(path) for path in linked if not path.exists()]
+    assert not missing, f"{page} names {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_are_short(page):
+    for line in prose(page):
+        assert len(line) <= 120, line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for n, code in enumerate(re.findall(r"^```python\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)):
+        exec(compile(code, f"{page}, example {n}", "exec"), {})
