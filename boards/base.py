@@ -144,7 +144,7 @@ def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
 class BoardDesign(Elaboratable):
     """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending, 3 computing.
 
-    The reset is synchronous and released two cycles after the PLL has locked.
+    The reset lasts 1024 cycles of the input clock after the PLL has locked or the button was let go.
     """
 
     def __init__(self, net: Network, board: Board, pll: Pll):

@@ -79,8 +79,8 @@ def units() -> str:
             if name:
                 (ROOT / folder / f"{name}.py").stat()
         rows.append((unit, golden.removeprefix("golden."), circuit, bench or "-", test, latency.get(unit, "-")))
-    note = (f"Golden steps are in golden/, benches in sim/, tests in tests/. Latency in cycles, from the code; lanes and ticks\n"
-            f"of `{net.name}` on {BOARD}.")
+    note = ("Golden steps are in golden/, benches in sim/, tests in tests/. Latency in cycles, from the code;\n"
+            f"lanes and ticks are those of `{net.name}` on {BOARD}.")
     return _table(("unit", "golden step", "circuit", "bench", "test", "latency"), rows) + f"\n\n{note}"
 
 
@@ -157,9 +157,9 @@ def formats() -> str:
 def widths() -> str:
     """The word lengths in force; what they were chosen from is in the text around the block."""
     w = Widths()
-    rows = [("input", str(w.input)), ("weights and biases", f"{w.weight_bits} bits, finest step a layer"),
+    rows = [("input", str(w.input)), ("weights and biases", str(w.weight)),
             ("membrane, sum, prospective membrane", str(w.state)),
-            ("lead and lag", f"{w.coefficient_bits} bits, finest step a layer"),
+            ("lead", str(w.lead)), ("lag", str(w.lag)),
             ("rate of tanh, sigmoid, hard sigmoid", str(w.bounded_rate)), ("rate of the others", str(w.unbounded_rate))]
     return _table(("quantity", "format"), rows)
 

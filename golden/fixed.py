@@ -63,21 +63,6 @@ class QFormat:
             raise ValueError(f"a format is written like Q5.11, not {text!r}")
         return cls(int(match[1]), int(match[2]))
 
-    @classmethod
-    def covering(cls, largest: float, width: int) -> "QFormat":
-        """The format of `width` bits with the finest step that holds +-`largest` after rounding."""
-        if not math.isfinite(largest):
-            raise ValueError(f"no format holds {largest}")
-        int_bits = max(math.ceil(math.log2(largest)), 1 - width) if largest > 0 else 0
-        while True:
-            # a step coarser than one is not offered: int_bits never exceeds width - 1
-            if int_bits > width - 1:
-                raise ValueError(f"{largest:g} does not fit a word of {width} bits")
-            fmt = cls(int_bits, width - 1 - int_bits)
-            if math.floor(largest * 2.0 ** fmt.frac_bits + 0.5) <= fmt.max:
-                return fmt
-            int_bits += 1
-
 
 def clip(x, low: int, high: int):
     """Clip to [low, high]; the one place where ints and arrays differ."""

@@ -83,15 +83,16 @@ class FloatNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Widths:
-    """Word lengths, chosen on held-out training sequences (docs/numbers.md).
+    """Formats by quantity, compared on held-out training sequences (docs/numbers.md).
 
-    A state of 5 integer bits saturates at +-32, which a network of lags needs to stay as accurate as in float.
+    They do not look at the trained values: one design, and one bitstream, serves every training of a network shape.
     """
 
     input: QFormat = QFormat(3, 12)
-    weight_bits: int = 14
+    weight: QFormat = QFormat(4, 11)
     state: QFormat = QFormat(5, 11)
-    coefficient_bits: int = 16
+    lead: QFormat = QFormat(3, 14)
+    lag: QFormat = QFormat(1, 16)
     bounded_rate: QFormat = QFormat(0, 10)
     unbounded_rate: QFormat = QFormat(5, 8)
 
@@ -100,16 +101,13 @@ class Widths:
 
 
 def describe(net: FloatNetwork, widths: Widths = Widths()) -> Network:
-    """The description with formats that hold every parameter: weights with the finest step per layer; one lane."""
+    """The description of the network's shape with the formats of `widths`; one lane a layer."""
     layers, operand = [], widths.input
     for layer in net.layers:
         rate = widths.rate(layer.activation)
-        largest = max(np.abs(layer.weight).max(), np.abs(layer.bias).max())
         layers.append(Dense(
             inputs=layer.weight.shape[1], outputs=layer.weight.shape[0], activation=layer.activation,
-            operand=operand, weight=QFormat.covering(float(largest), widths.weight_bits), state=widths.state,
-            lead=QFormat.covering(float((layer.tau_r / layer.tau_m).max()), widths.coefficient_bits),
-            lag=QFormat.covering(float((net.dt / layer.tau_m).max()), widths.coefficient_bits), rate=rate))
+            operand=operand, weight=widths.weight, state=widths.state, lead=widths.lead, lag=widths.lag, rate=rate))
         operand = rate
     return Network(name=net.name, dt=net.dt, layers=tuple(layers))
 

@@ -32,7 +32,7 @@ def _accuracies(name, seeds, console):
     ladder, found = evaluate_ladder(case, console=console)
     rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
     training = case.real.training
-    figures = {"parameters": case.net.parameters, "float_accuracy": rungs["float"],
+    figures = {"parameters": case.net.parameters, "float_accuracy": _float(rungs),
                "integer_accuracy": rungs["integers"], "test_sequences": len(found["labels"]),
                "rtl_equal_sequences": found["equal"], "train_cpu_s": training["train_cpu_s"],
                "epochs": training["epochs"], "seed": training["seed"]}
@@ -41,6 +41,12 @@ def _accuracies(name, seeds, console):
         figures["float_accuracy_seeds"] = [t["float_accuracy"] for t in trainings]
         figures["train_cpu_s_seeds"] = [t["train_cpu_s"] for t in trainings]
     return figures
+
+
+def _float(rungs) -> float:
+    if "float" not in rungs:
+        raise RuntimeError("the float model needs torch: pip install 'leadlag[train]'")
+    return rungs["float"]
 
 
 def _training(name, seed) -> dict:
@@ -78,11 +84,9 @@ def build_15k(console) -> dict:
 def simulation(console) -> dict:
     """Cycles a second of the simulators on the 15k network, and how many random networks the property test draws."""
     from leadlag.demo import cocotb_check
-    from sim.fast import FastSimulation
     case = flow.prepare("gle-mnist1d")
     _, words, _ = flow.samples(case, "test", 50)
-    fast = FastSimulation(case.net)
-    fast.load(case.image.pairs)
+    fast = flow.compiled(case)
     started = time.monotonic()
     got = fast.run(words)
     figures = {"cycles_per_s": round(fast.run_cycles / (time.monotonic() - started))}

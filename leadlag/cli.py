@@ -210,6 +210,11 @@ def main() -> None:
         code = _fail(error.format_message(), error.exit_code)
     except flow.CheckFailed as error:
         code = _fail(error, 1)
+    except AssertionError as error:
+        # a bench that failed; its first line says which
+        code = _fail(str(error).splitlines()[0] if str(error) else "a check failed", 1)
+    except ModuleNotFoundError as error:
+        code = _fail(f"{error.name} is missing: pip install 'leadlag[train]'", 2)
     except (ValueError, OSError, RuntimeError) as error:
         # ToolError, BuildError, LinkError and what parsers raise are all of these
         code = _fail(error, 2)

@@ -54,7 +54,7 @@ class NetworkCore(wiring.Component):
         room, output = self._output_buffer(m)
         wait = Signal(range(self.period))
         go, fresh_start = Signal(), Signal()
-        m.d.comb += [go.eq(complete & room & (wait == 0)), self.busy.eq(wait != 0),
+        m.d.comb += [go.eq(complete & room & (wait == 0)), self.busy.eq((wait != 0) | go),
                      self.stall.eq((wait == 0) & complete & ~room)]
         m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(wait == 0, 0, wait - 1))),
                      self.tick.eq(go), fresh_start.eq(fresh)]

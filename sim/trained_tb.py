@@ -8,7 +8,7 @@ from golden.regmap import REGISTERS
 from sim.drivers import Bus, load_image, settings, start, stream
 
 
-@cocotb.test(timeout_time=10, timeout_unit="sec")
+@cocotb.test(timeout_time=1, timeout_unit="sec")
 async def equals_golden(dut):
     """Load the image, stream the sequences."""
     net = Network.from_json(settings()["network"])

@@ -33,16 +33,20 @@ def test_words_are_nearest():
             assert np.abs(got * fmt.lsb - want).max() <= fmt.lsb / 2
             assert got.max() <= fmt.max
             assert got.min() >= fmt.min
-        assert spec.weight.width == Widths().weight_bits
+        assert spec.weight == Widths().weight
     assert d.layers[1].operand == d.layers[0].rate == Widths().unbounded_rate
 
 
 def test_a_value_that_does_not_fit_is_refused():
     net = network()
-    narrow = describe(FloatNetwork(name="net", dt=0.2, layers=(layer(5, 2, "linear", weight=np.full((5, 2), 0.1),
-                                                                     bias=np.zeros(5)), net.layers[1]), training={}))
-    with pytest.raises(ValueError, match=r"layer 0: weight\[\d, \d\] is .*, outside of Q"):
-        quantize_params(net, narrow)
+    with pytest.raises(ValueError, match=r"layer 0: weight\[\d, \d\] is .*, outside of Q-2.13"):
+        quantize_params(net, describe(net, Widths(weight=QFormat(-2, 13))))
+
+
+def test_the_design_depends_on_the_shape_alone():
+    net = network()
+    other = FloatNetwork(name="net", dt=0.2, layers=(layer(5, 2, "linear", seed=7), layer(3, 5, seed=8)), training={})
+    assert describe(net).fingerprint == describe(other).fingerprint
 
 
 @pytest.mark.parametrize(("fields", "message"), [

@@ -42,7 +42,8 @@ class Settings:
     rate: float = 1e-3              # Adam, on a half cosine from rate to rate_end
     rate_end: float = 1e-6
     average: float = 0.9997         # decay per step of the averaged weights, which are the result
-    clip: float = 8.0               # bound of weights and biases, for formats of few bits
+    clip: float = 16.0              # bound of weights and biases while they are learnt,
+    limit: float = 15.99            # ... and of the result: words of Q4.f hold less than 16
 
     @property
     def width(self) -> int:
@@ -188,7 +189,7 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, out: str | Pat
             bar.update(task, description=f"{name} {epoch}/{s.epochs}, {online:.1%} while learning")
             if report:
                 report(epoch, online, stack, stack.layers(adam.average))
-    layers = stack.layers(adam.average)
+    layers = stack.layers(adam.average.clamp(-s.limit, s.limit))
     figures = {
         "parameters": sum(layer.weight.numel() + layer.bias.numel() for layer in layers),
         "held_out_accuracy": accuracy(layers, mnist1d("held_out"), dt=s.dt),
