@@ -19,6 +19,8 @@ NUMERICS = 1
 MULTIPLIER_BITS = 18
 MAX_DELAY = 1023
 MAX_NEURONS = 4096
+#: words of one half of a lane's bank that the address map reaches (golden.regmap)
+MAX_LANE_WORDS = 1 << 14
 PARAMETERS = ("weight", "bias", "lead", "lag")
 
 
@@ -93,6 +95,10 @@ class Dense:
             _check(fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
         _check(self.acc_bits <= MATMUL_BITS, f"{me}: accumulator of {self.acc_bits} bits, "
                                              f"{MATMUL_BITS} at most")
+        _check(self.shift < self.acc_bits, f"{me}: half a unit of state {self.state} is beyond any sum of products "
+                                           f"of {self.weight} and {self.operand}")
+        _check(self.folds * (self.inputs + 1) <= MAX_LANE_WORDS,
+               f"{me}: a lane would hold {self.folds * (self.inputs + 1)} words, {MAX_LANE_WORDS} at most: more lanes")
         _check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
                                 f"and {self.operand}")
 

@@ -19,7 +19,7 @@ BANK_SHIFT = 16
 ERRORS = {
     "load_crc": 0,       # the checksum given with `load_commit` was not that of the words received
     "load_count": 1,     # `load_commit` before all words of the design had arrived, or after too many
-    "load_idle": 2,      # a parameter word without `load_begin`
+    "load_idle": 2,      # a parameter word or `load_commit` without `load_begin`
     "address": 3,        # read or write of an address that does not exist
 }
 

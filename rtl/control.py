@@ -9,6 +9,7 @@ from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
+from golden.image import bank_layout
 from golden.network import Network
 from golden.regmap import BANK_SHIFT, ERRORS, FIRST_BIT, INPUT, MAGIC, OUTPUT, REGISTERS, VERSION
 from rtl.bus import BusSignature
@@ -119,7 +120,10 @@ class Control(wiring.Component):
     def _parameter_bytes(self):
         """The parameter bus, and address and data for the CRC, a byte a cycle."""
         m, params, count = self._m, self.params, Signal(3)
-        m.d.sync += [self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8)), self._crc.valid.eq(0)]
+        banks = bank_layout(self.net)[-1].end
+        self._outside = Signal(reset_less=True)
+        m.d.sync += [self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8)), self._crc.valid.eq(0),
+                     self._outside.eq((self._addr[14:BANK_SHIFT] != 0) | (self._addr[BANK_SHIFT:31] >= banks))]
         m.d.comb += [params.bank.eq(self._addr[BANK_SHIFT:]), params.addr.eq(self._addr),
                      params.data.eq(self._data), params.half.eq(~self.half)]
         return count
@@ -127,10 +131,10 @@ class Control(wiring.Component):
     def _parameter_state(self, is_write, count):
         m = self._m
         with m.State("parameter"):
-            with m.If(~is_write | (self._addr[14:BANK_SHIFT] != 0) | (self._addr[28:31] != 0)):
+            with m.If(~is_write | self._outside):
                 m.next = "nowhere"
             with m.Elif(~self._loading):
-                m.d.comb += self._flags["load_idle"].eq(1)
+                m.d.comb += self._stray.eq(1)
                 m.next = "answer"
             with m.Else():
                 m.d.comb += self.params.en.eq(count == 0)
@@ -162,10 +166,12 @@ class Control(wiring.Component):
         begin, commit = self._writes["load_begin"], self._writes["load_commit"]
         # the last words still hop along the lanes when the checksum comes
         hops = self.net.lanes + 2 * len(self.net.layers) + 4
+        self._stray = Signal()
         right, settle, self._settling = Signal(), Signal(range(hops + 1)), Signal()
         complete, same = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [complete.eq(self._count == expected), same.eq(self._crc.crc == self._data)]
         m.d.comb += [self._settling.eq((settle != 0) | (self.want_half != self.half)), self._crc.start.eq(begin),
+                     self._flags["load_idle"].eq(commit & ~self._loading | self._stray),
                      self._flags["load_count"].eq(commit & ~complete), self._flags["load_crc"].eq(commit & ~same),
                      right.eq(commit & self._loading & complete & same)]
         with m.If(begin):

@@ -52,13 +52,12 @@ class NetworkCore(wiring.Component):
         m = Module()
         complete, fresh = self._input_vector(m)
         room, output = self._output_buffer(m)
-        wait = Signal(range(self.period))
+        wait, due = Signal(range(self.period)), Signal(init=1)      # due: wait is 0
         go, fresh_start = Signal(), Signal()
-        m.d.comb += [go.eq(complete & room & (wait == 0)), self.busy.eq((wait != 0) | go),
-                     self.stall.eq((wait == 0) & complete & ~room)]
-        m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(wait == 0, 0, wait - 1))),
+        m.d.comb += [go.eq(complete & room & due), self.busy.eq(~due | go), self.stall.eq(due & complete & ~room)]
+        m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go),
                      self.tick.eq(go), fresh_start.eq(fresh)]
-        with m.If(wait == 0):
+        with m.If(due):
             m.d.sync += self.half.eq(self.want_half)
         m.d.comb += [self._go.eq(go)]
         self._layers(m, fresh_start, output)
@@ -69,7 +68,8 @@ class NetworkCore(wiring.Component):
         size = self.net.inputs
         self._go, complete, fresh = Signal(name="go"), Signal(), Signal()
         index = Signal(range(max(2, size)))
-        m.d.comb += self.i.ready.eq(~complete)
+        # the last read of the oldest message and the first write over it could meet in the cycle of `tick`
+        m.d.comb += self.i.ready.eq(~complete & ~self.tick)
         with m.If(self._go):
             m.d.sync += [complete.eq(0), fresh.eq(0)]
         with m.If(self.i.valid & self.i.ready):

@@ -23,7 +23,7 @@ def min_period(layer: Dense, *, feeds_layer: bool) -> int:
     walk = layer.inputs + 1
     bounds = [layer_cycles(layer), DenseLayer.MEMBRANE_LATENCY,
               # flags of a tick are taken over by its first row, before the next tick changes them
-              walk + MacLanes.latency(layer) + 1]
+              walk + MacLanes.latency(layer)]
     if feeds_layer:
         for fold in range(layer.folds):
             # j grows with k in step, so lane 0 decides

@@ -1,6 +1,8 @@
 """NetworkCore in Amaranth's simulator, driven by its streams."""
 
 import numpy as np
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import memory
 
 from golden.image import build_image
 from golden.network import Network
@@ -46,3 +48,20 @@ def run_core(net: Network, params, sequences, *, pattern: str = "none", vendor: 
     run(core, drive, sink, watch, cycles=budget)
     assert [p.last for p in out] == [k == net.outputs - 1 for k in range(net.outputs)] * ticks
     return np.array([p.y for p in out]).reshape(ticks, net.outputs), np.diff(starts)
+
+
+def strict_bank(bank, platform):
+    """Bank.elaborate that gives nonsense where a word is read in the cycle in which it is written.
+
+    The contract of Bank leaves that read open, and so do block RAMs: schedules must keep the two apart.
+    """
+    m, collision = Module(), Signal()
+    m.submodules.memory = store = memory.Memory(shape=bank.width, depth=bank.depth, init=bank.init)
+    read = store.read_port(domain="sync")
+    m.d.comb += [read.addr.eq(bank.read_addr), read.en.eq(1)]
+    m.d.sync += bank.read_data.eq(Mux(collision, ~read.data, read.data))
+    if bank.writable:
+        write = store.write_port()
+        m.d.comb += [write.en.eq(bank.write_en), write.addr.eq(bank.write_addr), write.data.eq(bank.write_data)]
+        m.d.sync += collision.eq(bank.write_en & (bank.write_addr == bank.read_addr))
+    return m

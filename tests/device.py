@@ -84,6 +84,8 @@ class Device:
 
     def _commit(self, crc):
         image = Image(self.net.fingerprint, np.array(self.received, "<u4").tobytes())
+        if not self.loading:
+            self.registers["errors"] |= 1 << ERRORS["load_idle"]
         self.loading = False
         if len(image) != self.registers["parameter_words"]:
             self.registers["errors"] |= 1 << ERRORS["load_count"]

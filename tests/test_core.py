@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cases import random_input, random_network
-from core import run_core
+from core import run_core, strict_bank
 
 from golden import engine
 from golden.fixed import QFormat
@@ -13,6 +13,11 @@ from rtl.schedule import cycles_per_tick
 NETWORKS = 60
 
 
+@pytest.fixture(autouse=True)
+def _strict_memories(monkeypatch):
+    monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
+
+
 @pytest.mark.parametrize("seed", range(NETWORKS))
 def test_random_network(seed):
     net = random_network(f"network {seed}")
@@ -20,7 +25,9 @@ def test_random_network(seed):
     params = engine.random_params(net, rng)
     # two sequences: the second must start from zero membranes and messages
     sequences = [random_input(net, rng, ticks) for ticks in (7, 5)]
-    got, _ = run_core(net, params, sequences, pattern=("none", "random", "bursts")[seed % 3])
+    pattern = ("none", "random", "bursts")[seed % 3]
+    got, gaps = run_core(net, params, sequences, pattern=pattern)
+    assert gaps.min() >= cycles_per_tick(net)
     want = np.concatenate([engine.run(net, params, x[None])[0] for x in sequences])
     wrong = np.argwhere(got != want)
     assert not len(wrong), f"tick, neuron {wrong[0]}: {got[tuple(wrong[0])]} != {want[tuple(wrong[0])]} in {net}"
@@ -33,6 +40,20 @@ def test_random_networks_cover_everything():
     assert {layer.delay for layer in layers} >= {0, 1, 9}
     assert min(layer.outputs for layer in layers) == 1
     assert max(layer.outputs for layer in layers) > 30
+
+
+@pytest.mark.parametrize(("outputs", "lanes", "delay"), [(20, 1, 0), (20, 1, 2), (30, 2, 0)])
+def test_input_behind_a_full_ring(outputs, lanes, delay):
+    """One input and many folds: the next word waits while the oldest message is still being read."""
+    fmt = QFormat(1, 8)
+    layer = Dense(inputs=1, outputs=outputs, activation="linear", operand=fmt, weight=fmt, state=QFormat(3, 8),
+                  lead=fmt, lag=QFormat(1, 8), rate=fmt, lanes=lanes, delay=delay, max_delay=delay)
+    net, rng = Network(name="wide", dt=1.0, layers=(layer,)), np.random.default_rng(outputs)
+    params = engine.random_params(net, rng)
+    x = random_input(net, rng, 12)
+    got, gaps = run_core(net, params, [x])
+    assert (got == engine.run(net, params, x[None])[0]).all()
+    assert gaps.max() <= cycles_per_tick(net) + 2
 
 
 def same_size(size: int, lanes: int, outputs: int = 10) -> Network:
