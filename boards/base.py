@@ -79,7 +79,9 @@ class Board:
 
     def design(self, net: Network, clock_mhz: float | None = None) -> "BoardDesign":
         """The top of the FPGA with `net` on it."""
-        return BoardDesign(net, self, self.pll(clock_mhz))
+        pll = self.pll(clock_mhz)
+        divisor = uart_divisor(pll.mhz, self.baud)
+        return BoardDesign(net, self, pll, divisor)
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,8 @@ class BoardDesign(Elaboratable):
     The reset lasts 1024 cycles of the input clock after the PLL has locked or the button was let go.
     """
 
-    def __init__(self, net: Network, board: Board, pll: Pll):
-        self.net, self.board, self.pll = net, board, pll
-        self.divisor = uart_divisor(pll.mhz, board.baud)
+    def __init__(self, net: Network, board: Board, pll: Pll, divisor: int):
+        self.net, self.board, self.pll, self.divisor = net, board, pll, divisor
 
     def elaborate(self, platform):
         m = Module()

@@ -6,6 +6,7 @@ channel over 360 time steps, one value a step: the generator's defaults but for 
 """
 
 import os
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,9 +49,12 @@ def mnist1d(split: str, *, cache: str | Path = CACHE) -> Split:
     file = Path(cache) / f"mnist1d-{MNIST1D_ARGUMENTS['final_seq_length']}.npz"
     if not file.exists():
         _write(file, _make_mnist1d())
-    with np.load(file) as arrays:
-        part = "test" if split == "test" else "train"
-        x, y = arrays[f"{part}_x"], arrays[f"{part}_y"]
+    part = "test" if split == "test" else "train"
+    try:
+        with np.load(file) as arrays:
+            x, y = arrays[f"{part}_x"], arrays[f"{part}_y"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} is damaged ({error}): delete it, it is made again") from None
     if split in ("train", "test"):
         return Split(x, y)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(y))

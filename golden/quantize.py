@@ -26,8 +26,8 @@ class FloatLayer:
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
-        if np.ndim(self.weight) != 2:
-            raise ValueError(f"weight must be (outputs, inputs), not {np.shape(self.weight)}")
+        if np.ndim(self.weight) != 2 or 0 in np.shape(self.weight):
+            raise ValueError(f"weight must be (outputs, inputs), at least (1, 1), not {np.shape(self.weight)}")
         outputs = len(self.weight)
         for name in _TENSORS:
             value = np.asarray(getattr(self, name), np.float64)
@@ -58,16 +58,20 @@ class FloatNetwork:
         try:
             with safe_open(path, framework="numpy") as file:
                 about = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+                tensors = {key: file.get_tensor(key) for key in list(file.keys())}
         except FileNotFoundError:
             raise ValueError(f"{path}: no such file") from None
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path}: not a safetensors file ({error})") from None
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: a tensor has a type that numpy lacks ({error}); float32 is expected") from None
         try:
             head = json.loads(about["network"])
             name, dt, activations = head["name"], float(head["dt"]), list(head["activations"])
             training = json.loads(about.get("training", "{}"))
-        except (KeyError, TypeError, ValueError) as error:
+            if not isinstance(name, str) or not isinstance(training, dict):
+                raise TypeError("name must be a text and training an object")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
         layers = []
         for n, activation in enumerate(activations):
@@ -78,6 +82,9 @@ class FloatNetwork:
                 raise ValueError(f"{path}: tensor {error} is missing") from None
             except ValueError as error:
                 raise ValueError(f"{path}: layer {n}: {error}") from None
+        if len(tensors) > len(_TENSORS) * len(layers):
+            raise ValueError(f"{path}: {len(tensors)} tensors for {len(layers)} activations, "
+                             f"{len(_TENSORS) * len(layers)} expected")
         return cls(name=name, dt=dt, layers=tuple(layers), training=training)
 
 
@@ -118,11 +125,18 @@ def quantize_params(net: FloatNetwork, description: Network) -> tuple[DenseParam
     for n, (layer, d) in enumerate(zip(net.layers, description.layers, strict=True)):
         if layer.weight.shape != d.shape("weight"):
             raise ValueError(f"layer {n}: weight has shape {layer.weight.shape}, expected {d.shape('weight')}")
+        with np.errstate(over="ignore"):
+            lead, lag = layer.tau_r / layer.tau_m, description.dt / layer.tau_m
+        slow = np.flatnonzero((lag > 1) | (lag < d.lag.lsb / 2))
+        if len(slow):
+            least, most = description.dt, 2 * description.dt / d.lag.lsb
+            raise ValueError(f"layer {n}: tau_m[{slow[0]}] is {layer.tau_m[slow[0]]:g}, Euler steps of {least:g} with "
+                             f"a lag of {d.lag} need {least:g} to {most:g}")
         words.append(DenseParams(
             weight=quantize(layer.weight, d.weight, name=f"layer {n}: weight"),
             bias=quantize(layer.bias, d.weight, name=f"layer {n}: bias"),
-            lead=quantize(layer.tau_r / layer.tau_m, d.lead, name=f"layer {n}: tau_r / tau_m"),
-            lag=quantize(description.dt / layer.tau_m, d.lag, name=f"layer {n}: dt / tau_m")))
+            lead=quantize(lead, d.lead, name=f"layer {n}: tau_r / tau_m"),
+            lag=quantize(lag, d.lag, name=f"layer {n}: dt / tau_m")))
     return tuple(words)
 
 

@@ -32,8 +32,6 @@ def train(name, seed, epochs, out):
     """Train a network in float and write safetensors."""
     from golden.train import gle
     out = out or flow.BUILD / name / "float.safetensors"
-    if name in gle.SETTINGS:
-        out.parent.mkdir(parents=True, exist_ok=True)
     figures = gle.train(name, seed=seed, epochs=epochs, out=out)
     _figures(f"{name}, written to {out}", figures)
 
@@ -75,7 +73,8 @@ def evaluate(network, board, count, split, no_rtl):
 @network_argument
 @board_option
 @click.option("-n", "--count", default=4, show_default=True, help="Number of test sequences.")
-@click.option("--ticks", default=40, show_default=True, help="Ticks of each (the whole top in a Python bench is slow).")
+@click.option("--ticks", default=40, type=click.IntRange(1, 360), show_default=True,
+              help="Ticks of each (the whole top in a Python bench is slow).")
 @click.option("--simulator", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True)
 def simulate(network, board, count, ticks, simulator):
     """Run the circuit in cocotb against the golden model."""
@@ -214,7 +213,7 @@ def main() -> None:
         # a bench that failed; its first line says which
         code = _fail(str(error).splitlines()[0] if str(error) else "a check failed", 1)
     except ModuleNotFoundError as error:
-        code = _fail(f"{error.name} is missing: pip install 'leadlag[train]'", 2)
+        code = _fail(f"{error.name} is missing: pip install 'leadlag[train]'" if error.name else error, 2)
     except (ValueError, OSError, RuntimeError) as error:
         # ToolError, BuildError, LinkError and what parsers raise are all of these
         code = _fail(error, 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from golden.image import Image
@@ -84,6 +85,15 @@ def test_a_file_that_is_cut_or_has_nan(tiny, tmp_path):
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(tiny.read_bytes()[:-5])
     assert "not a safetensors file" in refused("quantize", cut)
+    with safe_open(tiny, framework="numpy") as file:
+        head, tensors = file.metadata(), {key: file.get_tensor(key) for key in list(file.keys())}
+    tensors["layers.1.weight"][2, 1] = np.nan
+    save_file(tensors, cut, head)
+    assert "layer 1: weight[2, 1] is nan, not a finite number" in refused("quantize", cut)
+    save_file(tensors, cut, {"network": json.dumps({"name": ["a"], "dt": 0.2, "activations": ["linear", "tanh"]})})
+    assert "no usable network description" in refused("quantize", cut)
+    save_file(tensors, cut, {"network": json.dumps({"name": "tiny", "dt": 0.2, "activations": ["linear"]})})
+    assert "8 tensors for 1 activations, 4 expected" in refused("quantize", cut)
 
 
 def test_a_network_too_large_for_a_board(tmp_path):

@@ -188,12 +188,12 @@ def test_mnist1d_splits():
 
 
 def test_train_saves_what_it_says(tmp_path):
-    tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600)
+    tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600, refine=1)
     out, seen = tmp_path / "net.safetensors", []
     figures = [gle.train("gle-mnist1d", seed=5, epochs=1, out=out, progress=False,
                          settings=tiny, report=lambda *a: seen.append(a[0])) for _ in range(2)]
     assert figures[0]["float_accuracy"] == figures[1]["float_accuracy"], "not repeatable"
-    assert seen == [1, 1]
+    assert seen == [1, 2, 1, 2]
     assert figures[0]["parameters"] == 10 + 30 + 60
     meta, layers = read(out)
     for split, figure in (("held_out", "held_out_accuracy"), ("test", "float_accuracy")):

@@ -24,6 +24,9 @@ PHI = {     # name: (phi, its slope), both of the prospective membrane
     "linear": (torch.clone, torch.ones_like),
     "tanh": (torch.tanh, lambda u: 1 - torch.tanh(u) ** 2),
     "softplus": (functional.softplus, torch.sigmoid),
+    "sigmoid": (torch.sigmoid, lambda u: torch.sigmoid(u) * torch.sigmoid(-u)),
+    "hard_sigmoid": (lambda u: u.clamp(0, 1), lambda u: ((u >= 0) & (u < 1)).to(u.dtype)),
+    "relu": (torch.relu, lambda u: (u >= 0).to(u.dtype)),
 }
 
 
@@ -111,7 +114,7 @@ def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2) -> tuple[Tensor, 
     """
     x = torch.as_tensor(x, dtype=layers[0].weight.dtype)
     u = [x.new_zeros(len(x), len(layer.bias)) for layer in layers]
-    r = [PHI[layer.phi][0](rest) for layer, rest in zip(layers, u, strict=True)]
+    r = [torch.zeros_like(rest) for rest in u]     # what was never sent is zero, as in golden.engine
     total = torch.zeros_like(u[-1])
     for tick in range(x.shape[1]):
         pre = [x[:, tick:tick + 1], *r[:-1]]
