@@ -189,7 +189,7 @@ def test_report_of_a_build(fake_tools, tiny, tmp_path):
 def test_same_build_is_not_repeated_and_seeds_add_up(fake_tools, tiny, tmp_path):
     def go(**kwargs):
         fake_tools.clear()
-        return build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=100, **kwargs)
+        return build.build(tiny, ULX3S, out_dir=tmp_path, **({"clock_mhz": 100} | kwargs))
     first = go(seeds=(3,))
     assert not first.ok, "93 MHz is less than 100"
     assert not first.cached
