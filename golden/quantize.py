@@ -96,11 +96,11 @@ class Widths:
     """
 
     input: QFormat = QFormat(3, 12)
-    weight: QFormat = QFormat(4, 11)
-    state: QFormat = QFormat(5, 11)
-    lead: QFormat = QFormat(3, 14)
-    lag: QFormat = QFormat(1, 16)
-    bounded_rate: QFormat = QFormat(0, 10)
+    weight: QFormat = QFormat(4, 9)
+    state: QFormat = QFormat(5, 10)
+    lead: QFormat = QFormat(1, 10)
+    lag: QFormat = QFormat(1, 10)
+    bounded_rate: QFormat = QFormat(0, 9)
     unbounded_rate: QFormat = QFormat(5, 8)
 
     def rate(self, activation: str) -> QFormat:

@@ -109,5 +109,5 @@ def test_input():
 @pytest.mark.parametrize("tau_m", [0.1, 1e30])
 def test_a_time_constant_that_no_step_follows_is_refused(tau_m):
     net = FloatNetwork(name="net", dt=0.2, layers=(layer(2, 2, tau_m=np.array([1.0, tau_m])),), training={})
-    with pytest.raises(ValueError, match=r"layer 0: tau_m\[1\] is .* lag of Q1.16 need 0.2 to"):
+    with pytest.raises(ValueError, match=r"layer 0: tau_m\[1\] is .* lag of Q1.10 need 0.2 to"):
         quantize_params(net, describe(net))

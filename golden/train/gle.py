@@ -48,7 +48,7 @@ class Settings:
     refine_average: float = 0.98
     rate_end: float = 1e-6
     clip: float = 16.0              # bound of weights and biases while they are learnt,
-    limit: float = 15.99            # ... and of the result: words of Q4.f hold less than 16
+    limit: float = 15.99            # ... and of the result: words of Q4.9 hold less than 16
 
     @property
     def width(self) -> int:
