@@ -15,8 +15,6 @@ Each picture is a function that returns SVG text, the same text for the same fig
 import base64
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,6 +22,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from leadlag.flow import write_whole
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
@@ -186,9 +186,9 @@ def write_report(figures: dict, out_dir) -> Path:
     """Write report.html and report.json into `out_dir`, whole or not at all; returns the page's path."""
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / "report.json", json.dumps(figures, indent=1, default=_plain) + "\n")
+    write_whole(out / "report.json", (json.dumps(figures, indent=1, default=_plain) + "\n").encode())
     page = out / "report.html"
-    _write(page, render(figures))
+    write_whole(page, render(figures).encode())
     return page
 
 
@@ -239,16 +239,3 @@ def _value(value) -> str:
 def _plain(value):
     """Arrays and paths in JSON."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside and rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

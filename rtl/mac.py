@@ -5,7 +5,7 @@
     operand -+----------------->+    hop ----+---------------->+                    OR-ed together by a tree
 
 Address, operand, flags and the parameter bus hop from lane to lane, one register each (systolic): no net reaches more
-than one lane, which is what lets 140 lanes close at all (docs/architecture.md). Lane k therefore runs k cycles behind
+than one lane (docs/architecture.md). Lane k therefore runs k cycles behind
 lane 0, and the sums come out one a cycle in lane order. Row j of the matrix is in lane j mod lanes, fold j // lanes.
 """
 
