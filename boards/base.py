@@ -25,9 +25,13 @@ from amaranth.hdl import (
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
+from boards.floorplan import Grid
 from golden.activation import is_tabulated
 from golden.network import Network
 from rtl import top as tops
+from rtl.dense import DenseLayer
+from rtl.schedule import fold
+from rtl.vendor.ecp5 import Bank
 
 #: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
 VCO_MHZ, PHASE_MHZ, OUT_MHZ = (400, 800), Fraction(25, 8), (Fraction(25, 8), 400)
@@ -36,13 +40,18 @@ MAX_DIVIDER = 128
 RESET_BITS = 10
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
 MAX_BAUD_ERROR = 0.02
+#: block RAMs of the link; its output buffer takes more in networks of more than about 100 outputs
+LINK_BLOCKS = 2
 #: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
 LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1000, 240, 95, 200
 
 
 @dataclass(frozen=True)
 class Part:
-    """An FPGA as the tools call it, and what it holds (block RAMs of 18 kbit, multipliers of 18 x 18 bits)."""
+    """An FPGA as the tools call it, and what it holds (block RAMs of 18 kbit, multipliers of 18 x 18 bits).
+
+    With a `grid`, lanes are placed by boards.floorplan.
+    """
 
     name: str
     nextpnr: tuple[str, ...]
@@ -50,6 +59,7 @@ class Part:
     lut4: int
     bram: int
     dsp: int
+    grid: Grid | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +78,12 @@ class Board:
     reset_button: tuple[str, int] | None = None
     leds: int = 0
 
-    @property
-    def multipliers(self) -> int:
-        """Multipliers for rtl.schedule.fold."""
-        return self.part.dsp
+    def fold(self, net: Network) -> Network:
+        """Give the layers the lanes that the part has multipliers and block RAMs for."""
+        def fits(folded):
+            banks = (bank for layer in folded.layers for bank in DenseLayer.banks(layer))
+            return sum(Bank.blocks(*bank) for bank in banks) + LINK_BLOCKS <= self.part.bram
+        return fold(net, self.part.dsp, fits)
 
     def pll(self, clock_mhz: float | None = None) -> "Pll":
         """The PLL for `clock_mhz`, or for the board's own clock."""

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from boards.base import Board, check_fits
+from boards.floorplan import floorplan, place
 from golden.network import Network
 from rtl.schedule import cycles_per_tick, lane_use
 
@@ -77,8 +78,8 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
     versions = tool_versions()
     pll = board.pll(clock_mhz)
     say("elaborate")
-    files = _elaborate(net, board, clock_mhz)
-    key = _key(files, versions, board, synth_options, place_options)
+    files, plan = _elaborate(net, board, clock_mhz), floorplan(net, board.part.grid)
+    key = _key(files, plan, versions, board, synth_options, place_options)
     target = Path(out_dir) / net.name / board.name
     before = _previous(target, key)
     tried = before["fmax_by_seed"] if before else {}
@@ -93,7 +94,7 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
         for name, text in files.items():
             (work / name).write_text(text, encoding="utf-8")
         say("synthesis")
-        stat = _synthesise(work, synth_options)
+        stat = _synthesise(work, synth_options, plan)
         runs = _place(work, board, missing, jobs, float(pll.mhz), place_options, say)
         best = max(runs, key=lambda run: run["fmax_mhz"])
         if before and max(tried.values()) >= best["fmax_mhz"]:
@@ -146,8 +147,8 @@ def _elaborate(net, board, clock_mhz) -> dict[str, str]:
     return {name: text if isinstance(text, str) else text.decode() for name, text in files.items()}
 
 
-def _key(files, versions, board, *options) -> str:
-    text = json.dumps([files, versions, board.part.nextpnr, [list(group) for group in options]], sort_keys=True)
+def _key(files, plan, versions, board, *options) -> str:
+    text = json.dumps([files, plan, versions, board.part.nextpnr, [list(group) for group in options]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -171,11 +172,14 @@ def _run(name: str, arguments, work: Path, log: str) -> None:
         raise BuildError(f"{name} failed with exit status {done.returncode}: {what}")
 
 
-def _synthesise(work: Path, options) -> dict:
+def _synthesise(work: Path, options, plan) -> dict:
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
     script = (f"read_rtlil design.il; synth_ecp5 {' '.join(options)} -top design -json design.json; "
               f"tee -q -o stat.json stat -json")
     _run("yosys", ["-q", "-l", "yosys.log", "-p", script], work, "yosys.log")
+    design = json.loads((work / "design.json").read_text(encoding="utf-8"))
+    place(design["modules"]["design"]["cells"], plan)
+    (work / "design.json").write_text(json.dumps(design), encoding="utf-8")
     stat = json.loads((work / "stat.json").read_text(encoding="utf-8"))
     return stat["design"]["num_cells_by_type"]
 

@@ -6,14 +6,18 @@ https://radiona.org/ulx3s; pins from amaranth-boards. The FT231X takes baud rate
 from amaranth_boards import ulx3s
 
 from boards.base import Board, Part
+from boards.floorplan import Grid
 
 # Lattice FPGA-DS-02012, table of the family; the 12F is sold as half of a 25F, and counted as sold
 _OPTIONS = ("--package", "CABGA381", "--speed", "6")
+_25K = Grid(columns=(4, 13, 22, 33, 42, 51, 60), rows=((13, 25),))
+_45K = Grid(columns=(4, 13, 22, 31, 42, 51, 60, 69, 78), rows=((22, 34), (46, 58)))
+_85K = Grid(columns=(4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114), rows=((10, 22), (34, 46), (58, 70)))
 _PARTS = {
-    "12f": Part("LFE5U-12F", ("--12k", *_OPTIONS), "ecp5", lut4=12_000, bram=32, dsp=28),
-    "25f": Part("LFE5U-25F", ("--25k", *_OPTIONS), "ecp5", lut4=24_288, bram=56, dsp=28),
-    "45f": Part("LFE5U-45F", ("--45k", *_OPTIONS), "ecp5", lut4=43_848, bram=108, dsp=72),
-    "85f": Part("LFE5U-85F", ("--85k", *_OPTIONS), "ecp5", lut4=83_640, bram=208, dsp=156),
+    "12f": Part("LFE5U-12F", ("--12k", *_OPTIONS), "ecp5", lut4=12_000, bram=32, dsp=28, grid=_25K),
+    "25f": Part("LFE5U-25F", ("--25k", *_OPTIONS), "ecp5", lut4=24_288, bram=56, dsp=28, grid=_25K),
+    "45f": Part("LFE5U-45F", ("--45k", *_OPTIONS), "ecp5", lut4=43_848, bram=108, dsp=72, grid=_45K),
+    "85f": Part("LFE5U-85F", ("--85k", *_OPTIONS), "ecp5", lut4=83_640, bram=208, dsp=156, grid=_85K),
 }
 
 BOARDS = tuple(

@@ -26,7 +26,7 @@ from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
-from rtl.schedule import cycles_per_tick, fold, lane_use, min_period
+from rtl.schedule import cycles_per_tick, lane_use, min_period
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
@@ -53,7 +53,7 @@ UNITS = (
 def network() -> Network:
     """The network of the zoo as it goes onto the board."""
     from boards import BOARDS
-    return fold(describe(FloatNetwork.load(NETWORK)), BOARDS[BOARD].multipliers)
+    return BOARDS[BOARD].fold(describe(FloatNetwork.load(NETWORK)))
 
 
 def units() -> str:

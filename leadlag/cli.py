@@ -11,6 +11,7 @@ from leadlag import flow
 
 console = Console(highlight=False)
 network_argument = click.argument("network", metavar="NET")
+data_option = click.option("--data", help="Data set; the network's own by default.")
 board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
@@ -27,12 +28,13 @@ def cli():
 @click.argument("name")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Length of the run; the network's own by default.")
+@click.option("--hold-out", is_flag=True, help="Learn 3,200 of the 4,000 sequences, print the accuracy on the rest.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="build/NAME/float.safetensors by default.")
-def train(name, seed, epochs, out):
+def train(name, seed, epochs, hold_out, out):
     """Train a network in float and write safetensors."""
     from golden.train import gle
     out = out or flow.BUILD / name / "float.safetensors"
-    figures = gle.train(name, seed=seed, epochs=epochs, out=out)
+    figures = gle.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out)
     _figures(f"{name}, written to {out}", figures)
 
 
@@ -58,13 +60,14 @@ def quantize(network, board, out):
 @cli.command(short_help="Accuracy of float, integers and RTL.")
 @network_argument
 @board_option
+@data_option
 @click.option("-n", "--count", type=int, help="The first N sequences; all by default.")
 @click.option("--split", type=click.Choice(["test", "held_out"]), default="test", show_default=True)
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
-def evaluate(network, board, count, split, no_rtl):
+def evaluate(network, board, data, count, split, no_rtl):
     """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
     from leadlag.demo import evaluate_ladder, ladder_table
-    case = flow.prepare(network, board)
+    case = flow.prepare(network, board, data)
     ladder, _ = evaluate_ladder(case, split, count, rtl=not no_rtl, console=console)
     console.print(ladder_table(ladder))
 
@@ -72,14 +75,15 @@ def evaluate(network, board, count, split, no_rtl):
 @cli.command()
 @network_argument
 @board_option
+@data_option
 @click.option("-n", "--count", default=4, show_default=True, help="Number of test sequences.")
 @click.option("--ticks", default=40, type=click.IntRange(1, 360), show_default=True,
               help="Ticks of each (the whole top in a Python bench is slow).")
 @click.option("--simulator", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True)
-def simulate(network, board, count, ticks, simulator):
+def simulate(network, board, data, count, ticks, simulator):
     """Run the circuit in cocotb against the golden model."""
     from leadlag.demo import cocotb_check
-    case = flow.prepare(network, board)
+    case = flow.prepare(network, board, data)
     words = cocotb_check(case, count, ticks, simulator)
     console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
 
@@ -126,7 +130,7 @@ def load(network, board, port):
 @board_option
 @click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
 @click.option("-n", "--count", default=5, show_default=True, help="Number of test sequences.")
-@click.option("--data", help="Data set; the network's own by default.")
+@data_option
 @click.option("--rates", is_flag=True, help="Print the summed output of every class.")
 def run(network, board, port, count, data, rates):
     """Load parameters, stream test sequences through a board and print its answers."""

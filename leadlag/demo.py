@@ -44,7 +44,7 @@ def evaluate_ladder(case, split="test", count=None, *, rtl=True, console=None, p
         task = bar.add_task("integers (golden)", total=len(words))
         want = flow.integer_outputs(case, words, progress=lambda n: bar.advance(task, n))
         found["integers"] = want
-        ladder.append({"rung": "integers (golden)", "accuracy": flow.accuracy(flow.classify(want), y),
+        ladder.append({"rung": "integers (golden)", "accuracy": flow.accuracy(flow.classify(case, want), y),
                        "samples": len(y), "remark": f"design {case.net.fingerprint}"})
         if rtl:
             found |= _rtl_rung(case, words, want, y, ladder, bar)
@@ -59,7 +59,7 @@ def _rtl_rung(case, words, want, y, ladder, bar):
     got = simulation.run(words, progress=lambda n: bar.advance(task, n))
     seconds = time.monotonic() - started
     equal = flow.compare(got, want, "circuit")
-    ladder.append({"rung": "RTL (Verilator)", "accuracy": flow.accuracy(flow.classify(got), y), "samples": len(y),
+    ladder.append({"rung": "RTL (Verilator)", "accuracy": flow.accuracy(flow.classify(case, got), y), "samples": len(y),
                    "remark": f"{got.size:,} output words equal to golden"})
     return {"equal": equal, "cycles": simulation.run_cycles, "rtl_s": seconds}
 
@@ -130,7 +130,8 @@ def run_on_board(case, port: str, count: int, console, progress=None):
         for n in range(count):
             got = device.run(words[n])
             flow.compare(got[None], want[n:n + 1], f"board, test sequence {n}")
-            rows.append((int(y[n]), int(got.sum(0).argmax()), got.sum(0) * scale))
+            total = flow.sums(case, got[None])[0]
+            rows.append((int(y[n]), int(total.argmax()), total * scale))
             bar.advance(task)
     return rows
 

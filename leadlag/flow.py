@@ -10,12 +10,11 @@ import numpy as np
 
 from boards import BOARDS
 from golden import engine
-from golden.data import mnist1d
+from golden.data import ANSWER_FROM, mnist1d
 from golden.dense import DenseParams
 from golden.image import Image, build_image
 from golden.network import Network
 from golden.quantize import FloatNetwork, describe, quantize_input, quantize_params
-from rtl.schedule import fold
 
 BUILD = Path("build")
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
@@ -28,11 +27,15 @@ class CheckFailed(Exception):
 
 @dataclass(frozen=True)
 class DataSet:
-    """A named data set: `load(split)` gives x (n, ticks) and y (n,); splits are train, fit, held_out and test."""
+    """A named data set: `load(split)` gives x (n, ticks) and y (n,); splits are train, fit, held_out and test.
+
+    Outputs count for the answer from tick `answer_from` on.
+    """
 
     name: str
     doc: str
     load: object
+    answer_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class ZooNetwork:
 
 
 DATASETS = {"mnist1d": DataSet("mnist1d", "MNIST-1D, 10 classes, 360 ticks; 4,000 training and 1,000 test sequences, "
-                                          "generated", mnist1d)}
+                                          "generated", mnist1d, ANSWER_FROM)}
 NETWORKS = {entry.name: entry for entry in (
     ZooNetwork("gle-mnist1d", "mnist1d", "GLE, 1-53x6-10, 14,956 parameters"),
     ZooNetwork("gle-mnist1d-42k", "mnist1d", "GLE, 1-90x6-10, 42,040 parameters"),
@@ -58,12 +61,12 @@ NETWORKS = {entry.name: entry for entry in (
 
 @dataclass(frozen=True)
 class Case:
-    """A network ready for integers and circuits: its real parameters, description with lanes, words, and data set."""
+    """A network ready for integers and circuits: real parameters, description with lanes, words; data set if known."""
 
     real: FloatNetwork
     net: Network
     params: tuple[DenseParams, ...]
-    dataset: DataSet
+    dataset: DataSet | None
 
     @property
     def image(self) -> Image:
@@ -97,15 +100,19 @@ def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None)
     """Quantise a network and give it the lanes that the board has multipliers for."""
     real = find(name)
     if data is None:
-        data = NETWORKS[real.name].dataset if real.name in NETWORKS else "mnist1d"
-    net = fold(describe(real), board(board_name).multipliers)
+        # training says what it learnt: "mnist1d train"
+        known = str(real.training.get("data", "")).partition(" ")[0]
+        data = known if known in DATASETS else None
+    net = board(board_name).fold(describe(real))
     params = quantize_params(real, net)
     engine.check_params(net, params)
-    return Case(real, net, params, dataset(data))
+    return Case(real, net, params, None if data is None else dataset(data))
 
 
 def samples(case: Case, split: str, count: int | None = None):
     """Samples x (n, ticks), input words (n, ticks, inputs) and labels y (n,) of a split, the first `count` of them."""
+    if case.dataset is None:
+        raise ValueError(f"{case.net.name} does not say what data it is for: give --data, one of {', '.join(DATASETS)}")
     x, y = case.dataset.load(split)
     if count is not None and not 1 <= count <= len(x):
         raise ValueError(f"{case.dataset.name} {split} has 1 to {len(x)} sequences, not {count}")
@@ -113,9 +120,14 @@ def samples(case: Case, split: str, count: int | None = None):
     return x, quantize_input(x, case.net), y
 
 
-def classify(outputs) -> np.ndarray:
-    """Class of each sequence: the output with the largest sum over its ticks; (n, ticks, outputs) -> (n,)."""
-    return np.asarray(outputs).sum(1).argmax(1)
+def sums(case: Case, outputs) -> np.ndarray:
+    """Outputs summed over the ticks that count: (n, ticks, outputs) -> (n, outputs)."""
+    return np.asarray(outputs)[:, case.dataset.answer_from:].sum(1)
+
+
+def classify(case: Case, outputs) -> np.ndarray:
+    """Class of each sequence: the output with the largest sum; (n, ticks, outputs) -> (n,)."""
+    return sums(case, outputs).argmax(1)
 
 
 def accuracy(classes, y) -> float:
@@ -133,7 +145,7 @@ def float_classes(case: Case, x) -> np.ndarray:
         raise RuntimeError("the float model needs torch: pip install 'leadlag[train]'") from None
     layers = [Layer(*(torch.tensor(getattr(layer, t), dtype=torch.float32) for t in
                       ("weight", "bias", "tau_m", "tau_r")), layer.activation) for layer in case.real.layers]
-    return evaluate_float(layers, x, dt=case.real.dt)[0].numpy()
+    return evaluate_float(layers, x, dt=case.real.dt, answer_from=case.dataset.answer_from)[0].numpy()
 
 
 def integer_outputs(case: Case, words, *, chunk: int = 250, progress=None) -> np.ndarray:

@@ -32,6 +32,12 @@ class Activation(wiring.Component):
         """LATENCY of the function `name`."""
         return Bank.LATENCY + 5 + (name == "softplus") if is_tabulated(name) else 2
 
+    @staticmethod
+    def banks(name: str, state: QFormat, out: QFormat) -> list[tuple[int, int]]:
+        """Depth and width of the table, if there is one."""
+        tab = table(name, state, out)
+        return [] if tab is None else [(len(tab.left), sum(_widths(tab)))]
+
     def elaborate(self, platform):
         m = Module()
         result = Signal(shape(self.out), reset_less=True)
@@ -59,9 +65,7 @@ class Activation(wiring.Component):
 
     def _tabulated(self, m):
         tab, x = self.table, self.i.payload
-        lowest, highest = min(*tab.left, tab.low, tab.high), max(*tab.left, tab.low, tab.high)
-        left_bits = max(highest, -lowest - 1).bit_length() + 1
-        rise_bits = max(max(max(r, -r - 1) for r in tab.rise).bit_length() + 1, 2)
+        left_bits, rise_bits = _widths(tab)
         rows = [left % (1 << left_bits) | (rise % (1 << rise_bits)) << left_bits
                 for left, rise in zip(tab.left, tab.rise, strict=True)]
         # segment 0 is at the most negative input: reading by two's complement swaps the halves
@@ -98,3 +102,10 @@ class Activation(wiring.Component):
         product = Signal(signed(len(rise) + bits + 2), name="product", reset_less=True)
         m.d.sync += exact(product, (parts[0] + (parts[1] << half))[:len(product)].as_signed())
         return product
+
+
+def _widths(tab) -> tuple[int, int]:
+    """Bits of a segment's left edge and of its rise."""
+    edges = (*tab.left, tab.low, tab.high)
+    return (max(max(edges), -min(edges) - 1).bit_length() + 1,
+            max(max(max(r, -r - 1) for r in tab.rise).bit_length() + 1, 2))

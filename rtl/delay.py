@@ -27,19 +27,27 @@ class DelayLine(wiring.Component):
 
     def __init__(self, *, size: int, fmt: QFormat, depth: int, ahead: bool = False, vendor: str = "generic"):
         self.size, self.fmt, self.depth, self.ahead, self.vendor = size, fmt, depth, ahead, vendor
-        self.index_bits = max(1, (size - 1).bit_length())
-        # one message being written beside the `depth` + 1 that can be read
-        self.slot_bits = max(1, (depth + 1).bit_length())
+        self.slot_bits, self.index_bits = self._bits(size, depth)
         super().__init__({
             "i": In(stream.Signature(shape(fmt), always_ready=True)),
             "start": In(1), "fresh": In(1), "delay": In(max(1, depth.bit_length())),
             "read_index": In(self.index_bits), "read_data": Out(shape(fmt)),
         })
 
+    @staticmethod
+    def _bits(size: int, depth: int) -> tuple[int, int]:
+        # one message being written beside the `depth` + 1 that can be read
+        return max(1, (depth + 1).bit_length()), max(1, (size - 1).bit_length())
+
+    @classmethod
+    def banks(cls, size: int, fmt: QFormat, depth: int) -> list[tuple[int, int]]:
+        """Depth and width of the ring."""
+        return [(1 << sum(cls._bits(size, depth)), fmt.width)]
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.ring = ring = bank(self.vendor, width=self.fmt.width,
-                                        depth=1 << (self.slot_bits + self.index_bits))
+        (depth, width), = self.banks(self.size, self.fmt, self.depth)
+        m.submodules.ring = ring = bank(self.vendor, width=width, depth=depth)
         write_slot, write_index = Signal(self.slot_bits), Signal(self.index_bits)
         tick_slot = Signal(self.slot_bits)            # the slot that the message of the coming tick goes to
         age = Signal(range(self.depth + 2))           # ticks since `fresh`, as far as they matter

@@ -54,6 +54,15 @@ class DenseLayer(wiring.Component):
         return (MacLanes.latency(layer) + DenseLayer.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
                 + Activation.latency(layer.activation))
 
+    @staticmethod
+    def banks(layer: Dense) -> list[tuple[int, int]]:
+        """Depth and width of every memory of the layer."""
+        rows = 1 << _row_bits(layer)
+        return [*[(2 << bank_bits(layer), layer.weight.width)] * layer.lanes,
+                (2 * rows, layer.lead.width), (2 * rows, layer.lag.width), (rows, layer.state.width),
+                *DelayLine.banks(layer.inputs, layer.operand, layer.max_delay),
+                *Activation.banks(layer.activation, layer.state, layer.rate)]
+
     def elaborate(self, platform):
         m = Module()
         layer, vendor = self.layer, self.vendor
@@ -77,8 +86,8 @@ class DenseLayer(wiring.Component):
         for n, name in enumerate(("lead", "lag")):
             fmt = layer.format(name)
             m.submodules[f"{name}_bank"] = found[name] = store = bank(
-                self.vendor, depth=2 << self._row_bits, width=fmt.width)
-            write = later(m, Cat(bus.en & (bus.bank == first + n), bus.addr[:self._row_bits], bus.half,
+                self.vendor, depth=2 << _row_bits(self.layer), width=fmt.width)
+            write = later(m, Cat(bus.en & (bus.bank == first + n), bus.addr[:_row_bits(self.layer)], bus.half,
                                  bus.data[:fmt.width]), 1, name=f"{name}_write")
             m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(write)
         delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
@@ -88,10 +97,6 @@ class DenseLayer(wiring.Component):
                     m.d.sync += delay.eq(bus.data)
         found["delay"] = Mux(self.half, delays[1], delays[0])
         return found
-
-    @property
-    def _row_bits(self):
-        return max(1, (self.layer.outputs - 1).bit_length())
 
     def _sums(self, m, delay):
         """The walk of a tick: bias, then every operand, for each fold."""
@@ -134,11 +139,12 @@ class DenseLayer(wiring.Component):
                 m.d.sync += held.eq(started)
         m.d.sync += exists.eq(lanes.valid & (row < layer.outputs))
         fresh, half = held
-        return {"index": later(m, row[:self._row_bits], 1, name="row"), "valid": exists, "fresh": fresh, "half": half}
+        return {"index": later(m, row[:_row_bits(self.layer)], 1, name="row"), "valid": exists, "fresh": fresh,
+                "half": half}
 
     def _neurons(self, m, row, params):
         layer, unit, activation = self.layer, self.unit, self.activation
-        m.submodules.membranes = membranes = bank(self.vendor, depth=1 << self._row_bits, width=layer.state.width)
+        m.submodules.membranes = membranes = bank(self.vendor, depth=1 << _row_bits(layer), width=layer.state.width)
         s = Signal(shape(layer.state), reset_less=True)
         m.d.sync += exact(s, saturate(self.lanes.sum.shift_right(layer.shift), layer.state))
         s = later(m, s, Bank.LATENCY + self.ROW_LATENCY - 1, name="s")
@@ -155,3 +161,7 @@ class DenseLayer(wiring.Component):
             membranes.write_addr.eq(later(m, row["index"], Bank.LATENCY + unit.LATENCY, name="index")),
         ]
         wiring.connect(m, activation.o, wiring.flipped(self.o))
+
+
+def _row_bits(layer: Dense) -> int:
+    return max(1, (layer.outputs - 1).bit_length())

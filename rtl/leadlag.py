@@ -39,7 +39,8 @@ class LeadLag(wiring.Component):
         x = later(m, x, Multiplier.LATENCY + 1, name="x")
         outputs = {}
         for name, fmt in (("lead", p.lead), ("lag", p.lag)):
-            m.submodules[name] = mul = multiplier(self.vendor, a_width=p.state.width + 1, b_width=fmt.width)
+            m.submodules[f"{name}_multiplier"] = mul = multiplier(
+                self.vendor, a_width=p.state.width + 1, b_width=fmt.width)
             factor, product = Signal(shape(fmt), name=name, reset_less=True), Signal.like(mul.p, reset_less=True)
             # x in the product's last place, with the rounding half in the bits that the shift leaves free
             scaled = Cat(Const(1 << (fmt.frac_bits - 1), fmt.frac_bits), x).as_signed()

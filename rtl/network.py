@@ -8,7 +8,7 @@ from golden.image import first_banks
 from golden.network import Network
 from rtl.dense import DenseLayer
 from rtl.fixed import shape
-from rtl.pipeline import ParameterBus
+from rtl.pipeline import ParameterBus, later
 from rtl.schedule import cycles_per_tick
 
 
@@ -68,8 +68,7 @@ class NetworkCore(wiring.Component):
         size = self.net.inputs
         self._go, complete, fresh = Signal(name="go"), Signal(), Signal()
         index = Signal(range(max(2, size)))
-        # the last read of the oldest message and the first write over it could meet in the cycle of `tick`
-        m.d.comb += self.i.ready.eq(~complete & ~self.tick)
+        m.d.comb += self.i.ready.eq(~complete)
         with m.If(self._go):
             m.d.sync += [complete.eq(0), fresh.eq(0)]
         with m.If(self.i.valid & self.i.ready):
@@ -107,7 +106,10 @@ class NetworkCore(wiring.Component):
             params = engine.params_out
             m.d.comb += [engine.start.eq(self.tick), engine.fresh.eq(fresh), engine.half.eq(self.half)]
             if message is None:
-                m.d.comb += [engine.i.valid.eq(self.i.valid & self.i.ready), engine.i.payload.eq(self.i.p.x)]
+                # a register keeps the way into the block RAM short, and the first write over the oldest message
+                # behind its last read, which may be in the cycle of `tick`
+                given = later(m, self.i.valid & self.i.ready, 1, name="given", reset_less=False)
+                m.d.comb += [engine.i.valid.eq(given), engine.i.payload.eq(later(m, self.i.p.x, 1, name="word"))]
             else:
                 wiring.connect(m, message, engine.i)
             message = engine.o

@@ -4,6 +4,8 @@ Nothing in a tick waits for anything: all layers start together, and the next ti
 which may be before the last neurons have drained. The constraints are written here once; a test measures them.
 """
 
+from collections.abc import Callable
+
 from golden.network import Dense, Network
 from rtl.dense import DenseLayer
 from rtl.mac import MacLanes
@@ -42,11 +44,12 @@ def lane_use(net: Network) -> float:
     return net.macs / (net.lanes * cycles_per_tick(net))
 
 
-def fold(net: Network, multipliers: int) -> Network:
+def fold(net: Network, multipliers: int, fits: Callable[[Network], bool] = lambda net: True) -> Network:
     """Give each layer the lanes with which the tick is shortest, within `multipliers` (lanes and neuron units).
 
     A layer of F folds takes F (inputs + 1) cycles; for every candidate tick each layer takes the fewest folds that
-    fit, hence the fewest lanes. ValueError where even one lane a layer is too much.
+    fit, hence the fewest lanes. What `fits` refuses, for its memory, is passed over; where it refuses all, the last
+    and smallest is given. ValueError where even one lane a layer is too much.
     """
     spare = multipliers - sum(neuron_multipliers(layer) for layer in net.layers)
     if spare < len(net.layers):
@@ -59,12 +62,15 @@ def fold(net: Network, multipliers: int) -> Network:
         if None in lanes or sum(lanes) > spare:
             continue
         folded = net.with_lanes(lanes)
+        last = folded
+        if not fits(folded):
+            continue
         key = (cycles_per_tick(folded), folded.lanes)
         if best is None or key < best[0]:
             best = (key, folded)
         elif cycles > best[0][0]:
             break
-    return best[1]
+    return best[1] if best else last
 
 
 def neuron_multipliers(layer: Dense) -> int:

@@ -5,14 +5,17 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import BOARDS, build
-from boards.base import OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll, check_fits, resources_needed, uart_divisor
+from boards.base import LINK_BLOCKS, OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll, check_fits, resources_needed, uart_divisor
+from boards.floorplan import floorplan
 from golden.fixed import QFormat
 from golden.network import Dense, Network
-from rtl.schedule import cycles_per_tick, fold, lane_use, neuron_multipliers
+from rtl.dense import DenseLayer
+from rtl.schedule import cycles_per_tick, lane_use, neuron_multipliers
+from rtl.vendor.ecp5 import Bank
 
 ULX3S = BOARDS["ulx3s-85f"]
 Q = QFormat
@@ -93,7 +96,7 @@ def test_resources_equal_yosys(net, tmp_path):
     need = resources_needed(net, ULX3S)
     for name, text in build._elaborate(net, ULX3S, None).items():
         (tmp_path / name).write_text(text)
-    cells = build._synthesise(tmp_path, build.SYNTH_OPTIONS)
+    cells = build._synthesise(tmp_path, build.SYNTH_OPTIONS, {})
     assert need.bram == cells["DP16KD"] + cells.get("PDPW16KD", 0)
     assert need.dsp == cells["MULT18X18D"]
     assert need.dsp == net.lanes + sum(neuron_multipliers(layer) for layer in net.layers)
@@ -101,8 +104,29 @@ def test_resources_equal_yosys(net, tmp_path):
 
 
 def test_fold_fills_the_board_and_fits():
-    net = fold(network(1, 53, 53, 53, 53, 53, 53, 10), ULX3S.multipliers)
+    net = ULX3S.fold(network(1, 53, 53, 53, 53, 53, 53, 10))
     assert check_fits(net, ULX3S).dsp <= 156
+
+
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=5), st.integers(0, 200),
+       st.sampled_from(["tanh", "linear", "softplus"]))
+@settings(max_examples=20, deadline=None)
+def test_memories_are_counted_without_elaboration(sizes, max_delay, activation):
+    net = network(*sizes, max_delay=max_delay, activation=activation)
+    banks = [bank for layer in net.layers for bank in DenseLayer.banks(layer)]
+    assert sum(Bank.blocks(*bank) for bank in banks) + LINK_BLOCKS == resources_needed(net, ULX3S).details["bram"]
+
+
+def test_fold_minds_block_rams():
+    """With fewer block RAMs than multipliers, fewer lanes; with too few for one lane a layer, the smallest network."""
+    net = network(1, 53, 53, 10)
+    few = replace(ULX3S, part=replace(ULX3S.part, bram=50))
+    folded = few.fold(net)
+    assert 10 < folded.lanes < ULX3S.fold(net).lanes
+    assert check_fits(folded, few).bram <= 50
+    none = replace(ULX3S, part=replace(ULX3S.part, bram=5))
+    with pytest.raises(ValueError, match="block RAMs, .* has 5$"):
+        check_fits(none.fold(net), none)
 
 
 def test_what_does_not_fit_is_refused_in_one_line(tiny):
@@ -131,15 +155,19 @@ def test_failing_tool_is_named_and_leaves_nothing(tiny, tmp_path):
 
 
 @pytest.fixture
-def fake_tools(monkeypatch):
+def fake_tools(monkeypatch, tiny):
     """Tools that only leave their files; nextpnr reaches 90 MHz plus its seed."""
-    calls = []
+    calls, plan = [], floorplan(tiny, ULX3S.part.grid)
 
     def run(name, arguments, work, log):
         calls.append(name)
         if name == "yosys":
             (work / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": {"LUT4": 7}}}))
+            cells = {name: {"attributes": {}} for name in (*plan, "other")}
+            (work / "design.json").write_text(json.dumps({"modules": {"design": {"cells": cells}}}))
         elif name == "nextpnr":
+            cells = json.loads((work / "design.json").read_text())["modules"]["design"]["cells"]
+            assert {name: cell["attributes"]["BEL"] for name, cell in cells.items() if name != "other"} == plan
             seed = arguments[arguments.index("--seed") + 1]
             (work / f"{seed}.config").write_text(seed)
             use = {bel: {"used": 1, "available": 2} for bel in ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.data import mnist1d
+from golden.data import ANSWER_FROM, mnist1d
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mnist1d")
@@ -187,21 +187,35 @@ def test_mnist1d_splits():
         mnist1d("all")
 
 
-def test_train_saves_what_it_says(tmp_path):
-    tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600, refine=1)
+@pytest.mark.parametrize(("hold_out", "data", "split", "figure"), [
+    (False, "train", "test", "float_accuracy"), (True, "fit", "held_out", "held_out_accuracy")])
+def test_train_saves_what_it_says(tmp_path, hold_out, data, split, figure):
+    tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600)
     out, seen = tmp_path / "net.safetensors", []
-    figures = [gle.train("gle-mnist1d", seed=5, epochs=1, out=out, progress=False,
+    figures = [gle.train("gle-mnist1d", seed=5, epochs=2, hold_out=hold_out, out=out, progress=False,
                          settings=tiny, report=lambda *a: seen.append(a[0])) for _ in range(2)]
-    assert figures[0]["float_accuracy"] == figures[1]["float_accuracy"], "not repeatable"
+    assert figures[0][figure] == figures[1][figure], "not repeatable"
     assert seen == [1, 2, 1, 2]
     assert figures[0]["parameters"] == 10 + 30 + 60
     meta, layers = read(out)
-    for split, figure in (("held_out", "held_out_accuracy"), ("test", "float_accuracy")):
-        data = mnist1d(split)
-        right = (rates.evaluate_float(layers, data.x)[0].numpy() == data.y).mean()
-        assert right == meta["training"][figure]
+    test = mnist1d(split)
+    right = (rates.evaluate_float(layers, test.x, answer_from=ANSWER_FROM)[0].numpy() == test.y).mean()
+    assert right == meta["training"][figure]
     assert meta["training"]["seed"] == 5
+    assert meta["training"]["data"] == f"mnist1d {data}"
+    assert ("float_accuracy" in meta["training"]) != hold_out, "the test set was read to choose by"
+    assert ("--hold-out" in meta["training"]["command"]) == hold_out
+    assert abs(layers[-1].weight.mean(0)).max() < 1e-6, "the outputs have a common part"
     assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_an_answer_does_not_count_the_first_ticks():
+    layers = gle.new_layers(gle.Settings(groups=((3, 0.6, 0.2),), hidden=2), torch.Generator().manual_seed(1))
+    x = torch.randn(4, 50, generator=torch.Generator().manual_seed(2))
+    whole, start = rates.evaluate_float(layers, x)[1], rates.evaluate_float(layers, x[:, :20])[1]
+    rest = rates.evaluate_float(layers, x, answer_from=20)[1]
+    assert (whole - start - rest).abs().max() < 1e-5
+    assert rest.abs().max() > 1e-2
 
 
 @pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.915), ("gle-mnist1d-42k", 0.93)])
@@ -209,7 +223,7 @@ def test_zoo_keeps_its_figures(name, least):
     meta, layers = read(ZOO / f"{name}.safetensors")
     assert meta["network"]["name"] == name
     figures, test = meta["training"], mnist1d("test")
-    found = (rates.evaluate_float(layers, test.x)[0].numpy() == test.y).mean()
+    found = rates.accuracy(layers, test, answer_from=ANSWER_FROM)
     assert abs(found - figures["float_accuracy"]) < 0.0015, f"{found}, the file says {figures}"
     assert found >= least
 

@@ -107,10 +107,11 @@ def gle_step(layers: list[Layer], states: list[State], x: Tensor, error: Tensor 
 
 
 @torch.no_grad()
-def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2) -> tuple[Tensor, Tensor]:
+def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2, answer_from: int = 0) -> tuple[Tensor, Tensor]:
     """Return classes (n,) and outputs summed over the steps (n, class) for sequences x (n, ticks).
 
-    Each sequence starts from rest; the output of a step is the one that the step has made.
+    Each sequence starts from rest; the output of a step is the one that the step has made. The first
+    `answer_from` steps are not summed.
     """
     x = torch.as_tensor(x, dtype=layers[0].weight.dtype)
     u = [x.new_zeros(len(x), len(layer.bias)) for layer in layers]
@@ -122,13 +123,15 @@ def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2) -> tuple[Tensor, 
             d = torch.addmm(layer.bias, pre[i], layer.weight.T) - u[i]
             r[i] = PHI[layer.phi][0](torch.addcmul(u[i], layer.tau_r / layer.tau_m, d))
             u[i].addcmul_(dt / layer.tau_m, d)
-        total += r[-1]
+        if tick >= answer_from:
+            total += r[-1]
     return total.argmax(1), total
 
 
-def accuracy(layers: list[Layer], data, *, dt: float = 0.2) -> float:
+def accuracy(layers: list[Layer], data, *, dt: float = 0.2, answer_from: int = 0) -> float:
     """Return the share of sequences data.x whose class data.y is predicted."""
-    return (evaluate_float(layers, data.x, dt=dt)[0].numpy() == data.y).mean().item()
+    classes = evaluate_float(layers, data.x, dt=dt, answer_from=answer_from)[0]
+    return (classes.numpy() == data.y).mean().item()
 
 
 class Adam:

@@ -23,7 +23,9 @@ class Multiplier(primitives.Multiplier):
     def elaborate(self, platform):
         m = Module()
         a, b, p = Signal(18), Signal(18), Signal(36)
-        m.d.comb += [a.eq(self.a), b.eq(self.b), self.p.eq(p)]
+        # factors at the upper end: zeros below are tied inside the block, signs above would have to be routed
+        up_a, up_b = 18 - self.a_width, 18 - self.b_width
+        m.d.comb += [a.eq(Cat(Const(0, up_a), self.a)), b.eq(Cat(Const(0, up_b), self.b)), self.p.eq(p[up_a + up_b:])]
         registers = {f"p_REG_{stage}_{kind}": value
                      for stage in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")
                      for kind, value in (("CLK", "CLK0"), ("CE", "CE0"), ("RST", "RST0"))}
