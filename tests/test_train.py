@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.data import ANSWER_FROM, mnist1d
+from golden.data import ANSWER_FROM, Split, mnist1d
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mnist1d")
@@ -216,6 +216,23 @@ def test_an_answer_does_not_count_the_first_ticks():
     rest = rates.evaluate_float(layers, x, answer_from=20)[1]
     assert (whole - start - rest).abs().max() < 1e-5
     assert rest.abs().max() > 1e-2
+
+
+def test_refit_of_the_readout():
+    """It finds what sums tell of the class, whatever read-out it is given, and no output leaves the bound."""
+    generator = torch.Generator().manual_seed(3)
+    layers = gle.new_layers(gle.Settings(groups=((5, 0.6, 0.2),), hidden=2, outputs=3), generator)
+    x, y = torch.randn(300, 80, generator=generator), torch.arange(300) % 3
+    data = Split((x + (y[:, None] - 1)).numpy(), y.numpy())       # classes differ in their mean
+    before = rates.accuracy(layers, data, answer_from=ANSWER_FROM)
+    other = [*layers[:-1], layers[-1]._replace(weight=-3 * layers[-1].weight)]
+    fitted, again = (gle.refit_readout(given, data, dt=0.2, decay=1e-5, bound=5) for given in (layers, other))
+    assert torch.equal(fitted[-1].weight, again[-1].weight)
+    assert rates.accuracy(fitted, data, answer_from=ANSWER_FROM) > max(before, 0.95)
+    assert abs((fitted[-1].weight.abs().sum(1) + fitted[-1].bias.abs()).max() - 5) < 1e-4
+    assert all(new is old for new, old in zip(fitted[:-1], layers[:-1], strict=True))
+    with pytest.raises(ValueError, match="must be linear, with tau_m = tau_r"):
+        gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, dt=0.2, decay=0, bound=5)
 
 
 @pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.915), ("gle-mnist1d-42k", 0.93)])

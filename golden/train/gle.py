@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from golden.data import ANSWER_FROM, mnist1d
-from golden.train.rates import Adam, Layer, accuracy
+from golden.train.rates import Adam, Layer, accuracy, evaluate_float
 
 # Settings, chosen with hold_out=True on the 800 sequences kept back (learning from the other 3200), 15k, seed 0
 # unless said, summed over all steps / from step ANSWER_FROM on:
@@ -46,6 +46,8 @@ class Settings:
     average: float = 0.9997         # ... and the averaged weights (decay per step) are the result
     clip: float = 16.0              # bound of weights and biases while they are learnt,
     limit: float = 15.99            # ... and of the result: words of Q4.9 hold less than 16
+    readout_decay: float = 1e-5     # of the last fit of the read-out,
+    readout_bound: float = 31.9     # ... whose outputs stay within Q5.8
 
     @property
     def width(self) -> int:
@@ -186,11 +188,14 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
             bar.update(task, description=f"{name} {epoch + 1}/{s.epochs}, {share:.1%} while learning")
             if report:
                 report(epoch + 1, share, stack, stack.layers(adam.average))
-    layers = _finished(stack.layers(adam.average), s.limit)
+    learnt = stack.layers(adam.average.clamp(-s.limit, s.limit))
+    layers = refit_readout(learnt, learn, dt=s.dt, decay=s.readout_decay, bound=s.readout_bound)
     kind, split = ("held_out_accuracy", "held_out") if hold_out else ("float_accuracy", "test")
+    asked = mnist1d(split)
     figures = {
         "parameters": sum(layer.weight.numel() + layer.bias.numel() for layer in layers),
-        kind: accuracy(layers, mnist1d(split), dt=s.dt, answer_from=ANSWER_FROM),
+        kind: accuracy(layers, asked, dt=s.dt, answer_from=ANSWER_FROM),
+        f"{kind}_before_refit": accuracy(learnt, asked, dt=s.dt, answer_from=ANSWER_FROM),
         "train_cpu_s": round(time.process_time() - began, 1),
         "epochs": s.epochs, "seed": seed, "data": f"mnist1d {data}",
     }
@@ -211,15 +216,36 @@ def _learn(stack: Stack, adam: Adam, x: Tensor, y: Tensor, rate: float) -> int:
     return (total.argmax(0) == target.argmax(0)).sum().item()
 
 
-def _finished(layers: list[Layer], limit: float) -> list[Layer]:
-    """Take out what all outputs have in common, which neither softmax nor an answer sees, and bound the rest.
+@torch.enable_grad()
+def refit_readout(layers: list[Layer], data, *, dt: float, decay: float, bound: float) -> list[Layer]:
+    """Return the layers with a read-out fitted to what is asked of it: the class, from the outputs' sum.
 
-    Learning lets that drift far (to 37), out of the range of an output word.
+    While the layers learn, the teacher asks for the class at every step, as if a few steps could tell. The answer is
+    the largest sum, and that is linear in the summed rates of the last hidden layer: multinomial logistic regression
+    (convex: from wherever it starts it ends in the same place), with `decay` times the squared weights. Softmax does
+    not see what all outputs have in common, nor the answer their scale: both are chosen so that no rates within +-1
+    make an output beyond `bound`. The read-out must not lag (tau_m = tau_r).
     """
     last = layers[-1]
-    layers = [*layers[:-1], last._replace(weight=last.weight - last.weight.mean(0), bias=last.bias - last.bias.mean())]
-    return [layer._replace(weight=layer.weight.clamp(-limit, limit), bias=layer.bias.clamp(-limit, limit))
-            for layer in layers]
+    if not torch.equal(last.tau_m, last.tau_r) or last.phi != "linear":
+        raise ValueError("a read-out to be refitted must be linear, with tau_m = tau_r")
+    # its messages are a step old
+    steps = data.x.shape[1] - ANSWER_FROM
+    rates = evaluate_float(layers[:-1], data.x[:, :-1], dt=dt, answer_from=ANSWER_FROM - 1)[1].double() / steps
+    classes = torch.from_numpy(data.y)
+    weight, bias = (torch.zeros_like(t, dtype=torch.float64, requires_grad=True) for t in (last.weight, last.bias))
+    solver = torch.optim.LBFGS([weight, bias], max_iter=1000, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
+
+    def loss():
+        solver.zero_grad()
+        value = functional.cross_entropy(rates @ weight.T + bias, classes) + decay * weight.square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)
+    weight, bias = weight.detach() - weight.detach().mean(0), bias.detach() - bias.detach().mean()
+    scale = bound / (weight.abs().sum(1) + bias.abs()).max()
+    return [*layers[:-1], last._replace(weight=(weight * scale).float(), bias=(bias * scale).float())]
 
 
 def save(name: str, layers: list[Layer], figures: dict, s: Settings, out: str | Path) -> None:
@@ -227,7 +253,7 @@ def save(name: str, layers: list[Layer], figures: dict, s: Settings, out: str | 
     tensors = {f"layers.{i}.{field}": getattr(layer, field).contiguous()
                for i, layer in enumerate(layers) for field in ("weight", "bias", "tau_m", "tau_r")}
     network = {"name": name, "dt": s.dt, "activations": [layer.phi for layer in layers]}
-    held = " --hold-out" if "held_out_accuracy" in figures else ""
+    held = " --hold-out" if figures["data"].endswith("fit") else ""
     training = {"command": f"leadlag train {name} --seed {figures['seed']} --epochs {s.epochs}{held}",
                 **figures}
     out = Path(out)

@@ -26,13 +26,14 @@ class Multiplier(primitives.Multiplier):
         # factors at the upper end: zeros below are tied inside the block, signs above would have to be routed
         up_a, up_b = 18 - self.a_width, 18 - self.b_width
         m.d.comb += [a.eq(Cat(Const(0, up_a), self.a)), b.eq(Cat(Const(0, up_b), self.b)), self.p.eq(p[up_a + up_b:])]
+        # nextpnr takes constants on these pins from one LUT of the whole die, and routes for an hour: a LUT each
+        zero, one = _constant(m, "zero", 0), _constant(m, "one", 1)
         registers = {f"p_REG_{stage}_{kind}": value
                      for stage in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")
                      for kind, value in (("CLK", "CLK0"), ("CE", "CE0"), ("RST", "RST0"))}
         m.submodules.dsp = Instance(
             "MULT18X18D", **registers, p_CLK0_DIV="ENABLED", p_SOURCEB_MODE="B_SHIFT",
-            i_CLK0=ClockSignal(), i_CE0=Const(1), i_RST0=Const(0),
-            i_SIGNEDA=Const(1), i_SIGNEDB=Const(1), i_SOURCEA=Const(0), i_SOURCEB=Const(0),
+            i_CLK0=ClockSignal(), i_CE0=one, i_RST0=zero, i_SIGNEDA=one, i_SIGNEDB=one, i_SOURCEA=zero, i_SOURCEB=zero,
             **{f"i_A{n}": a[n] for n in range(18)}, **{f"i_B{n}": b[n] for n in range(18)},
             **{f"o_P{n}": p[n] for n in range(36)})
         return m
@@ -95,6 +96,14 @@ class Bank(primitives.Bank):
             packed = sum(word << (20 * k) for k, word in enumerate(slots))
             values[f"p_INITVAL_{row:02X}"] = Const(packed, 320)
         return values
+
+
+def _constant(m, name: str, value: int) -> Signal:
+    """A constant that the tools do not see through."""
+    signal = Signal(name=name)
+    m.submodules[name] = Instance("LUT4", a_keep=1, p_INIT=Const(0xFFFF * value, 16), o_Z=signal,
+                                  **{f"i_{pin}": Const(0) for pin in "ABCD"})
+    return signal
 
 
 def _block_shape(depth: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-// Functional models of the two ECP5 hard blocks that rtl/vendor/ecp5.py instantiates, for simulation only: yosys ships
+// Functional models of the ECP5 cells that rtl/vendor/ecp5.py instantiates, for simulation only: yosys ships
 // them as black boxes. Written from FPGA-TN-02205 (sysDSP) and FPGA-TN-02204 (sysMEM). What is not modelled stops the
 // simulation with a message; pins that are not listed are not used here.
 
@@ -20,6 +20,11 @@ module ecp5_register #(parameter WIDTH = 18, parameter [31:0] MODE = "NONE")
     $display("ecp5.v: registers are modelled as NONE or CLK0 only");
     $finish;
   end
+endmodule
+
+// Look-up table of four inputs.
+module LUT4 #(parameter [15:0] INIT = 0) (input A, B, C, D, output Z);
+  assign Z = INIT[{D, C, B, A}];
 endmodule
 
 // 18 x 18 multiplier: P = A * B, through input, pipeline and output registers. SOURCEA, SOURCEB (cascade) must be 0.
