@@ -1,5 +1,6 @@
 """`leadlag bench`: measures the figures of README and docs, a group at a time, into build/bench.json."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.quantize import FloatNetwork
+from golden import data, engine
+from golden.fixed import QFormat
+from golden.quantize import FloatNetwork, Widths, describe, quantize_input, quantize_params
 from leadlag import flow
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
@@ -37,9 +40,9 @@ def _accuracies(name, seeds, console):
                "rtl_equal_sequences": found["equal"], "train_cpu_s": training["train_cpu_s"],
                "epochs": training["epochs"], "seed": training["seed"]}
     if seeds:
-        trainings = [_training(name, seed) for seed in seeds]
-        figures["float_accuracy_seeds"] = [t["float_accuracy"] for t in trainings]
-        figures["train_cpu_s_seeds"] = [t["train_cpu_s"] for t in trainings]
+        trainings = [_training(name, seed).training for seed in seeds]
+        for key in ("float_accuracy", "float_accuracy_before_refit", "train_cpu_s"):
+            figures[f"{key}_seeds"] = [t[key] for t in trainings]
     return figures
 
 
@@ -49,14 +52,37 @@ def _float(rungs) -> float:
     return rungs["float"]
 
 
-def _training(name, seed) -> dict:
-    """Figures of a training, made once: the file that it leaves holds them."""
-    out = flow.BUILD / "bench" / f"{name}-seed{seed}.safetensors"
+def _training(name, seed, hold_out=False) -> FloatNetwork:
+    """A training, made once for each state of the code that trains; the file that it leaves holds its figures."""
+    from golden.train import gle, rates
+    code = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (gle, rates, data))
+    key = hashlib.sha256(code.encode()).hexdigest()[:8]
+    kind = "held-out" if hold_out else "test"
+    out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{key}.safetensors"
     if not out.exists():
-        from golden.train import gle
-        out.parent.mkdir(parents=True, exist_ok=True)
-        gle.train(name, seed=seed, out=out)
-    return FloatNetwork.load(out).training
+        gle.train(name, seed=seed, hold_out=hold_out, out=out)
+    return FloatNetwork.load(out)
+
+
+#: what the formats in force are compared with
+FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": QFormat(5, 12)},
+           {"state": QFormat(5, 9)}, {"lead": QFormat(1, 14), "lag": QFormat(1, 14)},
+           {"lead": QFormat(1, 7), "lag": QFormat(1, 7)}, {"bounded_rate": QFormat(0, 11)},
+           {"bounded_rate": QFormat(0, 7)}, {"unbounded_rate": QFormat(5, 10)}, {"unbounded_rate": QFormat(5, 6)})
+
+
+def formats(console) -> dict:
+    """Accuracy of other word lengths on the held-out sequences."""
+    real, (x, y) = _training("gle-mnist1d", 0, hold_out=True), data.mnist1d("held_out")
+    rows = []
+    for changed in FORMATS:
+        net = describe(real, Widths(**changed))
+        with console.status(f"formats: {len(rows)} of {len(FORMATS)}"):
+            outputs = engine.run(net, quantize_params(real, net), quantize_input(x, net))
+        classes = outputs[:, data.ANSWER_FROM:].sum(1).argmax(1)
+        rows.append({"changed": {name: str(fmt) for name, fmt in changed.items()},
+                     "accuracy": flow.accuracy(classes, y)})
+    return {"rows": rows, "float_accuracy": real.training["held_out_accuracy"], "sequences": len(y), "seed": 0}
 
 
 def lagline(console) -> dict:
@@ -113,7 +139,7 @@ def _property_networks() -> int:
     return int(next(line for line in text.splitlines() if line.startswith("NETWORKS = ")).split("=")[1])
 
 
-GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "lagline": lagline,
+GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline": lagline,
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation}
 
 

@@ -232,7 +232,8 @@ def test_refit_of_the_readout():
     assert abs((fitted[-1].weight.abs().sum(1) + fitted[-1].bias.abs()).max() - 5) < 1e-4
     assert all(new is old for new, old in zip(fitted[:-1], layers[:-1], strict=True))
     with pytest.raises(ValueError, match="must be linear, with tau_m = tau_r"):
-        gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, dt=0.2, decay=0, bound=5)
+        gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, dt=0.2, decay=0,
+                          bound=5)
 
 
 @pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.915), ("gle-mnist1d-42k", 0.93)])

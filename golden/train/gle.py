@@ -40,13 +40,13 @@ class Settings:
     dt: float = 0.2
     beta: float = 1.0
     batch: int = 100
-    epochs: int = 130               # Adam moves the weights at every step, as in the paper,
+    epochs: int = 40                # Adam moves the weights at every step, as in the paper,
     rate: float = 1e-3              # ... on a half cosine from rate to rate_end,
     rate_end: float = 1e-6
     average: float = 0.9997         # ... and the averaged weights (decay per step) are the result
     clip: float = 16.0              # bound of weights and biases while they are learnt,
     limit: float = 15.99            # ... and of the result: words of Q4.9 hold less than 16
-    readout_decay: float = 1e-5     # of the last fit of the read-out,
+    readout_decay: float = 1e-6     # of the last fit of the read-out,
     readout_bound: float = 31.9     # ... whose outputs stay within Q5.8
 
     @property
