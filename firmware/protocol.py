@@ -13,27 +13,13 @@ other end.
 import struct
 from binascii import crc_hqx
 from dataclasses import dataclass
-from enum import IntEnum
 
-REQUEST_SYNC, RESPONSE_SYNC = 0xA5, 0x5A
-READ, WRITE, FIXED = 1, 2, 0x80
-MAX_WORDS = 64
-STATUS_SHIFT = 4
+from golden.frames import FIXED, MAX_WORDS, READ, REQUEST_SYNC, RESPONSE_SYNC, STATUS_SHIFT, WRITE, Status
+
 _HEADER, _CRC = 7, 2       # sync, op, count, addr; of a response the header is 3 bytes
 _RESPONSE_HEADER = 3
 
-
-class Status(IntEnum):
-    """What became of a request."""
-
-    OK = 0
-    BAD_CRC = 1
-    BAD_FRAME = 2
-    ADDRESS = 3
-    BUSY = 4
-
-
-#: the same in words, for messages
+#: a Status in words, for messages
 REASONS = {
     Status.OK: "done",
     Status.BAD_CRC: "the frame arrived with a wrong checksum or ended early",

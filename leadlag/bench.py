@@ -1,5 +1,6 @@
 """`leadlag bench`: measures the figures of README and docs, a group at a time, into build/bench.json."""
 
+import ast
 import hashlib
 import json
 import shutil
@@ -55,7 +56,9 @@ def _float(rungs) -> float:
 def _training(name, seed, hold_out=False) -> FloatNetwork:
     """A training, made once for each state of the code that trains; the file that it leaves holds its figures."""
     from golden.train import gle, rates
-    code = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (gle, rates, data))
+    # without its comments
+    code = "".join(ast.dump(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
+                   for module in (gle, rates, data))
     key = hashlib.sha256(code.encode()).hexdigest()[:8]
     kind = "held-out" if hold_out else "test"
     out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{key}.safetensors"

@@ -15,14 +15,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import crc, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.frames import MAX_WORDS, READ, REQUEST_SYNC, RESPONSE_SYNC, WRITE, Status
 from rtl.bus import BusSignature
 from rtl.pipeline import later
 from rtl.primitives import Bank, bank
 
-REQUEST_SYNC, RESPONSE_SYNC = 0xA5, 0x5A
-READ, WRITE = 1, 2
-OK, BAD_CRC, BAD_FRAME, ADDRESS, BUSY = range(5)
-MAX_WORDS = 64
 INDEX_BITS, COUNT_BITS, STATUS_BITS = 6, 7, 3
 CRC16 = crc.catalog.CRC16_IBM_3740      # also called CCITT-FALSE
 
@@ -93,7 +90,7 @@ class Receiver(wiring.Component):
         quiet = _timer(m, self.idle_cycles, heard, name="idle_timer")
         with m.FSM() as fsm:
             with m.State("HUNT"):
-                m.d.sync += [field.eq(Field.OP), self.status.eq(OK)]
+                m.d.sync += [field.eq(Field.OP), self.status.eq(Status.OK)]
                 with m.If(valid & (byte == REQUEST_SYNC)):
                     m.next = "FRAME"
             with m.State("FRAME"):
@@ -103,7 +100,7 @@ class Receiver(wiring.Component):
                         self._payload(m, byte, field)
                         self._checksum(m, byte, field, check.crc, drain)
                 with m.Elif(quiet):
-                    drain(BAD_CRC)
+                    drain(Status.BAD_CRC)
             with m.State("DRAIN"):
                 with m.If(quiet):
                     m.d.sync += self.done.eq(1)
@@ -120,12 +117,12 @@ class Receiver(wiring.Component):
         with m.Case(Field.OP):
             m.d.sync += [self.op.eq(byte[:2]), self.fixed.eq(byte[7]), field.eq(Field.COUNT)]
             with m.If((byte[2:7] != 0) | (byte[:2] == 0) | (byte[:2] == 3)):
-                drain(BAD_FRAME)
+                drain(Status.BAD_FRAME)
         with m.Case(Field.COUNT):
             m.d.sync += [self.count.eq(byte), self._left.eq(byte), self._index.eq(0), self._position.eq(0),
                          field.eq(Field.ADDR)]
             with m.If((byte == 0) | (byte > MAX_WORDS)):
-                drain(BAD_FRAME)
+                drain(Status.BAD_FRAME)
         with m.Case(Field.ADDR):
             m.d.sync += [self.addr.eq(Cat(self.addr[8:], byte)), self._position.eq(self._position + 1)]
             with m.If(self._position == 3):
@@ -149,7 +146,7 @@ class Receiver(wiring.Component):
                 m.d.sync += self.done.eq(1)
                 m.next = "HOLD"
             with m.Else():
-                drain(BAD_CRC)
+                drain(Status.BAD_CRC)
 
 
 class BusMaster(wiring.Component):
@@ -195,13 +192,13 @@ class BusMaster(wiring.Component):
 
         def acknowledged():
             with m.If(bus.error):
-                end(ADDRESS)
+                end(Status.ADDRESS)
             with m.Else():
                 m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
                              bus.addr.eq(bus.addr + ~self.fixed)]
                 m.next = "FETCH"
                 with m.If(last):
-                    end(OK)
+                    end(Status.OK)
 
         requested, fetched = bus.read | bus.write, Signal(range(Bank.LATENCY))
         late = _timer(m, self.ack_cycles, ~requested, name="ack_timer")
@@ -231,7 +228,7 @@ class BusMaster(wiring.Component):
                 with m.If(bus.ack):
                     acknowledged()
                 with m.Elif(forgotten):
-                    end(BUSY)
+                    end(Status.BUSY)
         return m
 
 
@@ -331,7 +328,7 @@ class HostLink(wiring.Component):
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         wiring.connect(m, master.bus, wiring.flipped(self.bus))
         refused, sending = Signal(), Signal()
-        bad = receiver.status != OK
+        bad = receiver.status != Status.OK
         m.d.comb += receiver.resume.eq(sender.done)
         m.d.comb += [getattr(master, name).eq(getattr(receiver, name)) for name in ("op", "fixed", "count", "addr")]
         m.d.sync += [master.start.eq(receiver.done & ~bad), sender.start.eq(receiver.done & bad | master.done)]

@@ -154,12 +154,7 @@ def flip(frame, bit):
     return bytes(frame)
 
 
-def test_same_constants():
-    """The two ends do not share a file (rtl imports only golden): they share these numbers."""
-    for name in ("REQUEST_SYNC", "RESPONSE_SYNC", "READ", "WRITE", "MAX_WORDS"):
-        assert getattr(rtl_link, name) == getattr(protocol, name), name
-    for status in Status:
-        assert getattr(rtl_link, status.name) == status
+def test_same_checksum():
     assert rtl_link.CRC16(8).compute(b"leadlag") == protocol.crc16(b"leadlag")
 
 

@@ -56,7 +56,7 @@ class Settings:
 
 SETTINGS = {
     "gle-mnist1d": Settings(groups=((18, 0.6, 0.2), (18, 1.2, 0.2), (17, 1.2, 1.2))),
-    "gle-mnist1d-42k": Settings(groups=((30, 0.6, 0.2), (30, 1.2, 0.2), (30, 1.2, 1.2)), epochs=80),
+    "gle-mnist1d-42k": Settings(groups=((30, 0.6, 0.2), (30, 1.2, 0.2), (30, 1.2, 1.2))),
 }
 
 
