@@ -92,7 +92,13 @@ def bench() -> str:
         if all(name in data.get(group, {}) for name in needs):
             rows.append((label, text(data[group]), f"`leadlag bench {group}`"))
     for group, size in (("gle_15k", "15k"), ("gle_42k", "42k")):
-        row(f"MNIST-1D, {size} network, float", group, _float_accuracy, "float_accuracy")
+        row(f"MNIST-1D, {size} network, float", group,
+            lambda g: f"{g['float_accuracy']:.1%}" + _seeds(g, "float_accuracy_seeds"), "float_accuracy")
+        row("the same before the fit of the read-out", group,
+            lambda g: f"{g['float_accuracy_before_refit']:.1%}" + _seeds(g, "float_accuracy_before_refit_seeds"),
+            "float_accuracy_before_refit")
+        row("training, CPU seconds", group,
+            lambda g: f"{g['train_cpu_s']:.0f}, {g['epochs']} epochs", "train_cpu_s", "epochs")
         row(f"MNIST-1D, {size} network, integers", group, lambda g: f"{g['integer_accuracy']:.1%}", "integer_accuracy")
         row(f"circuit equals integers, {size}", group,
             lambda g: f"{g['rtl_equal_sequences']:,} of {g['test_sequences']:,} sequences", "rtl_equal_sequences",
@@ -114,10 +120,9 @@ def bench() -> str:
     return _table(("figure", "value", "command"), rows) + "\n\n" + _provenance(data)
 
 
-def _float_accuracy(group):
-    seeds = group.get("float_accuracy_seeds")
-    return f"{group['float_accuracy']:.1%}" + (
-        f" (seeds: {', '.join(f'{value:.1%}' for value in seeds)})" if seeds else "")
+def _seeds(group, name) -> str:
+    values = group.get(name)
+    return f" (three seeds: {', '.join(f'{value:.1%}' for value in values)})" if values else ""
 
 
 def _chain(found):

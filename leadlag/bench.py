@@ -39,7 +39,8 @@ def _accuracies(name, seeds, console):
     figures = {"parameters": case.net.parameters, "float_accuracy": _float(rungs),
                "integer_accuracy": rungs["integers"], "test_sequences": len(found["labels"]),
                "rtl_equal_sequences": found["equal"], "train_cpu_s": training["train_cpu_s"],
-               "epochs": training["epochs"], "seed": training["seed"]}
+               "epochs": training["epochs"], "seed": training["seed"],
+               "float_accuracy_before_refit": training["float_accuracy_before_refit"]}
     if seeds:
         trainings = [_training(name, seed).training for seed in seeds]
         for key in ("float_accuracy", "float_accuracy_before_refit", "train_cpu_s"):
