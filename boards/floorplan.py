@@ -1,11 +1,10 @@
 """Where the hard blocks of a network go: the lanes in chain order, each with its weights beside it.
 
-    row of block RAMs     w0  w1  ...  u   phi  ... w26 | next layer
+    row of block RAMs     link | ring w0  w1  ...  u   phi  ... w26 | next layer
     row of multipliers    x0  x1  ... lag  lead ... x26 | next layer          rows in turn left to right, right to left
 
-nextpnr's analytic placer spreads the lanes of a full part over the whole die: with 155 of 156 multipliers its wires are
-2.8 times as long as with this plan, and routing takes ten times as long (docs/architecture.md). All else, the blocks of
-parameters and tables included, is left to it.
+nextpnr's analytic placer spreads the lanes of a full part over the whole die: docs/architecture.md has what that costs.
+All else is left to it.
 """
 
 from collections.abc import Iterator
@@ -16,50 +15,67 @@ from golden.network import Network
 from rtl.mac import bank_bits
 from rtl.vendor.ecp5 import Bank
 
-#: where the network is in the flattened design of boards.base.BoardDesign
-CORE = "top.top.core"
+#: where link and network are in the flattened design of boards.base.BoardDesign
+LINK, CORE = "top.link", "top.top.core"
 
 
 @dataclass(frozen=True)
 class Grid:
     """Hard blocks of an ECP5 die: groups of four multipliers and of four block RAMs start at the same columns.
 
-    `rows` pairs each row of multipliers with a row of block RAMs. Source: tile grids of Project Trellis.
+    Row n of `multipliers` is next to row n of `rams`; what rows of block RAMs there are beyond comes last. Source: tile
+    grids of Project Trellis.
     """
 
     columns: tuple[int, ...]
-    rows: tuple[tuple[int, int], ...]
+    multipliers: tuple[int, ...]
+    rams: tuple[int, ...]
 
-    def sites(self) -> Iterator[tuple[str, str]]:
-        """Names of a multiplier and of the block RAM beside it, along a path without jumps."""
-        for n, (multipliers, rams) in enumerate(self.rows):
-            row = [(f"X{column + across}/Y{multipliers}/MULT18_{across}", f"X{column + 2 * k}/Y{rams}/EBR{k}")
-                   for column in self.columns for k, across in enumerate((0, 1, 4, 5))]
+    def multiplier_sites(self) -> Iterator[str]:
+        """Names of the sites along a path without jumps."""
+        return self._path(self.multipliers, ((k, f"MULT18_{k}") for k in (0, 1, 4, 5)))
+
+    def ram_sites(self) -> Iterator[str]:
+        """The same for block RAMs, in step with the multipliers."""
+        return self._path(self.rams, ((2 * k, f"EBR{k}") for k in range(4)))
+
+    def _path(self, rows, blocks):
+        blocks = tuple(blocks)
+        for n, y in enumerate(rows):
+            row = [f"X{column + across}/Y{y}/{name}" for column in self.columns for across, name in blocks]
             yield from reversed(row) if n % 2 else row
 
 
 def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
-    """Site of every cell that has a place: the multipliers, the weights, the membranes and the table of each layer.
+    """Site of every cell that has a place: the multipliers; the link's buffer; weights, messages, membranes and table.
 
     The multipliers of a layer's neurons stand in the middle of its lanes, where their sum tree ends. Weights in banks
     of more than one block RAM are left to nextpnr. ValueError where the part has fewer sites.
     """
     if grid is None:
         return {}
-    sites, plan = grid.sites(), {}
+    multipliers, rams = grid.multiplier_sites(), grid.ram_sites()
+    plan = {}
+
+    def put(cell, sites, what):
+        plan[cell] = next(sites, None)
+        if plan[cell] is None:
+            raise ValueError(f"{net.name} has more {what} than the part has sites for")
+
+    for n in range(2):
+        put(f"{LINK}.buffer.block{n}", rams, "block RAMs")
     for n, layer in enumerate(net.layers):
-        chain = [(f"lanes.multiplier{k}", f"lanes.bank{k}") for k in range(layer.lanes)]
         middle = (layer.lanes + 1) // 2
-        table = "activation.table" if is_tabulated(layer.activation) else "lag_bank"
-        chain[middle:middle] = [("unit.lag_multiplier", "membranes"), ("unit.lead_multiplier", table)]
-        single = Bank.blocks(2 << bank_bits(layer), layer.weight.width) == 1
-        for multiplier, memory in chain:
-            site = next(sites, None)
-            if site is None:
-                raise ValueError(f"{net.name} has more multipliers than the part has sites for")
-            plan[f"{CORE}.layer{n}.{multiplier}.dsp"] = site[0]
-            if single or not memory.startswith("lanes."):
-                plan[f"{CORE}.layer{n}.{memory}.block0"] = site[1]
+        # first the lanes that a word meets first
+        weights = [f"lanes.bank{k}" for k in range(layer.lanes)]
+        if Bank.blocks(2 << bank_bits(layer), layer.weight.width) > 1:
+            weights = []
+        table = ["activation.table"] if is_tabulated(layer.activation) else []
+        for memory in ("line.ring", *weights[:middle], "membranes", *table, *weights[middle:]):
+            put(f"{CORE}.layer{n}.{memory}.block0", rams, "block RAMs")
+        lanes = [f"lanes.multiplier{k}" for k in range(layer.lanes)]
+        for multiplier in (*lanes[:middle], "unit.lag_multiplier", "unit.lead_multiplier", *lanes[middle:]):
+            put(f"{CORE}.layer{n}.{multiplier}.dsp", multipliers, "multipliers")
     return plan
 
 

@@ -10,9 +10,10 @@ from boards.floorplan import Grid
 
 # Lattice FPGA-DS-02012, table of the family; the 12F is sold as half of a 25F, and counted as sold
 _OPTIONS = ("--package", "CABGA381", "--speed", "6")
-_25K = Grid(columns=(4, 13, 22, 33, 42, 51, 60), rows=((13, 25),))
-_45K = Grid(columns=(4, 13, 22, 31, 42, 51, 60, 69, 78), rows=((22, 34), (46, 58)))
-_85K = Grid(columns=(4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114), rows=((10, 22), (34, 46), (58, 70)))
+_25K = Grid(columns=(4, 13, 22, 33, 42, 51, 60), multipliers=(13,), rams=(25, 37))
+_45K = Grid(columns=(4, 13, 22, 31, 42, 51, 60, 69, 78), multipliers=(22, 46), rams=(34, 58, 10))
+_85K = Grid(columns=(4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114), multipliers=(10, 34, 58),
+            rams=(22, 46, 70, 82))
 _PARTS = {
     "12f": Part("LFE5U-12F", ("--12k", *_OPTIONS), "ecp5", lut4=12_000, bram=32, dsp=28, grid=_25K),
     "25f": Part("LFE5U-25F", ("--25k", *_OPTIONS), "ecp5", lut4=24_288, bram=56, dsp=28, grid=_25K),
