@@ -23,6 +23,8 @@ def test_random_network(seed):
     net = random_network(f"network {seed}")
     rng = np.random.default_rng(seed)
     params = engine.random_params(net, rng)
+    # large weights saturate most states: four networks of five have smaller ones
+    params = [p._replace(weight=p.weight >> seed % 5, bias=p.bias >> seed % 5) for p in params]
     # two sequences: the second must start from zero membranes and messages
     sequences = [random_input(net, rng, ticks) for ticks in (7, 5)]
     pattern = ("none", "random", "bursts")[seed % 3]
