@@ -23,6 +23,6 @@ _PARTS = {
 
 BOARDS = tuple(
     Board(name=f"ulx3s-{size}", title=f"ULX3S with {part.name}", part=part,
-          platform=getattr(ulx3s, f"ULX3S_{size.upper()}_Platform"), clock="clk25", input_mhz=25, clock_mhz=125,
+          platform=getattr(ulx3s, f"ULX3S_{size.upper()}_Platform"), clock="clk25", input_mhz=25, clock_mhz=140,
           baud=1_000_000, reset_button=("button_fire", 0), leds=4)
     for size, part in _PARTS.items())

@@ -200,9 +200,10 @@ def rates_svg() -> str | None:
     _, words, _ = flow.samples(case, "test", SEQUENCE + 1)
     x, net = words[SEQUENCE], case.net
     layers = [{"name": "input", "values": x * net.layers[0].operand.lsb}]
+    rates = flow.rates_of(case, x)
     layers += [{"name": f"layer {n} ({layer.activation})", "values": values}
-               for n, (layer, values) in enumerate(zip(net.layers, flow.rates_of(case, x), strict=True))]
-    return draw({"layers": layers})
+               for n, (layer, values) in enumerate(zip(net.layers, rates, strict=True))]
+    return draw({"layers": layers, "answer": int(flow.classify(case, rates[-1][None])[0])})
 
 
 def utilisation_svg() -> str | None:

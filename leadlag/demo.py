@@ -214,7 +214,8 @@ def _figures(case, network, ladder, found, result, table):
     figures = {
         "title": f"{case.net.name}: from training to a bitstream", "ladder": ladder,
         "rates": {"label": f"Test sequence 0, class {found['labels'][0]}", "dt": case.net.dt,
-                  "unit": "time units of tau", "layers": layers},
+                  "unit": "time units of tau", "layers": layers,
+                  "answer": int(flow.classify(case, rates[-1][None])[0])},
         "table": table, "commands": [case.real.training.get("command", ""), f"leadlag demo --network {network}"],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}

@@ -65,14 +65,17 @@ def ladder_svg(ladder) -> str:
 
 
 def rates_svg(rates) -> str:
-    """The messages of every layer over time: small layers as lines, others as a map with zero in white."""
+    """The messages of every layer over time: small layers as lines, others as a map with zero in white.
+
+    The line of neuron `answer` of the last layer stands out; without one, that which ends highest.
+    """
     layers = [(layer["name"], np.asarray(layer["values"], dtype=float)) for layer in rates["layers"]]
     heights = [1.0 if values.shape[1] > LINES else 0.8 for _, values in layers]
 
     def draw(figure):
         grid = figure.subplots(len(layers), 2, sharex="col", squeeze=False,
                                gridspec_kw={"height_ratios": heights, "width_ratios": [60, 1], "wspace": 0.03})
-        for (name, values), (axes, side) in zip(layers, grid, strict=True):
+        for n, ((name, values), (axes, side)) in enumerate(zip(layers, grid, strict=True)):
             ticks, neurons = values.shape
             end = ticks * rates.get("dt", 1)
             side.set_axis_off()
@@ -88,6 +91,8 @@ def rates_svg(rates) -> str:
             else:
                 time = (np.arange(ticks) + 0.5) * rates.get("dt", 1)
                 best = int(values[-1].argmax())
+                if n == len(layers) - 1:
+                    best = rates.get("answer", best)
                 for k in range(neurons):
                     strong = k == best and neurons > 1
                     axes.plot(time, values[:, k], linewidth=1.8 if strong or neurons == 1 else 0.8, zorder=2 + strong,

@@ -109,6 +109,15 @@ def test_pictures_are_svg_and_repeat(picture):
     assert first == second
 
 
+def test_the_answer_stands_out():
+    """The neuron that the run answered with, not that which ends highest."""
+    values = np.array([[3.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    def label(**answer):
+        return re.findall(r"<!-- (\d) -->", report.rates_svg({"layers": [{"name": "out", "values": values}], **answer}))
+    assert label()[-1] == "2"
+    assert label(answer=0)[-1] == "0"
+
+
 def test_carry_chain_is_one_step():
     steps = report._steps(BUILD)
     assert [step["kind"] for step in steps] == ["clk-to-q", "routing", "logic", "carry", "logic", "routing"]
