@@ -209,8 +209,11 @@ def render(figures: dict) -> str:
     environment.filters["value"] = _value
     build = figures.get("build")
     pictures = dict.fromkeys(("ladder", "rates", "utilisation", "lanes", "path"))
-    if figures.get("ladder"):
-        pictures["ladder"] = ladder_svg(figures["ladder"])
+    # a rung of a few samples says nothing about accuracy: it is in the table alone
+    most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
+    whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
+    if whole:
+        pictures["ladder"] = ladder_svg(whole)
     if figures.get("rates"):
         pictures["rates"] = rates_svg(figures["rates"])
     if build:
@@ -218,7 +221,8 @@ def render(figures: dict) -> str:
         if build.get("critical_path"):
             pictures["path"] = critical_path_svg(build)
     return environment.get_template("report.html.j2").render(
-        f=dict.fromkeys(SECTIONS) | figures, build=build, pictures=pictures, path=_steps(build) if build else [])
+        f=dict.fromkeys(SECTIONS) | figures, whole=whole, build=build, pictures=pictures,
+        path=_steps(build) if build else [])
 
 
 def _steps(build) -> list[dict]:

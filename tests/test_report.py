@@ -1,5 +1,6 @@
 """The report: renders with all sections and with none, escapes what it is given, draws the same twice."""
 
+import base64
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -107,6 +108,17 @@ def test_pictures_are_svg_and_repeat(picture):
     first, second = draw(figures.get(picture, BUILD)), draw(figures.get(picture, BUILD))
     assert ET.fromstring(first).tag == SVG
     assert first == second
+
+
+def test_a_rung_of_few_samples_is_in_the_table_alone():
+    ladder = [{"rung": "integers", "accuracy": 0.97, "samples": 1000, "remark": ""},
+              {"rung": "board", "accuracy": 1.0, "samples": 3, "remark": "three"}]
+    page = report.render({"title": "t", "ladder": ladder})
+    assert "<b>97.00 %</b><span>accuracy, integers</span>" in page
+    assert "three" in page
+    drawn = base64.b64decode(re.search(r'svg\+xml;base64,([^"]+)" alt="Accuracy', page)[1]).decode()
+    assert "integers" in drawn
+    assert "board" not in drawn
 
 
 def test_the_answer_stands_out():
