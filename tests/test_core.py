@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from cases import random_input, random_network
-from core import run_core, strict_bank
+from core import image_writes, run_core, strict_bank
 
+from boards.base import RESET_BITS
 from golden import engine
 from golden.fixed import QFormat
 from golden.network import Dense, Network
+from rtl.network import NetworkCore
 from rtl.schedule import cycles_per_tick
+from sim.pysim import load, receive, run, send
 
 NETWORKS = 60
 
@@ -56,6 +60,38 @@ def test_input_behind_a_full_ring(outputs, lanes, delay):
     got, gaps = run_core(net, params, [x])
     assert (got == engine.run(net, params, x[None])[0]).all()
     assert gaps.max() <= cycles_per_tick(net) + 2
+
+
+@pytest.mark.parametrize("after", [3, 40, 77, 150])
+def test_reset_in_mid_stream(after):
+    """A reset that outlasts the pipelines leaves nothing of the ticks before it; the host then loads again."""
+    net = random_network("network 4", largest=8)
+    rng = np.random.default_rng(after)
+    params, x = engine.random_params(net, rng), random_input(net, rng, 6)
+    core, reset, out = NetworkCore(net), Signal(), []
+    payloads = [{"x": int(word), "first": int(n == 0)} for n, word in enumerate(x.reshape(-1))]
+
+    async def drive(ctx):
+        await load(ctx, core.params, image_writes(net, params), half=0, settle=100)
+        ctx.set(core.i.valid, 1)
+        for n in range(after):
+            ctx.set(core.i.payload, payloads[n % len(payloads)])
+            await ctx.tick()
+        ctx.set(core.i.valid, 0)
+        ctx.set(reset, 1)
+        await ctx.tick().repeat(1 << RESET_BITS)
+        ctx.set(reset, 0)
+        await load(ctx, core.params, image_writes(net, params), half=0, settle=100)
+        await send(ctx, core.i, payloads)
+
+    async def sink(ctx):
+        await ctx.changed(reset)        # to 1, and back to 0
+        await ctx.changed(reset)
+        out.extend(await receive(ctx, core.o, len(x) * net.outputs))
+
+    run(ResetInserter(reset)(core), drive, sink, cycles=20_000)
+    want = engine.run(net, params, x[None])[0]
+    assert (np.array([p.y for p in out]).reshape(want.shape) == want).all()
 
 
 def same_size(size: int, lanes: int, outputs: int = 10) -> Network:
