@@ -26,6 +26,7 @@ from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
+from rtl.plasticity import Plasticity
 from rtl.schedule import cycles_per_tick
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ UNITS = (
     ("LeadLag", "golden.leadlag.leadlag_step", "rtl.leadlag", "leadlag_tb", "test_leadlag"),
     ("Activation", "golden.activation.activation_step", "rtl.activation", "activation_tb", "test_activation"),
     ("DelayLine", "golden.delay.delay_read", "rtl.delay", "delay_tb", "test_delay"),
+    ("Plasticity", "golden.plasticity.plasticity_step", "rtl.plasticity", "plasticity_tb", "test_plasticity"),
     ("MacLanes", "golden.dense.dense_sum", "rtl.mac", "mac_tb", "test_mac"),
     ("DenseLayer", "golden.dense.dense_step", "rtl.dense", "dense_tb", "test_cocotb"),
     ("NetworkCore", "golden.engine.network_step", "rtl.network", "network_tb", "test_core"),
@@ -66,6 +68,7 @@ def units() -> str:
         "Activation": f"{Activation.latency(plain[0])}, table {Activation.latency('tanh')}, "
                       f"softplus {Activation.latency('softplus')}",
         "DelayLine": f"{DelayLine.LATENCY}",
+        "Plasticity": f"{Plasticity.LATENCY}",
         "MacLanes": f"{MacLanes.latency(wide)} with {wide.lanes} lanes",
         "DenseLayer": f"{DenseLayer.neuron_latency(wide)} with {wide.lanes} lanes",
         "NetworkCore": f"a tick every {cycles_per_tick(net)}",

@@ -13,6 +13,7 @@ from rtl.dense import DenseLayer
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
 from rtl.network import NetworkCore
+from rtl.plasticity import Plasticity
 from rtl.schedule import min_period
 from rtl.top import NetworkTop
 from sim.cocotb_run import check_simulator, run_bench
@@ -57,6 +58,13 @@ def test_leadlag():
 def test_activation(name, state, out):
     unit = Activation(name, QFormat.parse(state), QFormat.parse(out))
     bench(unit, "activation", name=name, state=state, out=out, latency=Activation.latency(name))
+
+
+@pytest.mark.parametrize(("weight", "error", "rate", "shift"), [("Q4.11", "Q3.12", "Q0.9", 10),
+                                                                ("Q1.16", "Q0.17", "Q5.8", 22)])
+def test_plasticity(weight, error, rate, shift):
+    unit = Plasticity(*map(QFormat.parse, (weight, error, rate)), shift=shift, seed=99)
+    bench(unit, "plasticity", weight=weight, error=error, rate=rate, shift=shift, seed=99, latency=Plasticity.LATENCY)
 
 
 @pytest.mark.parametrize(("size", "depth", "ahead"), [(1, 0, False), (5, 3, False), (8, 4, True)])
