@@ -69,7 +69,7 @@ def _training(name, seed, hold_out=False) -> FloatNetwork:
 
 
 #: what the formats in force are compared with
-FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": QFormat(5, 12)},
+FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": QFormat(5, 11)},
            {"state": QFormat(5, 9)}, {"lead": QFormat(1, 14), "lag": QFormat(1, 14)},
            {"lead": QFormat(1, 7), "lag": QFormat(1, 7)}, {"bounded_rate": QFormat(0, 11)},
            {"bounded_rate": QFormat(0, 7)}, {"unbounded_rate": QFormat(5, 10)}, {"unbounded_rate": QFormat(5, 6)})
