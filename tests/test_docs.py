@@ -103,7 +103,7 @@ def test_commands_exist(page):
 
 def test_readme_has_commands():
     found = [" ".join(words) for words in commands("README.md")]
-    for command in ("make demo", "make test", "leadlag evaluate gle-mnist1d", "leadlag run gle-mnist1d --port sim",
+    for command in ("make demo", "make test", "leadlag run gle-mnist1d --port sim",
                     "leadlag build gle-mnist1d --board ulx3s-85f", "leadlag bench"):
         assert found.count(command) >= 2, f"{command}: once with its mark, once as it is typed"
 
