@@ -43,7 +43,7 @@ MAX_BAUD_ERROR = 0.02
 #: block RAMs of the link; its output buffer takes more in networks of more than about 100 outputs
 LINK_BLOCKS = 2
 #: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
-LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1000, 240, 95, 200
+LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1250, 240, 90, 200
 
 
 @dataclass(frozen=True)
