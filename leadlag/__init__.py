@@ -15,9 +15,10 @@ from rtl.dense import DenseLayer
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
 from rtl.network import NetworkCore
+from rtl.plasticity import Plasticity
 from rtl.schedule import cycles_per_tick, fold, lane_use
 from rtl.top import NetworkTop, SerialTop
 
 __all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "FloatNetwork", "Image", "LeadLag",
-           "MacLanes", "Network", "NetworkCore", "NetworkTop", "QFormat", "SerialTop", "build_image", "cycles_per_tick",
-           "fold", "lane_use"]
+           "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "QFormat", "SerialTop", "build_image",
+           "cycles_per_tick", "fold", "lane_use"]
