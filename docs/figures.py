@@ -11,6 +11,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
 import json
 import re
 import sys
+import textwrap
 from importlib import import_module
 from pathlib import Path
 
@@ -136,7 +137,8 @@ def _chain(found):
 def _provenance(data) -> str:
     groups = [group for group in data.values() if isinstance(group, dict)]
     said = [sorted({str(group[name]) for group in groups if name in group}) for name in ("commit", "date", "cpu")]
-    return "Measured at commit {}, {}, on {}.".format(*(", ".join(values) or "unknown" for values in said))
+    line = "Measured at commit {}, {}, on {}.".format(*(", ".join(values) or "unknown" for values in said))
+    return textwrap.fill(line, 120)
 
 
 def utilisation() -> str:
