@@ -26,7 +26,7 @@ class Multiplier(primitives.Multiplier):
         # factors at the upper end: zeros below are tied inside the block, signs above would have to be routed
         up_a, up_b = 18 - self.a_width, 18 - self.b_width
         m.d.comb += [a.eq(Cat(Const(0, up_a), self.a)), b.eq(Cat(Const(0, up_b), self.b)), self.p.eq(p[up_a + up_b:])]
-        # nextpnr takes constants on these pins from one LUT of the whole die, and routes for an hour: a LUT each
+        # nextpnr takes constants on these pins from one LUT of the whole die and hardly routes them: a LUT each
         zero, one = _constant(m, "zero", 0), _constant(m, "one", 1)
         registers = {f"p_REG_{stage}_{kind}": value
                      for stage in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")
