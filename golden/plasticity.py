@@ -2,7 +2,7 @@
 
     w <- sat(w + floor((eps r + noise) / 2**shift)),   noise uniform in [0, 2**shift)
 
-The expectation of the move is exactly eps r / 2**shift in words of w, however far below the last bit of w it lies
+The expectation of the move is eps r / 2**shift in words of w, however far below the last bit of w it lies:
 [GLE] dW = eta eps r, with eta a power of two that `shift` holds. The noise comes from a linear feedback shift register
 that the circuit has and golden models: both round every weight of every tick alike.
 """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from golden import data, engine
+from golden import data
 from golden.fixed import QFormat
-from golden.quantize import FloatNetwork, Widths, describe, quantize_input, quantize_params
+from golden.quantize import FloatNetwork, Widths, describe, quantize_params
 from leadlag import flow
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
@@ -77,13 +77,14 @@ FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": 
 
 def formats(console) -> dict:
     """Accuracy of other word lengths on the held-out sequences."""
-    real, (x, y) = _training("gle-mnist1d", 0, hold_out=True), data.mnist1d("held_out")
+    real, dataset = _training("gle-mnist1d", 0, hold_out=True), flow.dataset("mnist1d")
     rows = []
     for changed in FORMATS:
         net = describe(real, Widths(**changed))
+        case = flow.Case(real, net, quantize_params(real, net), dataset)
+        _, words, y = flow.samples(case, "held_out")
         with console.status(f"formats: {len(rows)} of {len(FORMATS)}"):
-            outputs = engine.run(net, quantize_params(real, net), quantize_input(x, net))
-        classes = outputs[:, data.ANSWER_FROM:].sum(1).argmax(1)
+            classes = flow.classify(case, flow.integer_outputs(case, words))
         rows.append({"changed": {name: str(fmt) for name, fmt in changed.items()},
                      "accuracy": flow.accuracy(classes, y)})
     return {"rows": rows, "float_accuracy": real.training["held_out_accuracy"], "sequences": len(y), "seed": 0}

@@ -113,6 +113,8 @@ def samples(case: Case, split: str, count: int | None = None):
     """Samples x (n, ticks), input words (n, ticks, inputs) and labels y (n,) of a split, the first `count` of them."""
     if case.dataset is None:
         raise ValueError(f"{case.net.name} does not say what data it is for: give --data, one of {', '.join(DATASETS)}")
+    if split == "held_out" and case.real.training.get("data") == f"{case.dataset.name} train":
+        raise ValueError(f"{case.net.name} has learnt the held-out sequences too: train it with --hold-out")
     x, y = case.dataset.load(split)
     if count is not None and not 1 <= count <= len(x):
         raise ValueError(f"{case.dataset.name} {split} has 1 to {len(x)} sequences, not {count}")

@@ -68,6 +68,7 @@ def test_quantize_writes_what_can_be_read_again(tiny, tmp_path):
     (("train", "nothing"), "no network 'nothing'"),
     (("evaluate", "{tiny}", "--data", "mnist1d", "-n", "0"), "has 1 to 1000 sequences, not 0"),
     (("evaluate", "{tiny}", "--split", "train"), "is not one of"),
+    (("evaluate", "gle-mnist1d", "--split", "held_out"), "gle-mnist1d has learnt the held-out sequences too"),
     (("simulate", "{tiny}"), "tiny does not say what data it is for: give --data, one of mnist1d"),
     (("quantize", "{tiny}", "--board", "nexys"), "no board 'nexys': there is ulx3s-12f"),
     (("run", "{tiny}", "--port", "sim", "--data", "cifar"), "no data set 'cifar': there is mnist1d"),
