@@ -11,12 +11,19 @@ from golden.leadlag import leadlag_step
 
 
 class DenseParams(NamedTuple):
-    """Words of one layer: weight (outputs, inputs), bias, lead, lag (outputs,), formats as in `Dense`."""
+    """Words of one layer: weight (outputs, inputs), bias and `Dense.constants` (outputs,), formats as in `Dense`.
+
+    What the layer does not have is None.
+    """
 
     weight: object
     bias: object
-    lead: object
-    lag: object
+    lead: object = None
+    lag: object = None
+    error_lead: object = None
+    error_lag: object = None
+    tau: object = None
+    tau_r: object = None
 
 
 class DenseOut(NamedTuple):
@@ -33,9 +40,17 @@ def dense_sum(x, params: DenseParams, layer):
     return saturate(round_shift(total, layer.shift), layer.state)
 
 
+def neuron_lead(params: DenseParams, layer):
+    """g = tau_r / tau_m in words of layer.lead: as loaded, or made from tau_r and dt / tau_m where tau_m is learnt."""
+    if params.tau_r is None:
+        return params.lead
+    bits = layer.plastic.tau_r.frac_bits + layer.lag.frac_bits - layer.lead.frac_bits
+    return saturate(round_shift(params.tau_r * params.lag, bits), layer.lead)
+
+
 def dense_step(u, x, params: DenseParams, layer) -> DenseOut:
     """One tick of `layer`: u (batch, outputs) in state, x (batch, inputs) in operand."""
     s = dense_sum(x, params, layer)
-    unit = leadlag_step(u, s, params.lead, params.lag, layer)
+    unit = leadlag_step(u, s, neuron_lead(params, layer), params.lag, layer)
     return DenseOut(u=unit.x, ubar=unit.y,
                     rate=activation_step(unit.y, layer.activation, layer.state, layer.rate))

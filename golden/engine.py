@@ -9,7 +9,7 @@ import numpy as np
 
 from golden.delay import delay_line, delay_read, delay_write
 from golden.dense import DenseParams, dense_step
-from golden.network import PARAMETERS, Network
+from golden.network import Network
 
 
 class NetworkState(NamedTuple):
@@ -56,7 +56,13 @@ def check_params(net: Network, params) -> None:
     if len(params) != len(net.layers):
         raise ValueError(f"{net.name} has {len(net.layers)} layers, the parameters are for {len(params)}")
     for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
-        for name in PARAMETERS:
+        names = ("weight", "bias", *layer.constants)
+        unknown = [name for name in p._fields if name not in names and getattr(p, name) is not None]
+        if unknown:
+            raise ValueError(f"layer {n}: has no {unknown[0]}, its parameters are {', '.join(names)}")
+        for name in names:
+            if getattr(p, name) is None:
+                raise ValueError(f"layer {n}: {name} is missing")
             words, fmt = np.asarray(getattr(p, name)), layer.format(name)
             if words.shape != layer.shape(name):
                 raise ValueError(f"layer {n}: {name} has shape {words.shape}, expected {layer.shape(name)}")
@@ -65,10 +71,10 @@ def check_params(net: Network, params) -> None:
 
 
 def random_params(net: Network, rng: np.random.Generator) -> tuple[DenseParams, ...]:
-    """Uniform random words over the full range of every format (lead, lag: not negative); for tests and benches."""
-    def words(fmt, shape, low=None):
-        return rng.integers(fmt.min if low is None else low, fmt.max + 1, shape, dtype=np.int64)
-    return tuple(DenseParams(weight=words(layer.weight, layer.shape("weight")),
-                             bias=words(layer.weight, layer.shape("bias")),
-                             lead=words(layer.lead, layer.shape("lead"), 0),
-                             lag=words(layer.lag, layer.shape("lag"), 0)) for layer in net.layers)
+    """Uniform random words over the full range of every format (constants: not negative); for tests and benches."""
+    def words(layer, name):
+        fmt = layer.format(name)
+        low = fmt.min if name in ("weight", "bias") else 0
+        return rng.integers(low, fmt.max + 1, layer.shape(name), dtype=np.int64)
+    return tuple(DenseParams(**{name: words(layer, name) for name in ("weight", "bias", *layer.constants)})
+                 for layer in net.layers)

@@ -1,11 +1,10 @@
 """The parameter image: trained parameters as the words that a board takes, and back.
 
-A layer takes `lanes + 3` banks of the address map (golden.regmap): one a lane, then lead, lag and delay.
+A layer takes banks of the address map (golden.regmap): one a lane, one for each of its `Dense.constants`, the delay.
 
     first + lane        for each fold f: bias, then `inputs` weights of row f * lanes + lane, from word f * (inputs + 1)
-    first + lanes       lead words by neuron
-    first + lanes + 1   lag words by neuron
-    first + lanes + 2   word 0: the delay
+    first + lanes + n   words of constant n by neuron: lead, lag, ...
+    the last            word 0: the delay
 
 Words are two's complement in 18 bits. A file is a header and a body; the body holds an address and a word (two
 little-endian u32) for each write in the order of sending, and its CRC-32 is what the device computes on receiving them.
@@ -36,11 +35,10 @@ PAIR_BYTES = 8
 
 
 class LayerBanks(NamedTuple):
-    """Bank numbers of one layer: the first lane, lead, lag, delay, and the first bank behind them."""
+    """Bank numbers of one layer: the first lane, the constants by name, the delay, and the first bank behind them."""
 
     lanes: int
-    lead: int
-    lag: int
+    constants: dict[str, int]
     delay: int
     end: int
 
@@ -49,9 +47,10 @@ def bank_layout(net: Network) -> tuple[LayerBanks, ...]:
     """Banks of each layer, counted from 0 upwards."""
     found, first = [], 0
     for layer in net.layers:
-        lead = first + layer.lanes
-        found.append(LayerBanks(lanes=first, lead=lead, lag=lead + 1, delay=lead + 2, end=lead + 3))
-        first = lead + 3
+        constants = {name: first + layer.lanes + n for n, name in enumerate(layer.constants)}
+        delay = first + layer.lanes + len(constants)
+        found.append(LayerBanks(lanes=first, constants=constants, delay=delay, end=delay + 1))
+        first = delay + 1
     return tuple(found)
 
 
@@ -61,8 +60,8 @@ def first_banks(net: Network) -> list[int]:
 
 
 def layer_words(layer: Dense) -> int:
-    """Words that the image has for one layer: weights and biases, lead and lag, the delay."""
-    return layer.parameters + 2 * layer.outputs + 1
+    """Words that the image has for one layer: weights and biases, constants, the delay."""
+    return layer.parameters + len(layer.constants) * layer.outputs + 1
 
 
 def parameter_words(net: Network) -> int:
@@ -85,8 +84,8 @@ def _layer_addresses(layer, banks):
     start = PARAMETER_BASE + (banks.lanes + lane << BANK_SHIFT) + fold * (layer.inputs + 1)
     rows = start[:, None] + np.arange(layer.inputs + 1)
     neurons = np.arange(layer.outputs)
-    return np.concatenate([rows.ravel(), parameter_address(banks.lead, 0) + neurons,
-                           parameter_address(banks.lag, 0) + neurons, [parameter_address(banks.delay, 0)]])
+    return np.concatenate([rows.ravel(), *(parameter_address(bank, 0) + neurons for bank in banks.constants.values()),
+                           [parameter_address(banks.delay, 0)]])
 
 
 def _row_order(layer):
@@ -193,12 +192,12 @@ def build_image(net: Network, params) -> Image:
     check_params(net, params)
     words = []
     for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
-        arrays = {name: np.asarray(getattr(p, name)) for name in DenseParams._fields}
+        arrays = {name: np.asarray(getattr(p, name)) for name in ("weight", "bias", *layer.constants)}
         for name, array in arrays.items():
             if array.dtype.kind not in "iu":
                 raise ValueError(f"layer {n}: {name} must be integer words, not {array.dtype}")
         rows = np.column_stack([arrays["bias"], arrays["weight"]])[_row_order(layer)]
-        words += [rows.ravel(), arrays["lead"], arrays["lag"], [layer.delay]]
+        words += [rows.ravel(), *(arrays[name] for name in layer.constants), [layer.delay]]
     data = np.concatenate(words).astype(np.int64) & ((1 << WORD_BITS) - 1)
     return Image(net.fingerprint, np.column_stack([image_addresses(net), data]).astype("<u4").tobytes())
 
@@ -212,8 +211,9 @@ def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], t
         part, data = data[:layer_words(layer)], data[layer_words(layer):]
         rows = np.empty((layer.outputs, layer.inputs + 1), np.int64)
         rows[_row_order(layer)] = part[:layer.parameters].reshape(rows.shape)
-        lead, lag = part[layer.parameters:-1].reshape(2, -1)
-        params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(), lead=lead.copy(), lag=lag.copy()))
+        constants = part[layer.parameters:-1].reshape(len(layer.constants), -1).copy()
+        params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(),
+                                  **dict(zip(layer.constants, constants, strict=True))))
         delays.append(int(part[-1]))
         if not 0 <= delays[-1] <= layer.max_delay:
             raise ValueError(f"layer {n}: delay is {delays[-1]}, the design holds 0..{layer.max_delay}")

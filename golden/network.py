@@ -7,21 +7,19 @@ fingerprint; what is loaded at run time (weights, time constants, delays up to t
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
+from golden.plastic import MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
 
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
 #: Raised when the same description begins to mean other bits, so that old images are refused.
 NUMERICS = 1
-#: Width of a hardware multiplier operand (ECP5, Gowin; 16 on iCE40, where the board checks it).
-MULTIPLIER_BITS = 18
 MAX_DELAY = 1023
 MAX_NEURONS = 4096
 #: words of one half of a lane's bank that the address map reaches (golden.regmap)
 MAX_LANE_WORDS = 1 << 14
-PARAMETERS = ("weight", "bias", "lead", "lag")
 
 
 def _check(ok: bool, message: str) -> None:
@@ -51,6 +49,8 @@ class Dense:
       max_delay         the longest delay that the circuit holds
       lanes             multiply-accumulate lanes, each holding ceil(outputs / lanes) rows of the weights;
                         at most inputs + 1, since they hand over their sums one a cycle
+      guard             fraction bits that the membrane carries beyond those of `state`
+      plastic           what the layer has for learning; None: it keeps its weights and sends no errors down
     """
 
     inputs: int
@@ -65,6 +65,8 @@ class Dense:
     delay: int = 0
     max_delay: int = 0
     lanes: int = 1
+    guard: int = 0
+    plastic: Plastic | None = None
 
     def __post_init__(self):
         me = "dense layer"
@@ -101,6 +103,21 @@ class Dense:
                f"{me}: a lane would hold {self.folds * (self.inputs + 1)} words, {MAX_LANE_WORDS} at most: more lanes")
         _check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
                                 f"and {self.operand}")
+        _check_int(me, "guard", self.guard, 0, 8)
+        _check(self.plastic is None or isinstance(self.plastic, Plastic),
+               f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
+        if self.plastic is not None:
+            self._check_learning(me)
+
+    def _check_learning(self, me):
+        check_rates(self)
+        _check(self.back_bits <= MATMUL_BITS, f"{me}: accumulator of errors of {self.back_bits} bits, "
+                                              f"{MATMUL_BITS} at most")
+        _check(self.folds == 1 or self.inputs >= 4,
+               f"{me}: {self.inputs} inputs are too few to sum errors over {self.folds} folds: {self.outputs} lanes")
+        _check(self.plastic.gamma is None or self.gamma_shift >= 0,
+               f"{me}: gamma {self.plastic.gamma} makes eps finer than the state {self.state}: "
+               f"at least {self.plastic.gamma - self.gamma_shift}")
 
     @property
     def multiplicand(self) -> QFormat:
@@ -116,6 +133,16 @@ class Dense:
     def acc_bits(self) -> int:
         """Accumulator width: `inputs` products, the bias and the rounding constant cannot overflow it."""
         return acc_width(self.inputs + 2, self.weight, self.multiplicand)
+
+    @property
+    def back_bits(self) -> int:
+        """Accumulator width of W^T eps: `outputs` products and the rounding constant cannot overflow it."""
+        return acc_width(self.outputs + 1, self.weight, self.plastic.error)
+
+    @property
+    def gamma_shift(self) -> int:
+        """Bits by which eps is shifted to pull the membrane."""
+        return self.plastic.error.frac_bits + self.plastic.gamma - self.state.frac_bits
 
     @property
     def folds(self) -> int:
@@ -137,19 +164,36 @@ class Dense:
 
     def format(self, name: str) -> QFormat:
         """Format of the parameter `name`."""
+        if name.startswith("error_") or name in ("tau", "tau_r"):
+            return getattr(self.plastic, name.removeprefix("error_"))
         return self.weight if name == "bias" else getattr(self, name)
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Names of the words that a neuron is loaded with.
+
+        lead, lag: tau_r/tau_m, dt/tau_m; error_lead, error_lag: tau_m/tau_r, dt/tau_r. A layer that learns tau_m makes
+        both leads itself from tau and tau_r, in ticks.
+        """
+        if self.plastic is None or not (self.plastic.is_filtered or self.plastic.tau):
+            return ("lead", "lag")
+        if self.plastic.tau is None:
+            return ("lead", "lag", "error_lead", "error_lag")
+        return ("tau_r", "lag", "error_lag", "tau") if self.plastic.is_filtered else ("tau_r", "lag", "tau")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A feed-forward network of layers that all work at once (two-phase tick).
 
-    Parameters: name; dt, the duration of a tick in the units of the time constants; layers, from the input upwards.
+    Parameters: name; dt, the duration of a tick in the units of the time constants; layers, from the input upwards;
+    teacher, for a network that learns: its plastic layers are the last ones.
     """
 
     name: str
     dt: float
     layers: tuple[Dense, ...]
+    teacher: Teacher | None = None
 
     def __post_init__(self):
         _check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
@@ -165,6 +209,41 @@ class Network:
                    f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
             _check(above.operand == below.rate,
                    f"network: layer {n} takes {above.operand}, layer {n - 1} sends {below.rate}")
+        self._check_learning()
+
+    def _check_learning(self):
+        _check(self.teacher is None or isinstance(self.teacher, Teacher),
+               f"network: teacher must be a Teacher or None, not {self.teacher!r}")
+        plastic = [layer.plastic is not None for layer in self.layers]
+        _check(any(plastic) == (self.teacher is not None),
+               "network: plastic layers need a teacher" if any(plastic) else "network: a teacher needs a plastic layer")
+        _check(plastic == sorted(plastic), "network: plastic layers are the last ones, errors come from above")
+        for n in range(self.first_plastic + 1, len(self.layers)):
+            shift = self.back_shift(n)
+            _check(0 <= shift < self.layers[n].back_bits,
+                   f"network: error {self.layers[n - 1].plastic.error} of layer {n - 1} cannot be made of products "
+                   f"of {self.layers[n].weight} and {self.layers[n].plastic.error}")
+
+    @property
+    def first_plastic(self) -> int:
+        """Number of the first layer that learns, or of layers where none does."""
+        return sum(layer.plastic is None for layer in self.layers)
+
+    @property
+    def streams(self) -> int:
+        return 1 if self.teacher is None else self.teacher.streams
+
+    @property
+    def targets(self) -> int:
+        """Target words of a tick in which errors run."""
+        if self.teacher is None:
+            return 0
+        return self.outputs if self.teacher.loss == "squared_error" else 1
+
+    def back_shift(self, n: int) -> int:
+        """Bits by which W^T eps of layer n is shifted to be an error word of layer n - 1."""
+        above, below = self.layers[n], self.layers[n - 1]
+        return above.weight.frac_bits + above.plastic.error.frac_bits - below.plastic.error.frac_bits
 
     @property
     def inputs(self) -> int:
@@ -190,7 +269,10 @@ class Network:
     def fingerprint(self) -> str:
         """16 hex digits over everything that shapes the circuit or the meaning of its bits."""
         layers = [{k: v for k, v in _plain(layer).items() if k != "delay"} for layer in self.layers]
-        text = json.dumps({"numerics": NUMERICS, "layers": layers}, sort_keys=True)
+        entry = {"numerics": NUMERICS, "layers": layers}
+        if self.teacher is not None:
+            entry["teacher"] = plain(self.teacher)
+        text = json.dumps(entry, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def with_lanes(self, lanes) -> "Network":
@@ -201,8 +283,11 @@ class Network:
                                           for layer, n in zip(self.layers, lanes, strict=True)))
 
     def to_json(self) -> str:
-        return json.dumps({"leadlag_network": 1, "name": self.name, "dt": self.dt,
-                           "layers": [_plain(layer) for layer in self.layers]}, indent=1)
+        entry = {"leadlag_network": 1, "name": self.name, "dt": self.dt,
+                 "layers": [_plain(layer) for layer in self.layers]}
+        if self.teacher is not None:
+            entry["teacher"] = plain(self.teacher)
+        return json.dumps(entry, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Network":
@@ -213,23 +298,34 @@ class Network:
             raise ValueError(f"network description is not JSON: {error}") from None
         _check(isinstance(top, dict) and top.get("leadlag_network") == 1,
                "network description must be an object with \"leadlag_network\": 1")
-        _check(set(top) == {"leadlag_network", "name", "dt", "layers"},
+        _check(set(top) - {"teacher"} == {"leadlag_network", "name", "dt", "layers"},
                f"network description has the fields {sorted(top)}, "
                f"expected ['dt', 'layers', 'leadlag_network', 'name']")
         _check(isinstance(top["layers"], list), "network description: layers must be a list")
         layers = tuple(_layer(n, entry) for n, entry in enumerate(top["layers"]))
-        return cls(name=top["name"], dt=top["dt"], layers=layers)
+        teacher = parse(Teacher, top["teacher"]) if "teacher" in top else None
+        return cls(name=top["name"], dt=top["dt"], layers=layers, teacher=teacher)
 
     @classmethod
     def load(cls, path) -> "Network":
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
+#: fields that are left out where they say nothing: descriptions without them keep their fingerprint
+_OPTIONAL = ("guard", "plastic")
+
+
 def _plain(layer: Dense) -> dict:
     entry = {"kind": "dense"}
-    for name, value in asdict(layer).items():
-        fmt = getattr(layer, name)
-        entry[name] = str(fmt) if isinstance(fmt, QFormat) else value
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        if isinstance(value, QFormat):
+            value = str(value)
+        elif field.name in _OPTIONAL and value == field.default:
+            continue
+        elif isinstance(value, Plastic):
+            value = plain(value)
+        entry[field.name] = value
     return entry
 
 
@@ -242,9 +338,11 @@ def _layer(n: int, entry) -> Dense:
     unknown = sorted(set(entry) - set(known))
     _check(not unknown, f"layer {n}: unknown fields {', '.join(map(str, unknown))}")
     missing = sorted(name for name, field in known.items()
-                     if name not in entry and name not in ("delay", "max_delay", "lanes"))
+                     if name not in entry and name not in ("delay", "max_delay", "lanes", *_OPTIONAL))
     _check(not missing, f"layer {n}: missing fields {', '.join(missing)}")
     try:
+        if "plastic" in entry:
+            entry["plastic"] = parse(Plastic, entry["plastic"])
         return Dense(**{name: QFormat.parse(value) if known[name].type in (QFormat, "QFormat") else value
                         for name, value in entry.items()})
     except ValueError as error:

@@ -11,8 +11,9 @@ import numpy as np
 
 from golden.fixed import QFormat, saturate
 
-#: Galois register of 16 bits, x^16 + x^14 + x^13 + x^11 + 1: all states but 0 in one cycle
-TAPS, BITS, PERIOD = 0xB400, 16, (1 << 16) - 1
+#: Galois register of 17 bits, x^17 + x^14 + 1: all states but 0 in one cycle. Its length is a prime, so a weight that
+#: is visited every n-th number sees all of them, whatever n.
+TAPS, BITS, PERIOD = 0x12000, 17, (1 << 17) - 1
 #: steps between two numbers: none of the bits of one is in the next
 LEAP = BITS
 
@@ -40,7 +41,7 @@ def _cycle() -> np.ndarray:
 class Noise:
     """The numbers of a register in advance: state n leaps after `seed`, for any array of n.
 
-    seed is a state: 1 .. 65535. Registers of lanes have seeds of their own, so their numbers are far apart in the one
+    seed is a state: 1 .. PERIOD. Registers of lanes have seeds of their own, so their numbers are far apart in the one
     cycle that all share.
     """
 
@@ -60,7 +61,7 @@ class Noise:
 
 
 def spread(noise, shift: int):
-    """A number of the register, 16 bits, as noise of `shift` bits: its upper bits, or zeros below it."""
+    """A number of the register as noise of `shift` bits: its upper bits, or zeros below it."""
     return noise >> BITS - shift if shift <= BITS else noise << shift - BITS
 
 

@@ -27,7 +27,7 @@ class Plasticity(wiring.Component):
     Pipeline: multiplier; product register; noise and shift; sum and saturation. Never stalls. Reset drops what is in
     flight and puts the register back to its seed. Source: [GLE] dW = eta eps r, stochastic rounding.
 
-    Parameters: formats of weight, error and rate; shift; seed, 1 to 65535; vendor form of the multiplier.
+    Parameters: formats of weight, error and rate; shift; seed, 1 to 131071; vendor form of the multiplier.
     Members: i = (w, eps, r); o, the next weight, LATENCY cycles later.
     """
 

@@ -30,7 +30,7 @@ def test_noise_is_the_register():
     assert noise[[0, PERIOD, 3 * PERIOD]].tolist() == [0xACE1] * 3
     assert len(set(noise[np.arange(PERIOD)].tolist())) == PERIOD
     for seed in (0, PERIOD + 1):
-        with pytest.raises(ValueError, match=f"a seed is 1 to 65535, not {seed}"):
+        with pytest.raises(ValueError, match=f"a seed is 1 to 131071, not {seed}"):
             Noise(seed)
 
 
@@ -40,7 +40,7 @@ def test_neighbours_do_not_tell_of_each_other():
         assert abs((x * np.roll(x, lag)).mean() / x.var()) < 0.02
 
 
-@pytest.mark.parametrize("shift", [0, 1, 7, 16, 20])
+@pytest.mark.parametrize("shift", [0, 1, 7, 17, 20])
 def test_the_mean_move_is_exact(shift):
     """Over a whole cycle of the register, moves far below the last bit add up to what they are."""
     fmt, noise = QFormat(4, 11), Noise(77)[np.arange(PERIOD)]
@@ -51,11 +51,11 @@ def test_the_mean_move_is_exact(shift):
 
 def test_known_answers():
     fmt = QFormat(3, 4)
-    assert spread(0xFFFF, 4) == 15
-    assert spread(1, 20) == 16
+    assert spread(0x1FFFF, 4) == 15
+    assert spread(1, 20) == 8
     assert plasticity_step(10, 3, 5, 0x0000, 3, fmt) == 11      # 15 / 8 = 1.875
-    assert plasticity_step(10, 3, 5, 0x2000, 3, fmt) == 12
-    assert plasticity_step(10, -3, 5, 0xFFFF, 3, fmt) == 9      # -15 / 8 = -1.875
+    assert plasticity_step(10, 3, 5, 0x4000, 3, fmt) == 12
+    assert plasticity_step(10, -3, 5, 0x1FFFF, 3, fmt) == 9      # -15 / 8 = -1.875
     assert plasticity_step(10, -3, 5, 0x0000, 3, fmt) == 8
     assert plasticity_step(127, 100, 100, 0, 3, fmt) == 127
     assert plasticity_step(-127, 100, -100, 0, 3, fmt) == -128
@@ -78,8 +78,8 @@ def test_rtl_equals_golden(weight, error, rate, shift):
     assert got == want.tolist()
 
 
-@pytest.mark.parametrize("arguments", [{"shift": -1, "seed": 1}, {"shift": 1, "seed": 0}, {"shift": 1, "seed": 65536}])
+@pytest.mark.parametrize("arguments", [{"shift": -1, "seed": 1}, {"shift": 1, "seed": 0}, {"shift": 1, "seed": 1 << 17}])
 def test_bad_parameters(arguments):
     fmt = QFormat(1, 6)
-    with pytest.raises(ValueError, match="shift must not be negative|a seed is 1 to 65535"):
+    with pytest.raises(ValueError, match="shift must not be negative|a seed is 1 to 131071"):
         Plasticity(fmt, fmt, fmt, **arguments)

@@ -1,0 +1,206 @@
+"""A network that learns, in integers: one tick with errors running backwards and weights that move.
+
+Every layer reads tick n - 1 of its neighbours (papers.md 2.2); the input x and the target are those of tick n:
+
+    e_in = eb o phi'[n-1]                         eb = W_above^T eps_above of tick n - 1; on top the output error
+    eps, v = leadlag(v, e_in)                     time constants swapped; without a filter eps = e_in
+    u, r, phi'  as in golden.dense, the sum pulled by eps / 2**gamma
+    eb for the layer below = W^T eps              with the weights of this tick
+    W += eps r_pre, b += eps, tau_m -= eps du     by golden.plasticity: the weights of the next tick
+
+`streams` inputs take turns: each has an Activity of its own, all share the parameters, which move every tick.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.activation import activation_step, derivative_step
+from golden.delay import delay_line, delay_read, delay_write
+from golden.dense import DenseParams, dense_sum, neuron_lead
+from golden.engine import check_params
+from golden.fixed import exact_matmul, round_shift, saturate
+from golden.leadlag import lag_step, leadlag_step
+from golden.loss import output_error
+from golden.network import Network
+from golden.plastic import tau_shift, weight_shift
+from golden.plasticity import PERIOD, Noise, plasticity_step
+
+#: numbers between the registers of two lanes in the one cycle that all share
+SPACING = 48_271
+
+
+class Activity(NamedTuple):
+    """State of one stream, a tuple with an array (1, ...) a layer: membranes u; delay lines into the layers; v and
+    slope; errors, eb into the layer from above (the last layer has none); rate, the output of the last tick."""
+
+    u: tuple
+    lines: tuple
+    v: tuple
+    slope: tuple
+    errors: tuple
+    rate: object
+
+
+class LearnState(NamedTuple):
+    """streams: an Activity each; params; ticks in which errors ran so far; overflow: layers whose errors saturated."""
+
+    streams: tuple
+    params: tuple
+    ticks: int
+    overflow: tuple
+
+
+class LearnOut(NamedTuple):
+    """rate (outputs,) of this tick; eps, a tuple with (outputs,) a layer; all in words."""
+
+    rate: object
+    eps: tuple
+
+
+def rest(net: Network) -> Activity:
+    """An Activity of zeros."""
+    def zeros(n):
+        return np.zeros((1, n), np.int64)
+    outputs = tuple(zeros(layer.outputs) for layer in net.layers)
+    return Activity(u=outputs, lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
+                    v=outputs, slope=outputs, errors=outputs, rate=zeros(net.outputs))
+
+
+def start(net: Network, params) -> LearnState:
+    """A device that was just loaded with `params`."""
+    check_params(net, params)
+    if net.teacher is None:
+        raise ValueError(f"{net.name} has no teacher and no plastic layer: nothing in it learns")
+    return LearnState(streams=(rest(net),) * net.streams, params=tuple(params), ticks=0,
+                      overflow=(False,) * len(net.layers))
+
+
+def registers(net: Network) -> list[list[Noise]]:
+    """The registers of each layer: one a lane, and one for tau_m."""
+    first, count, found = Noise(net.teacher.seed), 0, []
+    for layer in net.layers:
+        mine = []
+        if layer.plastic is not None:
+            mine = [Noise(int(first[SPACING * (count + k) % PERIOD])) for k in range(layer.lanes + 1)]
+            count += layer.lanes + 1
+        found.append(mine)
+    return found
+
+
+def weight_noise(layer, lanes: list[Noise], ticks: int) -> np.ndarray:
+    """Numbers for all weights of a layer in its tick number `ticks`: (outputs, 1 + inputs), the bias first.
+
+    A lane draws one a weight, row by row as it holds them.
+    """
+    words, row = layer.inputs + 1, np.arange(layer.outputs)
+    index = (ticks * layer.folds + row // layer.lanes)[:, None] * words + np.arange(words)
+    found = np.empty(index.shape, np.int64)
+    for k in range(min(layer.lanes, layer.outputs)):
+        found[k::layer.lanes] = lanes[k][index[k::layer.lanes]]
+    return found
+
+
+def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first: bool = False, learn: bool = True,
+               teach: bool = True, noise=None):
+    """One tick of one stream -> (next state, LearnOut).
+
+    x (inputs,) and target (net.targets,) words; first: the stream starts from rest; learn: the weights move;
+    teach: there is an output error; noise: `registers(net)`, which a loop makes once.
+    """
+    noise = registers(net) if noise is None else noise
+    old = rest(net) if first else state.streams[stream]
+    lines = (delay_write(old.lines[0], np.asarray(x, np.int64)[None]), *old.lines[1:])
+    target = np.asarray(target, np.int64)[None]
+    above = (*old.errors[:-1], output_error(old.rate, target, net) * int(teach and not first))
+    outs = [_layer_tick(old, n, delay_read(lines[n], layer.delay), above[n], state.params[n], net)
+            for n, layer in enumerate(net.layers)]
+    params = tuple(move(p, layer, out, noise[n], state.ticks) if learn else p
+                   for n, (p, layer, out) in enumerate(zip(state.params, net.layers, outs, strict=True)))
+    now = Activity(u=tuple(out.u for out in outs), v=tuple(out.v for out in outs),
+                   slope=tuple(out.slope for out in outs), rate=outs[-1].rate,
+                   errors=(*(out.below for out in outs[1:]), old.errors[-1]),
+                   lines=(lines[0], *(delay_write(line, out.rate)
+                                      for line, out in zip(lines[1:], outs, strict=False))))
+    overflow = tuple(was or bool(out.overflow) for was, out in zip(state.overflow, outs, strict=True))
+    return (LearnState((*state.streams[:stream], now, *state.streams[stream + 1:]), params, state.ticks + 1, overflow),
+            LearnOut(rate=outs[-1].rate[0], eps=tuple(out.eps[0] for out in outs)))
+
+
+class LayerTick(NamedTuple):
+    """What a layer makes of a tick: next u and v, rate, slope, eps and the presynaptic words that steps are made of,
+    d = input - membrane, the errors `below` for the layer underneath, and whether an error word saturated."""
+
+    u: object
+    v: object
+    rate: object
+    slope: object
+    eps: object
+    pre: object
+    d: object
+    below: object
+    overflow: object
+
+
+def _layer_tick(old: Activity, n: int, pre, above, p: DenseParams, net: Network) -> LayerTick:
+    layer, plastic = net.layers[n], net.layers[n].plastic
+    u, s, below, eps, v, overflow = old.u[n], dense_sum(pre, p, layer), None, above * 0, old.v[n], False
+    if plastic is not None:
+        eps, v = error_step(v, round_shift(above * old.slope[n], plastic.slope.frac_bits), p, plastic)
+        overflow = any((words == end).any() for words in (above, eps) for end in (plastic.error.min, plastic.error.max))
+        if plastic.gamma is not None:
+            s = saturate(s + round_shift(eps, layer.gamma_shift), layer.state)
+    if n > net.first_plastic:
+        below = saturate(round_shift(exact_matmul(eps, p.weight.T), net.back_shift(n)),
+                         net.layers[n - 1].plastic.error)
+    elif n:
+        below = old.errors[n - 1]
+    unit = leadlag_step(u, s, neuron_lead(p, layer), p.lag, layer)
+    slope = old.slope[n] if plastic is None else \
+        derivative_step(unit.y, layer.activation, layer.state, plastic.slope)
+    return LayerTick(u=unit.x, v=v, rate=activation_step(unit.y, layer.activation, layer.state, layer.rate),
+                     slope=slope, eps=eps, pre=pre, d=s - (u >> layer.guard), below=below, overflow=overflow)
+
+
+def error_step(v, e_in, p: DenseParams, plastic):
+    """eps and the next v: the lead-lag unit with tau_m and tau_r swapped, or eps = e_in where there is no filter."""
+    if not plastic.is_filtered:
+        return e_in, v
+    lead = p.error_lead
+    if plastic.tau is not None:         # tau_m / tau_r, both in ticks
+        bits = plastic.tau.frac_bits + plastic.lag.frac_bits - plastic.lead.frac_bits
+        lead = saturate(round_shift(p.tau * p.error_lag, bits), plastic.lead)
+    unit = leadlag_step(v, e_in, lead, p.error_lag, plastic)
+    return unit.y, unit.x
+
+
+def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int) -> DenseParams:
+    """The parameters of the next tick."""
+    plastic = layer.plastic
+    if plastic is not None and plastic.rate is not None:
+        number, shift, eps = weight_noise(layer, noise, ticks), weight_shift(layer), out.eps[0]
+        p = p._replace(weight=plasticity_step(p.weight, eps[:, None], out.pre, number[:, 1:], shift, layer.weight))
+        if plastic.bias:
+            one = 1 << layer.operand.frac_bits
+            p = p._replace(bias=plasticity_step(p.bias, eps, one, number[:, 0], shift, layer.weight))
+    if plastic is not None and plastic.tau is not None:
+        number = noise[-1][ticks * layer.outputs + np.arange(layer.outputs)]
+        p = tau_step(p, layer, out.eps[0], lag_step(out.d[0], p.lag, layer), number)
+    return p
+
+
+def tau_step(p: DenseParams, layer, eps, increment, noise) -> DenseParams:
+    """tau_m <- tau_m - eps du, du = (dt/tau_m) d the increment of the membrane; then one Newton step for dt/tau_m.
+
+        tau <- max(tau_min, plasticity_step(tau, -eps, increment))          in ticks
+        lag <- sat(round_shift(lag (2 - tau lag), ..))                      in the format of the lag
+
+    The reciprocal follows as tau moves by little a tick: its relative error is squared by each step.
+    """
+    plastic = layer.plastic
+    tau = plasticity_step(p.tau, -eps, increment, noise, tau_shift(layer), plastic.tau)
+    tau = tau.clip(plastic.tau_min << plastic.tau.frac_bits)
+    # 1 - tau lag is small: words of the lag's format hold it
+    rest_of_one = saturate((1 << layer.lag.frac_bits) - round_shift(tau * p.lag, plastic.tau.frac_bits), layer.lag)
+    lag = saturate(p.lag + round_shift(p.lag * rest_of_one, layer.lag.frac_bits), layer.lag)
+    return p._replace(tau=tau, lag=lag)

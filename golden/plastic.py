@@ -1,0 +1,183 @@
+"""The description of learning: what a layer that learns has beside its neurons, and what teaches the network.
+
+    e_in = eb o phi' ;  f = e_in - v ;  eps = v + (tau_m/tau_r) f ;  v += (dt/tau_r) f     prospective error
+    dW = eps r_pre / 2**rate                                                                 plasticity
+    dtau_m = -eps (dt/tau_m) d / 2**tau_rate        d = s + eps / 2**gamma - u               where tau_m is learnt
+
+Source: [GLE] papers.md 2.1 and 2.2. Error words have a format, hence a power-of-two scale, of their own in each layer.
+"""
+
+from dataclasses import dataclass, fields
+
+from golden.fixed import QFormat
+from golden.plasticity import BITS, PERIOD
+
+LOSSES = ("squared_error", "cross_entropy")
+MULTIPLIER_BITS = 18
+
+
+def _check(ok: bool, message: str) -> None:
+    if not ok:
+        raise ValueError(message)
+
+
+def _is_int(value, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plastic:
+    """What a layer that learns adds to a `Dense`.
+
+    Parameters
+    ----------
+      error         format of the error words of the layer: eb into it, e_in, eps (and v, `guard` bits finer)
+      slope         format of phi'
+      rate          a step of a weight is eps r / 2**rate; None: the layer passes errors on and keeps its weights
+      bias          whether the biases learn, too
+      gamma         the membrane is pulled by eps / 2**gamma; None: not at all
+      lead, lag     formats of tau_m / tau_r and dt / tau_r of the error's filter; None for both: eps = e_in, which
+                    is [LE] (tau_m = tau_r) or, with other time constants, an instantaneous error
+      guard         fraction bits of v beyond those of the error words
+      tau           format of tau_m in ticks, where the layer learns it; then `tau_r` is the format of tau_r in ticks
+      tau_rate      a step of tau_m (in ticks) is -eps (dt/tau_m) d / 2**tau_rate, negative for steps that are larger
+      tau_min       tau_m never falls below so many ticks
+    """
+
+    error: QFormat
+    slope: QFormat
+    rate: int | None
+    bias: bool = True
+    gamma: int | None = None
+    lead: QFormat | None = None
+    lag: QFormat | None = None
+    guard: int = 0
+    tau: QFormat | None = None
+    tau_r: QFormat | None = None
+    tau_rate: int = 0
+    tau_min: int = 1
+
+    def __post_init__(self):
+        me = "plastic layer"
+        for name, kind in (("error", False), ("slope", False), ("lead", True), ("lag", True), ("tau", True),
+                           ("tau_r", True)):
+            fmt = getattr(self, name)
+            _check(isinstance(fmt, QFormat) or kind and fmt is None, f"{me}: {name} must be a QFormat, not {fmt!r}")
+            _check(fmt is None or fmt.width <= MULTIPLIER_BITS,
+                   f"{me}: {name} {fmt} is {fmt and fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
+        _check(self.error.width < MULTIPLIER_BITS, f"{me}: error {self.error} leaves no room for the bit that a "
+                                                   f"difference adds ({MULTIPLIER_BITS - 1} bits at most)")
+        _check(self.slope.int_bits >= 1 and self.slope.frac_bits >= 1,
+               f"{me}: slope {self.slope} must hold 1.0 and a fraction")
+        _check(self.rate is None or _is_int(self.rate, -32, 64),
+               f"{me}: rate must be an integer in -32..64 or None, not {self.rate!r}")
+        _check(isinstance(self.bias, bool), f"{me}: bias must be true or false, not {self.bias!r}")
+        _check(self.gamma is None or _is_int(self.gamma, 0, 32),
+               f"{me}: gamma must be an integer in 0..32 or None, not {self.gamma!r}")
+        _check((self.lead is None) == (self.lag is None),
+               f"{me}: lead and lag of the error's filter come together or not at all")
+        for name in ("lead", "lag"):
+            fmt = getattr(self, name)
+            _check(fmt is None or fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
+        _check(_is_int(self.guard, 0, 8), f"{me}: guard must be an integer in 0..8, not {self.guard!r}")
+        _check(self.lag is not None or self.guard == 0, f"{me}: guard bits are for the error's filter, there is none")
+        _check((self.tau is None) == (self.tau_r is None), f"{me}: tau and tau_r come together or not at all")
+        if self.tau is not None:
+            _check(_is_int(self.tau_rate, -32, 64), f"{me}: tau_rate must be an integer in -32..64, "
+                                                    f"not {self.tau_rate!r}")
+            _check(self.tau.frac_bits >= 1 and self.tau_r.frac_bits >= 1,
+                   f"{me}: tau {self.tau} and tau_r {self.tau_r} need a fraction bit")
+            _check(_is_int(self.tau_min, 1, self.tau.max >> self.tau.frac_bits),
+                   f"{me}: tau_min must be an integer in 1..{self.tau.max >> self.tau.frac_bits}, "
+                   f"not {self.tau_min!r}")
+
+    @property
+    def state(self) -> QFormat:
+        """The filter's words: what golden.leadlag and rtl.leadlag call state."""
+        return self.error
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.lead is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """What teaches a network, and how its streams take turns.
+
+    Parameters
+    ----------
+      loss          one of LOSSES: squared_error takes a target word an output (in its rate format) and sends
+                    target - r; cross_entropy takes the number of the right output and sends onehot - softmax(r)
+      beta          output errors are divided by 2**beta
+      streams       independent inputs that share the weights and take turns tick by tick, each with a state of its own
+      seed          of the registers that round the steps of the weights: 1 to PERIOD
+    """
+
+    loss: str
+    beta: int = 0
+    streams: int = 1
+    seed: int = 1
+
+    def __post_init__(self):
+        _check(self.loss in LOSSES, f"teacher: loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        _check(_is_int(self.beta, 0, 16), f"teacher: beta must be an integer in 0..16, not {self.beta!r}")
+        _check(_is_int(self.streams, 1, 256), f"teacher: streams must be an integer in 1..256, not {self.streams!r}")
+        _check(_is_int(self.seed, 1, PERIOD), f"teacher: seed must be an integer in 1..{PERIOD}, not {self.seed!r}")
+
+
+def weight_shift(layer) -> int:
+    """Bits by which a product eps r is shifted to be a step of a weight of `layer` (a golden.network.Dense)."""
+    plastic = layer.plastic
+    return plastic.error.frac_bits + layer.operand.frac_bits - layer.weight.frac_bits + plastic.rate
+
+
+def tau_shift(layer) -> int:
+    """Bits by which a product eps (dt/tau_m) d is shifted to be a step of tau_m, all in words."""
+    plastic = layer.plastic
+    return plastic.error.frac_bits + layer.state.frac_bits + layer.guard - plastic.tau.frac_bits + plastic.tau_rate
+
+
+def check_rates(layer) -> None:
+    """ValueError, with the range that works, for rates that can never move a parameter or always saturate it."""
+    plastic = layer.plastic
+    if plastic.rate is not None:
+        _check_range("rate", plastic.rate, weight_shift(layer), plastic.error, layer.operand, layer.weight)
+    if plastic.tau is not None:
+        increment = QFormat(layer.state.int_bits + 1, layer.state.frac_bits + layer.guard)
+        _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment, plastic.tau)
+
+
+def _check_range(name, rate, shift, a: QFormat, b: QFormat, moved: QFormat) -> None:
+    # slowest: the largest product and the largest noise together reach the last bit; fastest: an error and a rate
+    # of 1.0 move by less than half of the range, and every step is a shift to the right
+    base = shift - rate
+    slowest = min(a.width + b.width - 2 + BITS - 1, 2 * MULTIPLIER_BITS + BITS) - base
+    fastest = max(-base, 1 - moved.int_bits)
+    if not fastest <= rate <= slowest:
+        why = "no step can ever move" if rate > slowest else "every step saturates"
+        raise ValueError(f"{name} {rate}: {why} a word of {moved} (errors {a}, rates {b}): "
+                         f"{name} must be in {fastest}..{slowest}")
+
+
+def plain(entry) -> dict:
+    """A Plastic or Teacher as JSON holds it: only what differs from the default."""
+    found = {}
+    for field in fields(entry):
+        value = getattr(entry, field.name)
+        if value != field.default:
+            found[field.name] = str(value) if isinstance(value, QFormat) else value
+    return found
+
+
+def parse(kind: type, entry):
+    """The reverse of `plain`; ValueError names the field that is wrong."""
+    name = kind.__name__.lower()
+    _check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
+    known = {field.name: field for field in fields(kind)}
+    unknown = sorted(set(entry) - set(known), key=str)
+    _check(not unknown, f"{name}: unknown fields {', '.join(map(str, unknown))}")
+    missing = sorted(n for n, field in known.items() if n not in entry and field.default is field.default_factory)
+    _check(not missing, f"{name}: missing fields {', '.join(missing)}")
+    return kind(**{n: QFormat.parse(value) if "QFormat" in str(known[n].type) and value is not None else value
+                   for n, value in entry.items()})
