@@ -23,7 +23,7 @@ from golden.fixed import exact_matmul, round_shift, saturate
 from golden.leadlag import lag_step, leadlag_step
 from golden.loss import output_error
 from golden.network import Network
-from golden.plastic import tau_shift, weight_shift
+from golden.plastic import increment_format, tau_shift, weight_shift
 from golden.plasticity import PERIOD, Noise, plasticity_step
 
 #: numbers between the registers of two lanes in the one cycle that all share
@@ -185,7 +185,8 @@ def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int) 
             p = p._replace(bias=plasticity_step(p.bias, eps, one, number[:, 0], shift, layer.weight))
     if plastic is not None and plastic.tau is not None:
         number = noise[-1][ticks * layer.outputs + np.arange(layer.outputs)]
-        p = tau_step(p, layer, out.eps[0], lag_step(out.d[0], p.lag, layer), number)
+        increment = saturate(lag_step(out.d[0], p.lag, layer), increment_format(layer))
+        p = tau_step(p, layer, out.eps[0], increment, number)
     return p
 
 

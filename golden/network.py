@@ -104,6 +104,8 @@ class Dense:
         _check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
                                 f"and {self.operand}")
         _check_int(me, "guard", self.guard, 0, 8)
+        _check(self.lag.frac_bits > self.guard,
+               f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
         _check(self.plastic is None or isinstance(self.plastic, Plastic),
                f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
         if self.plastic is not None:
@@ -115,9 +117,9 @@ class Dense:
                                               f"{MATMUL_BITS} at most")
         _check(self.folds == 1 or self.inputs >= 4,
                f"{me}: {self.inputs} inputs are too few to sum errors over {self.folds} folds: {self.outputs} lanes")
-        _check(self.plastic.gamma is None or self.gamma_shift >= 0,
-               f"{me}: gamma {self.plastic.gamma} makes eps finer than the state {self.state}: "
-               f"at least {self.plastic.gamma - self.gamma_shift}")
+        if self.plastic.gamma is not None:
+            _check(self.gamma_shift >= 0, f"{me}: gamma {self.plastic.gamma} makes eps finer than the state "
+                                          f"{self.state}: at least {self.plastic.gamma - self.gamma_shift}")
 
     @property
     def multiplicand(self) -> QFormat:
@@ -217,6 +219,8 @@ class Network:
         plastic = [layer.plastic is not None for layer in self.layers]
         _check(any(plastic) == (self.teacher is not None),
                "network: plastic layers need a teacher" if any(plastic) else "network: a teacher needs a plastic layer")
+        _check(self.teacher is None or self.teacher.loss != "cross_entropy" or self.layers[-1].activation == "linear",
+               f"network: cross-entropy takes the linear outputs of the last layer, not {self.layers[-1].activation}")
         _check(plastic == sorted(plastic), "network: plastic layers are the last ones, errors come from above")
         for n in range(self.first_plastic + 1, len(self.layers)):
             shift = self.back_shift(n)

@@ -80,6 +80,8 @@ class Plastic:
             fmt = getattr(self, name)
             _check(fmt is None or fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
         _check(_is_int(self.guard, 0, 8), f"{me}: guard must be an integer in 0..8, not {self.guard!r}")
+        _check(self.lag is None or self.lag.frac_bits > self.guard,
+               f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
         _check(self.lag is not None or self.guard == 0, f"{me}: guard bits are for the error's filter, there is none")
         _check((self.tau is None) == (self.tau_r is None), f"{me}: tau and tau_r come together or not at all")
         if self.tau is not None:
@@ -122,7 +124,8 @@ class Teacher:
     def __post_init__(self):
         _check(self.loss in LOSSES, f"teacher: loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         _check(_is_int(self.beta, 0, 16), f"teacher: beta must be an integer in 0..16, not {self.beta!r}")
-        _check(_is_int(self.streams, 1, 256), f"teacher: streams must be an integer in 1..256, not {self.streams!r}")
+        _check(_is_int(self.streams, 1, 256) and self.streams & self.streams - 1 == 0,
+               f"teacher: streams must be a power of two in 1..256, not {self.streams!r}")
         _check(_is_int(self.seed, 1, PERIOD), f"teacher: seed must be an integer in 1..{PERIOD}, not {self.seed!r}")
 
 
@@ -138,14 +141,19 @@ def tau_shift(layer) -> int:
     return plastic.error.frac_bits + layer.state.frac_bits + layer.guard - plastic.tau.frac_bits + plastic.tau_rate
 
 
+def increment_format(layer) -> QFormat:
+    """Format of (dt/tau_m) d as a factor of the steps of tau_m: the membrane's last place, a multiplier's width."""
+    frac_bits = layer.state.frac_bits + layer.guard
+    return QFormat(MULTIPLIER_BITS - 1 - frac_bits, frac_bits)
+
+
 def check_rates(layer) -> None:
     """ValueError, with the range that works, for rates that can never move a parameter or always saturate it."""
     plastic = layer.plastic
     if plastic.rate is not None:
         _check_range("rate", plastic.rate, weight_shift(layer), plastic.error, layer.operand, layer.weight)
     if plastic.tau is not None:
-        increment = QFormat(layer.state.int_bits + 1, layer.state.frac_bits + layer.guard)
-        _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment, plastic.tau)
+        _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment_format(layer), plastic.tau)
 
 
 def _check_range(name, rate, shift, a: QFormat, b: QFormat, moved: QFormat) -> None:

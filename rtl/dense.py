@@ -12,6 +12,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.leadlag import integrator
 from golden.network import Dense
 from rtl.activation import Activation
 from rtl.delay import DelayLine
@@ -25,103 +26,130 @@ from rtl.primitives import Bank, bank
 class DenseLayer(wiring.Component):
     """One dense layer; see the module for its datapath.
 
-    Parameters: layer; vendor form; first_bank, its first number on the parameter bus (`layer.lanes + 3` are taken:
-    weights by lane, lead, lag, delay); ahead, for the layer that reads the network's input.
+    Parameters: layer; vendor form; first_bank, its first number on the parameter bus (golden.image.bank_layout); ahead,
+    for the layer that reads the network's input; streams that take turns, each with membranes of its own.
     Members
-      start, fresh    open a tick; with `fresh` the membranes count as zero
+      start           open a tick, with
+      fresh           the membranes count as zero
+      restart         all streams begin anew: messages from before count as zero
+      stream          whose tick it is
       half            which half of every bank is in force (writes say their own half)
       i, o            message words in neuron order; never stall
       params, params_out  parameter bus
     ROW_LATENCY: from a finished sum to the read of its neuron's membrane and constants.
-    MEMBRANE_LATENCY: from the read of a membrane to the cycle in which its next value can be read.
     """
 
     ROW_LATENCY = 1
-    MEMBRANE_LATENCY = Bank.LATENCY + LeadLag.LATENCY + 1
 
-    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False):
+    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False,
+                 streams: int = 1, **members):
         self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
-        super().__init__({
-            "start": In(1), "fresh": In(1), "half": In(1),
+        self.streams, self.stream_bits = streams, streams.bit_length() - 1
+        super().__init__(members | {
+            "start": In(1), "fresh": In(1), "restart": In(1), "stream": In(range(max(2, streams))), "half": In(1),
             "i": In(stream.Signature(shape(layer.operand), always_ready=True)),
             "o": Out(stream.Signature(shape(layer.rate), always_ready=True)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
         })
 
-    @staticmethod
-    def neuron_latency(layer: Dense) -> int:
+    @classmethod
+    def neuron_latency(cls, layer: Dense) -> int:
         """Cycles from the address of a row's last weight in lane 0 to the neuron's word on `o`."""
-        return (MacLanes.latency(layer) + DenseLayer.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
+        return (MacLanes.latency(layer) + cls.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
                 + Activation.latency(layer.activation))
 
+    @classmethod
+    def membrane_latency(cls, layer: Dense) -> int:
+        """Cycles from the read of a membrane to the cycle in which its next value can be read."""
+        return Bank.LATENCY + LeadLag.LATENCY + 1
+
     @staticmethod
-    def banks(layer: Dense) -> list[tuple[int, int]]:
+    def banks(layer: Dense, *, streams: int = 1, ahead: bool = False) -> list[tuple[int, int]]:
         """Depth and width of every memory of the layer."""
-        rows = 1 << _row_bits(layer)
+        rows = 1 << row_bits(layer)
         return [*[(2 << bank_bits(layer), layer.weight.width)] * layer.lanes,
-                (2 * rows, layer.lead.width), (2 * rows, layer.lag.width), (rows, layer.state.width),
-                *DelayLine.banks(layer.inputs, layer.operand, layer.max_delay),
+                *((2 * rows, layer.format(name).width) for name in layer.constants),
+                (rows * streams, integrator(layer).width),
+                *DelayLine.banks(layer.inputs, layer.operand, longest(layer.max_delay, streams, ahead)),
                 *Activation.banks(layer.activation, layer.state, layer.rate)]
 
     def elaborate(self, platform):
         m = Module()
         layer, vendor = self.layer, self.vendor
-        m.submodules.lanes = self.lanes = MacLanes(layer, vendor=vendor, first_bank=self.first_bank)
+        self.lanes = self._make_lanes(m)
         m.submodules.unit = self.unit = LeadLag(layer, vendor=vendor)
         m.submodules.activation = self.activation = Activation(layer.activation, layer.state, layer.rate,
                                                                vendor=vendor)
         params = self._parameters(m)
-        self._sums(m, params["delay"])
+        self._sums(m, params)
         row = self._rows(m)
         self._neurons(m, row, params)
         return m
 
+    def _make_lanes(self, m):
+        m.submodules.lanes = lanes = MacLanes(self.layer, vendor=self.vendor, first_bank=self.first_bank)
+        return lanes
+
+    def _walk_start(self, m):
+        """When the walk of a tick begins."""
+        return self.start
+
     def _parameters(self, m):
-        """Banks of lead and lag behind the lanes on the bus, and the delay, two of each for the two halves."""
+        """Banks of the constants behind the lanes on the bus, and the delay, two of each for the two halves."""
         layer, lanes = self.layer, self.lanes
         wiring.connect(m, wiring.flipped(self.params), lanes.params)
         bus = hop(m, lanes.params_out, name="params_q")
         join(m, self.params_out, bus)
         found, first = {}, self.first_bank + layer.lanes
-        for n, name in enumerate(("lead", "lag")):
+        for n, name in enumerate(layer.constants):
             fmt = layer.format(name)
             m.submodules[f"{name}_bank"] = found[name] = store = bank(
-                self.vendor, depth=2 << _row_bits(self.layer), width=fmt.width)
-            write = later(m, Cat(bus.en & (bus.bank == first + n), bus.addr[:_row_bits(self.layer)], bus.half,
-                                 bus.data[:fmt.width]), 1, name=f"{name}_write")
-            m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(write)
+                self.vendor, depth=2 << row_bits(self.layer), width=fmt.width)
+            self._write_constant(m, name, store, (
+                bus.en & (bus.bank == first + n), Cat(bus.addr[:row_bits(self.layer)], bus.half), bus.data[:fmt.width]))
         delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
         if layer.max_delay:
             for half, delay in enumerate(delays):
-                with m.If(bus.en & (bus.bank == first + 2) & (bus.half == half)):
+                with m.If(bus.en & (bus.bank == first + len(layer.constants)) & (bus.half == half)):
                     m.d.sync += delay.eq(bus.data)
+        self._lag_bank = found["lag"]
         found["delay"] = Mux(self.half, delays[1], delays[0])
         return found
 
-    def _sums(self, m, delay):
+    def _write_constant(self, m, name, store, loaded):
+        write = later(m, Cat(*loaded), 1, name=f"{name}_write")
+        m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(write)
+
+    def _sums(self, m, params):
         """The walk of a tick: bias, then every operand, for each fold."""
         layer, lanes = self.layer, self.lanes
-        m.submodules.line = line = DelayLine(size=layer.inputs, fmt=layer.operand, depth=layer.max_delay,
-                                             ahead=self.ahead, vendor=self.vendor)
+        m.submodules.line = line = DelayLine(size=layer.inputs, fmt=layer.operand, ahead=self.ahead,
+                                             depth=longest(layer.max_delay, self.streams, self.ahead),
+                                             vendor=self.vendor)
         wiring.connect(m, wiring.flipped(self.i), line.i)
+        # a tick of a stream is as many ticks as there are streams, a power of two: those in between are ones
+        turns = Const(0 if self.ahead else self.streams - 1, self.stream_bits)
         active = Signal()
         position = Signal(range(layer.inputs + 1), reset_less=True)
         index = Signal(line.index_bits, reset_less=True)          # position - 1, where there is an operand
         address = Signal(bank_bits(layer), reset_less=True)
         half = Signal(reset_less=True)
         last_position, last_address = position == layer.inputs, address == layer.folds * (layer.inputs + 1) - 1
-        with m.If(self.start):
+        with m.If(self._walk_start(m)):
             m.d.sync += [active.eq(1), position.eq(0), address.eq(0), half.eq(self.half)]
         with m.Elif(active):
             m.d.sync += [active.eq(~last_address), address.eq(address + 1),
                          position.eq(Mux(last_position, 0, position + 1)), index.eq(position)]
+        # what the operand line is asked for; a layer that learns walks a second time
+        self._read_index, self._read_bias = Signal.like(index, name="read_index"), Signal(name="read_bias")
         is_bias = position == 0
-        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.delay.eq(delay),
-                     line.read_index.eq(index),
+        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart), line.delay.eq(Cat(turns, params["delay"])),
+                     self._read_index.eq(index), self._read_bias.eq(is_bias),
+                     line.read_index.eq(self._read_index),
                      lanes.addr.eq(Cat(address, half)), lanes.first.eq(is_bias),
                      lanes.last.eq(active & last_position)]
         one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
-        bias_now = later(m, is_bias, line.LATENCY, name="is_bias")
+        bias_now = later(m, self._read_bias, line.LATENCY, name="is_bias")
         m.d.comb += lanes.operand.eq(Mux(bias_now, one, line.read_data))
 
     def _rows(self, m):
@@ -129,39 +157,71 @@ class DenseLayer(wiring.Component):
         layer, lanes = self.layer, self.lanes
         rows = layer.folds * layer.lanes
         row, exists = Signal(range(max(2, rows))), Signal()
+        self._sum_valid = Signal(name="sum_valid")
+        m.d.comb += self._sum_valid.eq(lanes.valid)
         # what a tick starts with is taken over by its first row: rows of two ticks never cross (rtl.schedule)
-        started, held = Signal(2, reset_less=True), Signal(2, reset_less=True)
+        flags = {name: getattr(self, name) for name in self._row_flags()}
+        started, held = (Signal(len(Cat(*flags.values())), name=name, reset_less=True) for name in ("started", "held"))
         with m.If(self.start):
-            m.d.sync += started.eq(Cat(self.fresh, self.half))
-        with m.If(lanes.valid):
+            m.d.sync += started.eq(Cat(*flags.values()))
+        with m.If(self._sum_valid):
             m.d.sync += row.eq(Mux(row == rows - 1, 0, row + 1))
             with m.If(row == 0):
                 m.d.sync += held.eq(started)
-        m.d.sync += exists.eq(lanes.valid & (row < layer.outputs))
-        fresh, half = held
-        return {"index": later(m, row[:_row_bits(self.layer)], 1, name="row"), "valid": exists, "fresh": fresh,
-                "half": half}
+        m.d.sync += exists.eq(self._sum_valid & (row < layer.outputs))
+        found, offset = {}, 0
+        for name, flag in flags.items():
+            found[name] = held[offset:offset + len(flag)]
+            offset += len(flag)
+        return found | {"index": later(m, row[:row_bits(self.layer)], 1, name="row"), "valid": exists}
+
+    def _row_flags(self):
+        return ("fresh", "half", *(["stream"] if self.stream_bits else []))
+
+    def _at(self, row):
+        """Address of a row's state: its index, and its stream's number above."""
+        return Cat(row["index"], row["stream"][:self.stream_bits] if self.stream_bits else Const(0, 0))
 
     def _neurons(self, m, row, params):
         layer, unit, activation = self.layer, self.unit, self.activation
-        m.submodules.membranes = membranes = bank(self.vendor, depth=1 << _row_bits(layer), width=layer.state.width)
+        m.submodules.membranes = membranes = bank(self.vendor, depth=self.streams << row_bits(layer),
+                                                  width=integrator(layer).width)
         s = Signal(shape(layer.state), reset_less=True)
         m.d.sync += exact(s, saturate(self.lanes.sum.shift_right(layer.shift), layer.state))
-        s = later(m, s, Bank.LATENCY + self.ROW_LATENCY - 1, name="s")
-        m.d.comb += membranes.read_addr.eq(row["index"])
-        for name in ("lead", "lag"):
-            m.d.comb += [params[name].read_addr.eq(Cat(row["index"], row["half"])),
-                         unit.i.p[name].eq(params[name].read_data)]
+        s = later(m, s, Bank.LATENCY + self.ROW_LATENCY - 1, name="s").as_signed()
+        m.d.comb += membranes.read_addr.eq(self._at(row))
+        for name in layer.constants:
+            if name in ("lead", "lag", "tau_r"):
+                m.d.comb += params[name].read_addr.eq(Cat(row["index"], row["half"]))
         fresh = later(m, row["fresh"], Bank.LATENCY, name="fresh")
+        u = Mux(fresh, 0, membranes.read_data).as_signed()
+        wait = self._unit_input(m, row, params, s, u)
         m.d.comb += [
-            unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY, name="row_valid", reset_less=False)),
-            unit.i.p.i.eq(s), unit.i.p.x.eq(Mux(fresh, 0, membranes.read_data).as_signed()),
+            unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY + wait, name="row_valid", reset_less=False)),
             activation.i.valid.eq(unit.o.valid), activation.i.payload.eq(unit.o.p.y),
             membranes.write_en.eq(unit.o.valid), membranes.write_data.eq(unit.o.p.x),
-            membranes.write_addr.eq(later(m, row["index"], Bank.LATENCY + unit.LATENCY, name="index")),
+            membranes.write_addr.eq(later(m, self._at(row), Bank.LATENCY + wait + unit.LATENCY, name="index")),
         ]
         wiring.connect(m, activation.o, wiring.flipped(self.o))
 
+    def _unit_input(self, m, row, params, s, u):
+        """What the lead-lag unit takes, and how many cycles after the words of the row were read."""
+        p = self.unit.i.p
+        m.d.comb += [p.i.eq(s), p.x.eq(u), p.lead.eq(params["lead"].read_data), p.lag.eq(params["lag"].read_data)]
+        return 0
 
-def _row_bits(layer: Dense) -> int:
+
+def row_bits(layer: Dense) -> int:
+    """Address bits of a word a neuron."""
     return max(1, (layer.outputs - 1).bit_length())
+
+
+def longest(delay: int, streams: int, ahead: bool) -> int:
+    """Ticks of the network that a message of `delay` ticks of its stream is old when it is read, beyond the newest."""
+    return delay * streams if ahead else (delay + 1) * streams - 1
+
+
+def row_read(layer: Dense, row: int) -> int:
+    """Cycle in which membrane and constants of a row are read, when its layer's walk begins in cycle 0."""
+    fold, lane = divmod(row, layer.lanes)
+    return (fold + 1) * (layer.inputs + 1) - 1 + lane + MacLanes.latency(layer) + DenseLayer.ROW_LATENCY

@@ -71,7 +71,7 @@ class MacLanes(wiring.Component):
             params = hop(m, params, name=f"params{n}")
             lanes.append((done, self._lane(m, n, addr, operand, first, params)))
         join(m, self.params_out, params)
-        valid, total = _gather(m, lanes)
+        valid, total = gather(m, lanes)
         m.d.comb += [self.valid.eq(valid), exact(self.sum, total)]
         return m
 
@@ -108,8 +108,8 @@ def _tree_depth(lanes: int) -> int:
     return depth
 
 
-def _gather(m, lanes):
-    """At most one lane is done in a cycle, so gating and OR-ing is a multiplexer without a select."""
+def gather(m, lanes):
+    """(valid, sum) of lanes given as (done, acc). At most one lane is done in a cycle, so gating and OR-ing is a multiplexer without a select."""
     level, width, ways = 0, len(lanes[0][1]), 2
     nodes = [(done, Mux(done, acc, 0)[:width]) for done, acc in lanes]
     while level == 0 or len(nodes) > 1:

@@ -1,20 +1,33 @@
 """NetworkCore: all layers of a network as engines that work at once, the circuit of golden.engine.network_step."""
 
-from amaranth.hdl import Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.image import first_banks
+from golden.learn import registers
 from golden.network import Network
 from rtl.dense import DenseLayer
 from rtl.fixed import shape
-from rtl.pipeline import ParameterBus, later
-from rtl.schedule import cycles_per_tick
+from rtl.loss import OutputError, target_format
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
+from rtl.plastic import PlasticLayer
+from rtl.schedule import cycles_per_tick, engine, top_latency
 
 
 def input_layout(net: Network) -> data.StructLayout:
-    """A word of the input vector; `first` marks the first word of a sequence: membranes and messages count as zero."""
-    return data.StructLayout({"x": shape(net.layers[0].operand), "first": 1})
+    """A word of the input vector; `first` marks the first word of a sequence: membranes and messages count as zero.
+
+    With errors running, target words follow the inputs; `learn` and `teach` of a tick's first word say whether its
+    weights move and whether there is an output error.
+    """
+    if net.teacher is None:
+        return data.StructLayout({"x": shape(net.layers[0].operand), "first": 1})
+    width = max(net.layers[0].operand.width, target_format(net).width)
+    return data.StructLayout({"x": signed(width), "first": 1, "learn": 1, "teach": 1})
 
 
 def output_layout(net: Network) -> data.StructLayout:
@@ -34,6 +47,11 @@ class NetworkCore(wiring.Component):
       params    writes to parameter banks
       half      the half in force; changes between ticks when it differs from `want_half`
       tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
+    of a network that learns
+      learning  whether errors run, taken over with the first word of a sequence
+      moved     a tick starts in which weights move
+      overflow  by layer: an error word was at an end of its format
+      probe, probe_bank, probe_addr; probe_valid, probe_data    read a word that learns; ticks wait for it
     output_ticks: how many ticks the output buffer holds.
     """
 
@@ -42,7 +60,11 @@ class NetworkCore(wiring.Component):
         self.period = cycles_per_tick(net)
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
-        super().__init__({
+        members = {} if net.teacher is None else {
+            "learning": In(1), "moved": Out(1), "overflow": Out(len(net.layers)), "probe": In(1),
+            "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
+            "probe_data": Out(signed(WORD_BITS))}
+        super().__init__(members | {
             "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
             "tick": Out(1), "stall": Out(1), "busy": Out(1),
@@ -50,34 +72,75 @@ class NetworkCore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        complete, fresh = self._input_vector(m)
+        self._go, self._hold = Signal(name="go"), Signal(name="hold")
+        learns = self.net.teacher is not None
+        periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
+        vector = self._input_vector(m)
         room, output = self._output_buffer(m)
-        wait, due = Signal(range(self.period)), Signal(init=1)      # due: wait is 0
-        go, fresh_start = Signal(), Signal()
-        m.d.comb += [go.eq(complete & room & due), self.busy.eq(~due | go), self.stall.eq(due & complete & ~room)]
-        m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go),
-                     self.tick.eq(go), fresh_start.eq(fresh)]
+        wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
+        go, ready = self._go, vector["complete"] & ~self._hold
+        m.d.comb += [go.eq(ready & room & due), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
+        period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
+        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go)]
+        # outlives a reset, as what was learnt does: it stays readable
+        half = Signal(reset_less=True)
+        m.d.comb += self.half.eq(half)
         with m.If(due):
-            m.d.sync += self.half.eq(self.want_half)
-        m.d.comb += [self._go.eq(go)]
-        self._layers(m, fresh_start, output)
+            m.d.sync += half.eq(self.want_half)
+        start = self._start(m, vector)
+        if learns:
+            m.d.sync += start["reseed"].eq(due & (half != self.want_half))
+        self._layers(m, start, output)
+        if learns:
+            self._probe(m, due)
         return m
 
     def _input_vector(self, m):
         """Count words into the first layer's delay line; `complete` until the tick takes the vector."""
-        size = self.net.inputs
-        self._go, complete, fresh = Signal(name="go"), Signal(), Signal()
-        index = Signal(range(max(2, size)))
-        m.d.comb += self.i.ready.eq(~complete)
+        net, i = self.net, self.i
+        names = ["first", *(["learn", "teach", "errors"] if net.teacher else [])]
+        vector = {name: Signal(name=f"vector_{name}") for name in ("complete", *names)}
+        index = Signal(range(max(2, net.inputs + net.targets)))
+        taken, end = i.valid & i.ready, Const(net.inputs - 1)
+        m.d.comb += i.ready.eq(~vector["complete"])
+        self._given = {"input": taken}
+        if net.teacher is not None:
+            errors = Mux(i.p.first, self.learning, vector["errors"])
+            end = Mux(errors, net.inputs + net.targets - 1, net.inputs - 1)
+            self._given = {"input": taken & (index < net.inputs), "target": taken & (index >= net.inputs)}
+            with m.If(taken):
+                m.d.sync += vector["errors"].eq(errors)
+                with m.If(index == 0):
+                    m.d.sync += [vector["learn"].eq(i.p.learn), vector["teach"].eq(i.p.teach)]
         with m.If(self._go):
-            m.d.sync += [complete.eq(0), fresh.eq(0)]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += index.eq(Mux(index == size - 1, 0, index + 1))
-            with m.If(self.i.p.first):
-                m.d.sync += fresh.eq(1)
-            with m.If(index == size - 1):
-                m.d.sync += complete.eq(1)
-        return complete, fresh
+            m.d.sync += [vector["complete"].eq(0), vector["first"].eq(0)]
+        with m.If(taken):
+            m.d.sync += index.eq(Mux(index == end, 0, index + 1))
+            with m.If(i.p.first):
+                m.d.sync += vector["first"].eq(1)
+            with m.If(index == end):
+                m.d.sync += vector["complete"].eq(1)
+        return vector
+
+    def _start(self, m, vector):
+        """What the layers are told with `tick`, a cycle after the vector was complete."""
+        streams = self.net.streams
+        names = ("restart", "fresh", *(("errors", "learn", "teach") if self.net.teacher else ()))
+        start = {name: Signal(name=name) for name in names}
+        with m.If(self._go):
+            m.d.sync += [start[name].eq(vector[name]) for name in names[2:]]
+            m.d.sync += [start["restart"].eq(vector["first"]), start["fresh"].eq(vector["first"])]
+        if streams > 1:
+            # all streams begin anew in their next tick, and stream 0 has this one
+            start["stream"], left = Signal(range(streams), name="stream"), Signal(range(streams), name="still_fresh")
+            with m.If(self._go):
+                m.d.sync += [start["stream"].eq(Mux(vector["first"], 0, start["stream"] + 1)),
+                             start["fresh"].eq(vector["first"] | (left != 0)),
+                             left.eq(Mux(vector["first"], streams - 1, Mux(left == 0, 0, left - 1)))]
+        if self.net.teacher is not None:
+            start["reseed"] = Signal(name="reseed")
+            m.d.comb += self.moved.eq(self.tick & start["errors"] & start["learn"])
+        return start
 
     def _output_buffer(self, m):
         """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
@@ -97,22 +160,70 @@ class NetworkCore(wiring.Component):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
         return room != 0, (buffer.w_en, word.y)
 
-    def _layers(self, m, fresh, output):
-        params, message = self.params, None
-        for n, (layer, first) in enumerate(zip(self.net.layers, first_banks(self.net), strict=True)):
-            engine = DenseLayer(layer, vendor=self.vendor, first_bank=first, ahead=n == 0)
-            m.submodules[f"layer{n}"] = engine
-            wiring.connect(m, wiring.flipped(params) if n == 0 else params, engine.params)
-            params = engine.params_out
-            m.d.comb += [engine.start.eq(self.tick), engine.fresh.eq(fresh), engine.half.eq(self.half)]
+    def _layers(self, m, start, output):
+        net, params, message = self.net, self.params, None
+        self._engines, errors = [], None
+        seeds = [[int(noise[0]) for noise in layer] for layer in registers(net)] if net.teacher else []
+        for n, (layer, first) in enumerate(zip(net.layers, first_banks(net), strict=True)):
+            options = {"vendor": self.vendor, "first_bank": first, "ahead": n == 0, "streams": net.streams}
+            if layer.plastic is None:
+                unit = DenseLayer(layer, **options)
+            else:
+                below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
+                unit = PlasticLayer(layer, seeds=seeds[n], below=below, top=top_latency(net, n), **options)
+            m.submodules[f"layer{n}"] = unit
+            self._engines.append(unit)
+            wiring.connect(m, wiring.flipped(params) if n == 0 else params, unit.params)
+            params = unit.params_out
+            m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
+            told = ("fresh", "restart", *(["stream"] if net.streams > 1 else []),
+                    *(["errors", "learn", "reseed"] if layer.plastic else []))
+            m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
             if message is None:
                 # a register keeps the way into the block RAM short, and the first write over the oldest message
                 # behind its last read, which may be in the cycle of `tick`
-                given = later(m, self.i.valid & self.i.ready, 1, name="given", reset_less=False)
-                m.d.comb += [engine.i.valid.eq(given), engine.i.payload.eq(later(m, self.i.p.x, 1, name="word"))]
+                given = later(m, self._given["input"], 1, name="given", reset_less=False)
+                m.d.comb += [unit.i.valid.eq(given),
+                             unit.i.payload.eq(later(m, self.i.p.x[:layer.operand.width], 1, name="word"))]
             else:
-                wiring.connect(m, message, engine.i)
-            message = engine.o
+                wiring.connect(m, message, unit.i)
+            if n > net.first_plastic:
+                wiring.connect(m, unit.o_error, self._engines[n - 1].i_error)
+            message = unit.o
         m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
+        if net.teacher is not None:
+            self._teacher(m, start, message)
 
+    def _teacher(self, m, start, message):
+        m.submodules.teacher = teacher = OutputError(self.net, vendor=self.vendor)
+        fmt = target_format(self.net)
+        m.d.comb += [
+            teacher.rate.valid.eq(message.valid), teacher.rate.payload.eq(message.payload),
+            teacher.target.valid.eq(later(m, self._given["target"], 1, name="given_target", reset_less=False)),
+            teacher.target.payload.eq(later(m, self.i.p.x[:fmt.width], 1, name="target")),
+            teacher.tick.eq(self.tick), teacher.restart.eq(start["restart"]),
+            teacher.start.eq(self.tick & start["errors"]), teacher.mute.eq(start["fresh"] | ~start["teach"])]
+        wiring.connect(m, teacher.o, self._engines[-1].i_error)
+        m.d.comb += self.overflow.eq(Cat(engine.overflow if hasattr(engine, "overflow") else Const(0, 1)
+                                         for engine in self._engines))
 
+    def _probe(self, m, due):
+        """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there."""
+        drain = max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in self.net.layers) + 32
+        quiet, asked = Signal(range(drain + 1)), Signal()
+        ask = Signal()
+        # an answer drains from the lanes as a tick does
+        m.d.sync += quiet.eq(Mux(due & ~self._go & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
+        m.d.sync += ask.eq(self._hold & ~asked & (quiet == drain))
+        with m.If(self._hold & (quiet == drain)):
+            m.d.sync += asked.eq(1)
+        with m.If(self.probe_valid):
+            m.d.sync += self._hold.eq(0)
+        with m.If(self.probe):
+            m.d.sync += [self._hold.eq(1), asked.eq(0)]
+        learning = [each for each in self._engines if hasattr(each, "probe")]
+        for each in learning:
+            m.d.comb += [each.probe.eq(ask), each.probe_bank.eq(self.probe_bank), each.probe_addr.eq(self.probe_addr)]
+        m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in learning).any()),
+                     self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
+                                                     for each in learning)))]

@@ -21,6 +21,13 @@ def leap(state: Value) -> Value:
                for bit in range(BITS))
 
 
+def spread(noise: Value, shift: int) -> Value:
+    """The register as noise of `shift` bits, as golden.plasticity.spread."""
+    if shift <= BITS:
+        return noise[BITS - shift:] if shift else Const(0)
+    return Cat(Const(0, shift - BITS), noise)
+
+
 class Plasticity(wiring.Component):
     """w + floor((eps r + noise) / 2**shift), saturated; one weight a cycle, and a number of the register each.
 
@@ -60,13 +67,8 @@ class Plasticity(wiring.Component):
         w = later(m, self.i.p.w, self.LATENCY - 1, name="w")
         move = Signal(signed(max(len(product), self.shift + 1) + 1 - self.shift), reset_less=True)
         total = Signal(shape(self.weight), reset_less=True)
-        m.d.sync += [exact(move, (product + self._spread(noise)).shift_right(self.shift)),
+        m.d.sync += [exact(move, (product + spread(noise, self.shift)).shift_right(self.shift)),
                      exact(total, saturate(w.as_signed() + move, self.weight))]
         m.d.comb += [self.o.payload.eq(total),
                      self.o.valid.eq(later(m, valid, 2, name="out", reset_less=False))]
         return m
-
-    def _spread(self, noise) -> Value:
-        if self.shift <= BITS:
-            return noise[BITS - self.shift:] if self.shift else Const(0)
-        return Cat(Const(0, self.shift - BITS), noise)

@@ -7,8 +7,16 @@ which may be before the last neurons have drained. The constraints are written h
 from collections.abc import Callable
 
 from golden.network import Dense, Network
-from rtl.dense import DenseLayer
+from rtl.activation import Activation
+from rtl.columns import Columns
+from rtl.dense import DenseLayer, row_read
+from rtl.lanes import PlasticLanes
+from rtl.leadlag import LeadLag
+from rtl.loss import OutputError
 from rtl.mac import MacLanes
+from rtl.plastic import PlasticLayer
+from rtl.primitives import Bank
+from rtl.tau import TimeConstant
 
 
 def layer_cycles(layer: Dense) -> int:
@@ -16,27 +24,68 @@ def layer_cycles(layer: Dense) -> int:
     return layer.folds * (layer.inputs + 1)
 
 
-def min_period(layer: Dense, *, feeds_layer: bool) -> int:
-    """Least number of cycles between two ticks that a layer allows.
+def engine(layer: Dense) -> type[DenseLayer]:
+    """The component that a layer is built as."""
+    return DenseLayer if layer.plastic is None else PlasticLayer
+
+
+def top_latency(net: Network, n: int) -> int:
+    """Cycles from `start` to the first error of the teacher, for the last layer of a network that learns; others: 0."""
+    return OutputError.latency(net) if net.teacher is not None and n == len(net.layers) - 1 else 0
+
+
+def min_period(layer: Dense, *, feeds_layer: bool, top: int = 0) -> int:
+    """Least number of cycles between two ticks without errors that a layer allows.
 
     Cycle 0 is the first address of a tick. Fold f of lane k ends at (f + 1)(inputs + 1) - 1 + k, and its word can be
-    read `neuron_latency` + 1 later. The next tick reads operand j at period + 1 + j.
+    read `neuron_latency` + 1 later. The next tick reads operand j at period + 1 + j, or j, for the teacher's errors.
     """
-    walk = layer.inputs + 1
-    bounds = [layer_cycles(layer), DenseLayer.MEMBRANE_LATENCY,
+    walk, kind = layer.inputs + 1, engine(layer)
+    begin = kind.lead_in(layer, top) if layer.plastic else 0
+    bounds = [begin + layer_cycles(layer), kind.membrane_latency(layer),
               # flags of a tick are taken over by its first row, before the next tick changes them
-              walk + MacLanes.latency(layer)]
-    if feeds_layer:
+              begin + walk + MacLanes.latency(layer)]
+    if feeds_layer or top:
         for fold in range(layer.folds):
             # j grows with k in step, so lane 0 decides
-            bounds.append((fold + 1) * walk + DenseLayer.neuron_latency(layer) - 1 - fold * layer.lanes)
+            bounds.append(begin + (fold + 1) * walk + kind.neuron_latency(layer) - (not top) - fold * layer.lanes)
     return max(bounds)
 
 
-def cycles_per_tick(net: Network) -> int:
-    """Cycles from one tick to the next when nothing stalls."""
-    last = len(net.layers) - 1
-    return max(min_period(layer, feeds_layer=n < last) for n, layer in enumerate(net.layers))
+def min_learn_period(layer: Dense, *, feeds_layer: bool, feeds_errors: bool, top: int = 0) -> int:
+    """Least number of cycles between two ticks with errors that a layer that learns allows."""
+    walk, words, rows = layer.inputs + 1, layer_cycles(layer), range(layer.outputs)
+    begin, second, kind = PlasticLayer.lead_in(layer, top), PlasticLayer.second_pass(layer, top), PlasticLayer
+    last = second + 2 * (words - 1)                     # the last `back`
+    errors = PlasticLayer.source(top)
+    bounds = [min_period(layer, feeds_layer=feeds_layer, top=top),
+              last + PlasticLanes.UPDATE_READ + 1,      # the bank's port is free for pass 1
+              last + PlasticLanes.WRITE_LATENCY - begin - words + 1]      # its last weight was written
+    unit = begin + Bank.LATENCY + kind.unit_wait(layer) + LeadLag.LATENCY
+    if layer.activation != "linear":                    # slopes are there for the errors of the next tick
+        slope = unit + Activation.latency(f"{layer.activation}_derivative") + 1
+        bounds += [row_read(layer, j) + slope - errors - j for j in rows]
+    if layer.plastic.tau is not None:
+        tau = unit + TimeConstant.LATENCY + 2
+        bounds += [row_read(layer, j) + tau - errors - j for j in rows] + [tau]
+    if layer.plastic.gamma is not None or layer.plastic.tau is not None:    # rows are done with this tick's eps
+        bounds += [begin + row_read(layer, j) - PlasticLayer.first_error(layer, top) - j for j in rows]
+    if feeds_errors:                                    # the layer below reads error i in cycle i
+        column = PlasticLanes.column_latency(layer) - Columns.LEAD + Columns.LATENCY + 1
+        bounds += [second + 2 * (words - walk + i + 1) + column - i for i in range(layer.inputs)]
+    return max(bounds)
+
+
+def cycles_per_tick(net: Network, *, learning: bool = False) -> int:
+    """Cycles from one tick to the next when nothing stalls; learning: a tick in which errors run."""
+    last, periods = len(net.layers) - 1, []
+    for n, layer in enumerate(net.layers):
+        options = {"feeds_layer": n < last, "top": top_latency(net, n)}
+        if learning and layer.plastic is not None:
+            periods.append(min_learn_period(layer, feeds_errors=n > net.first_plastic, **options))
+        else:
+            periods.append(min_period(layer, **options))
+    return max(periods)
 
 
 def lane_use(net: Network) -> float:

@@ -6,6 +6,8 @@ import numpy as np
 
 from golden.fixed import QFormat
 from golden.network import ACTIVATIONS, Dense, Network
+from golden.plastic import Plastic, Teacher
+from golden.plasticity import PERIOD
 
 
 def corners(fmt: QFormat) -> list[int]:
@@ -45,3 +47,50 @@ def random_input(net: Network, rng: np.random.Generator, ticks: int) -> np.ndarr
     fmt = net.layers[0].operand
     x = rng.integers(fmt.min, fmt.max + 1, (ticks, net.inputs), dtype=np.int64)
     return np.where(rng.random(x.shape) < 0.2, rng.choice(corners(fmt), x.shape), x)
+
+
+def random_learner(seed: str, *, largest: int = 9) -> Network:
+    """A network that learns: 0 to 2 fixed layers below 1 to 3 plastic ones, any filter, pull, streams, folds, loss."""
+    rng = random.Random(seed)
+    while True:
+        try:
+            return _learner(rng, largest)
+        except ValueError:      # formats that do not go together are drawn again
+            pass
+
+
+def _learner(rng, largest) -> Network:
+    fixed, plastic = rng.choice((0, 0, 1, 2)), rng.randint(1, 3)
+    loss = rng.choice(("squared_error", "cross_entropy"))
+    sizes = [rng.randint(1, largest) for _ in range(fixed + plastic + 1)]
+    operand = QFormat(rng.randint(0, 3), rng.randint(6, 11))
+    layers, error = [], QFormat(rng.randint(0, 4), rng.randint(7, 11))
+    for n, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        top = n == fixed + plastic - 1
+        state = QFormat(rng.randint(1, 4), rng.randint(6, 11))
+        weight = QFormat(rng.randint(0, 3), rng.randint(max(8, state.frac_bits - operand.frac_bits), 13))
+        lanes = rng.randint(1, min(outputs, inputs + 1))
+        if inputs < 4 and n >= fixed:
+            outputs = sizes[n + 1] = lanes = min(outputs, inputs + 1)
+        guard = rng.choice((0, 0, 3))
+        lag = QFormat(rng.choice((0, 1)), rng.randint(8, 15))
+        rate = QFormat(rng.choice((0, 1, 3)), rng.randint(5, min(11, state.frac_bits + 4)))
+        own = None
+        if n >= fixed:
+            filtered, tau = rng.random() < 0.5, rng.random() < 0.3
+            own = Plastic(
+                error=error, slope=QFormat(1, rng.randint(6, 12)), bias=rng.random() < 0.8,
+                rate=rng.choice((None, 0, 2, 5, 5)) if not tau else 3, gamma=rng.choice((None, 5, 8)),
+                lead=QFormat(4, 8) if filtered else None, lag=QFormat(0, 12) if filtered else None,
+                guard=rng.choice((0, 4)) if filtered else 0, tau=QFormat(8, 7) if tau else None,
+                tau_r=QFormat(4, 8) if tau else None, tau_rate=rng.choice((0, 3)), tau_min=4)
+            # eps of a layer is made of sums over the one above
+            error = QFormat(rng.randint(0, 4), rng.randint(7, min(11, weight.frac_bits + error.frac_bits)))
+        layers.append(Dense(
+            inputs=inputs, outputs=outputs, operand=operand, weight=weight, state=state, rate=rate, lanes=lanes,
+            activation="linear" if top and loss == "cross_entropy" else rng.choice(ACTIVATIONS), guard=guard,
+            lead=QFormat(1, rng.randint(6, 12)), lag=lag, plastic=own, max_delay=(delay := rng.choice((0, 0, 2))),
+            delay=rng.randint(0, delay)))
+        operand = rate
+    return Network(name="learner", dt=0.1, layers=tuple(layers), teacher=Teacher(
+        loss=loss, beta=rng.choice((0, 2)), streams=rng.choice((1, 1, 2, 4)), seed=rng.randint(1, PERIOD)))

@@ -1,0 +1,39 @@
+"""NetworkCore learns as golden.learn does, word by word: random networks, stalls, schedules, readback."""
+
+import numpy as np
+import pytest
+from cases import random_learner
+from core import strict_bank
+from learning import circuit_run, golden_run, learnt_words, random_vectors
+
+from golden import engine
+from rtl.schedule import cycles_per_tick
+
+NETWORKS = 24
+
+
+@pytest.fixture(autouse=True)
+def _strict_memories(monkeypatch):
+    monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
+
+
+def small(params, bits):
+    """Parameters whose weights do not saturate everything."""
+    return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits) for p in params)
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_random_learner(seed):
+    net = random_learner(f"learner {seed}")
+    rng = np.random.default_rng(seed)
+    params = small(engine.random_params(net, rng), seed % 4)
+    vectors = random_vectors(net, rng, 6)
+    got, back, overflow, gaps = circuit_run(net, params, vectors, pattern=("none", "random", "bursts")[seed % 3])
+    want, state = golden_run(net, params, vectors)
+    wrong = np.argwhere(got != want)
+    assert not len(wrong), f"tick, neuron {wrong[0]}: {got[tuple(wrong[0])]} != {want[tuple(wrong[0])]} in {net}"
+    words = learnt_words(net, state.params)
+    wrong = [at for at in words if back[at] != words[at]]
+    assert not wrong, f"bank, word {wrong[0]}: {back[wrong[0]]} != {words[wrong[0]]} in {net}"
+    assert overflow == list(state.overflow)
+    assert gaps.min() >= cycles_per_tick(net, learning=True)
