@@ -23,9 +23,10 @@ from golden.dense import DenseParams
 from golden.engine import check_params
 from golden.fixed import wrap
 from golden.network import Dense, Network
-from golden.regmap import BANK_SHIFT, PARAMETER_BASE, parameter_address
+from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, PARAMETER_BASE, TEACH_BIT, parameter_address
 
 WORD_BITS = 18
+WORD_MASK = (1 << WORD_BITS) - 1
 MAGIC = b"LLAGIMG\n"
 VERSION = 1
 #: magic, version, reserved, fingerprint, words, CRC-32 of the body; the CRC-32 of all this follows
@@ -219,3 +220,58 @@ def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], t
             raise ValueError(f"layer {n}: delay is {delays[-1]}, the design holds 0..{layer.max_delay}")
     check_params(net, params)
     return tuple(params), tuple(delays)
+
+
+def learning_words(net: Network, x, target, *, first: bool, learn=True, teach=True) -> np.ndarray:
+    """Input words with flags for ticks in which errors run: (ticks, streams, inputs + targets) uint32.
+
+    x (ticks, streams, inputs) and target (ticks, streams, targets) in words; learn, teach: (ticks, streams) or one for
+    all. ValueError where shapes or ranges do not fit.
+    """
+    if net.teacher is None:
+        raise ValueError(f"{net.name} has no teacher and no plastic layer: nothing in it learns")
+    x, target = np.asarray(x), np.asarray(target)
+    for name, words, last in (("inputs", x, net.inputs), ("targets", target, net.targets)):
+        if words.ndim != 3 or words.shape[1:] != (net.streams, last) or words.dtype.kind not in "iu" or not words.size:
+            raise ValueError(f"{name} are integer words of shape (ticks, {net.streams}, {last}), not {words.dtype} of "
+                             f"shape {words.shape}")
+    if len(x) != len(target):
+        raise ValueError(f"{len(x)} ticks of inputs, {len(target)} of targets")
+    fmt = net.layers[0].operand
+    low, high = (0, net.outputs - 1) if net.teacher.loss == "cross_entropy" else \
+        (net.layers[-1].rate.min, net.layers[-1].rate.max)
+    for name, words, least, most in (("inputs", x, fmt.min, fmt.max), ("targets", target, low, high)):
+        if words.min() < least or words.max() > most:
+            raise ValueError(f"{name} hold words outside of {least}..{most}")
+    words = np.concatenate([x, target], 2).astype(np.int64) & WORD_MASK
+    words[:, :, 0] |= np.broadcast_to(learn, x.shape[:2]).astype(np.int64) << LEARN_BIT
+    words[:, :, 0] |= np.broadcast_to(teach, x.shape[:2]).astype(np.int64) << TEACH_BIT
+    if first:
+        words[0, 0, 0] |= 1 << FIRST_BIT
+    return words.astype(np.uint32)
+
+
+def learning_addresses(net: Network) -> np.ndarray:
+    """Addresses of all that learns, in the order of the image (uint32)."""
+    found = []
+    for layer, banks, addresses in zip(net.layers, bank_layout(net), _by_layer(net, image_addresses(net)), strict=True):
+        if layer.plastic is not None:
+            number = (addresses >> BANK_SHIFT) & 0xFFF
+            learnt = number < banks.lanes + layer.lanes
+            for name in ("lag", "tau") if layer.plastic.tau is not None else ():
+                learnt |= number == banks.constants[name]
+            found.append(addresses[learnt])
+    return np.concatenate(found) if found else np.zeros(0, np.uint32)
+
+
+def _by_layer(net: Network, words):
+    ends = np.cumsum([layer_words(layer) for layer in net.layers])
+    return np.split(words, ends[:-1])
+
+
+def read_back(net: Network, params, read) -> tuple[DenseParams, ...]:
+    """`params` with what a device has learnt since: read(addresses) gives its words, 18 bits each."""
+    addresses, pairs = learning_addresses(net), build_image(net, params).pairs.copy()
+    where = np.searchsorted(pairs[:, 0], addresses)      # addresses of an image count upwards
+    pairs[where, 1] = np.asarray(read(addresses), np.uint32) & WORD_MASK
+    return image_params(Image(net.fingerprint, pairs.astype("<u4").tobytes()), net)[0]

@@ -102,11 +102,11 @@ def weight_noise(layer, lanes: list[Noise], ticks: int) -> np.ndarray:
 
 
 def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first: bool = False, learn: bool = True,
-               teach: bool = True, noise=None):
+               teach: bool = True, halve: int = 0, noise=None):
     """One tick of one stream -> (next state, LearnOut).
 
     x (inputs,) and target (net.targets,) words; first: the stream starts from rest; learn: the weights move;
-    teach: there is an output error; noise: `registers(net)`, which a loop makes once.
+    teach: there is an output error; halve: rates are divided by 2**halve (at most `Plastic.halvings`); noise: `registers(net)`, which a loop makes once.
     """
     noise = registers(net) if noise is None else noise
     old = rest(net) if first else state.streams[stream]
@@ -115,7 +115,7 @@ def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first
     above = (*old.errors[:-1], output_error(old.rate, target, net) * int(teach and not first))
     outs = [_layer_tick(old, n, delay_read(lines[n], layer.delay), above[n], state.params[n], net)
             for n, layer in enumerate(net.layers)]
-    params = tuple(move(p, layer, out, noise[n], state.ticks) if learn else p
+    params = tuple(move(p, layer, out, noise[n], state.ticks, halve) if learn else p
                    for n, (p, layer, out) in enumerate(zip(state.params, net.layers, outs, strict=True)))
     now = Activity(u=tuple(out.u for out in outs), v=tuple(out.v for out in outs),
                    slope=tuple(out.slope for out in outs), rate=outs[-1].rate,
@@ -174,14 +174,16 @@ def error_step(v, e_in, p: DenseParams, plastic):
     return unit.y, unit.x
 
 
-def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int) -> DenseParams:
+def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int, halve: int = 0) -> DenseParams:
     """The parameters of the next tick."""
     plastic = layer.plastic
     if plastic is not None and plastic.rate is not None:
         number, shift, eps = weight_noise(layer, noise, ticks), weight_shift(layer), out.eps[0]
-        p = p._replace(weight=plasticity_step(p.weight, eps[:, None], out.pre, number[:, 1:], shift, layer.weight))
+        up = plastic.halvings - min(halve, plastic.halvings)
+        p = p._replace(weight=plasticity_step(p.weight, eps[:, None], out.pre << up, number[:, 1:], shift,
+                                              layer.weight))
         if plastic.bias:
-            one = 1 << layer.operand.frac_bits
+            one = 1 << layer.operand.frac_bits + up
             p = p._replace(bias=plasticity_step(p.bias, eps, one, number[:, 0], shift, layer.weight))
     if plastic is not None and plastic.tau is not None:
         number = noise[-1][ticks * layer.outputs + np.arange(layer.outputs)]

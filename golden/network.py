@@ -112,6 +112,9 @@ class Dense:
             self._check_learning(me)
 
     def _check_learning(self, me):
+        _check(self.multiplicand.width + self.plastic.halvings <= MULTIPLIER_BITS,
+               f"{me}: operand {self.operand} leaves room for {MULTIPLIER_BITS - self.multiplicand.width} halvings in "
+               f"{MULTIPLIER_BITS} bits, not {self.plastic.halvings}")
         check_rates(self)
         _check(self.back_bits <= MATMUL_BITS, f"{me}: accumulator of errors of {self.back_bits} bits, "
                                               f"{MATMUL_BITS} at most")

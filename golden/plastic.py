@@ -14,6 +14,7 @@ from golden.plasticity import BITS, PERIOD
 
 LOSSES = ("squared_error", "cross_entropy")
 MULTIPLIER_BITS = 18
+MAX_HALVINGS = 7
 
 
 def _check(ok: bool, message: str) -> None:
@@ -34,6 +35,8 @@ class Plastic:
       error         format of the error words of the layer: eb into it, e_in, eps (and v, `guard` bits finer)
       slope         format of phi'
       rate          a step of a weight is eps r / 2**rate; None: the layer passes errors on and keeps its weights
+      halvings      how often the rate may be halved while the network learns (presynaptic words are so many bits
+                    longer in the multiplier)
       bias          whether the biases learn, too
       gamma         the membrane is pulled by eps / 2**gamma; None: not at all
       lead, lag     formats of tau_m / tau_r and dt / tau_r of the error's filter; None for both: eps = e_in, which
@@ -47,6 +50,7 @@ class Plastic:
     error: QFormat
     slope: QFormat
     rate: int | None
+    halvings: int = 0
     bias: bool = True
     gamma: int | None = None
     lead: QFormat | None = None
@@ -71,6 +75,8 @@ class Plastic:
                f"{me}: slope {self.slope} must hold 1.0 and a fraction")
         _check(self.rate is None or _is_int(self.rate, -32, 64),
                f"{me}: rate must be an integer in -32..64 or None, not {self.rate!r}")
+        _check(_is_int(self.halvings, 0, MAX_HALVINGS),
+               f"{me}: halvings must be an integer in 0..{MAX_HALVINGS}, not {self.halvings!r}")
         _check(isinstance(self.bias, bool), f"{me}: bias must be true or false, not {self.bias!r}")
         _check(self.gamma is None or _is_int(self.gamma, 0, 32),
                f"{me}: gamma must be an integer in 0..32 or None, not {self.gamma!r}")
@@ -132,7 +138,8 @@ class Teacher:
 def weight_shift(layer) -> int:
     """Bits by which a product eps r is shifted to be a step of a weight of `layer` (a golden.network.Dense)."""
     plastic = layer.plastic
-    return plastic.error.frac_bits + layer.operand.frac_bits - layer.weight.frac_bits + plastic.rate
+    return (plastic.error.frac_bits + layer.operand.frac_bits + plastic.halvings - layer.weight.frac_bits
+            + plastic.rate)
 
 
 def tau_shift(layer) -> int:
@@ -151,7 +158,8 @@ def check_rates(layer) -> None:
     """ValueError, with the range that works, for rates that can never move a parameter or always saturate it."""
     plastic = layer.plastic
     if plastic.rate is not None:
-        _check_range("rate", plastic.rate, weight_shift(layer), plastic.error, layer.operand, layer.weight)
+        factor = QFormat(layer.operand.int_bits + plastic.halvings, layer.operand.frac_bits)
+        _check_range("rate", plastic.rate, weight_shift(layer), plastic.error, factor, layer.weight)
     if plastic.tau is not None:
         _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment_format(layer), plastic.tau)
 

@@ -1,9 +1,12 @@
 """The address map of a board: registers, streams and parameter banks, one 32-bit word an address.
 
 0x0000_0000 ..  registers (REGISTERS)
-0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence)
+0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence; where errors run
+                target words follow the inputs, and in the first word of a tick bit 30 lets weights move and bit 29
+                lets the teacher speak)
 0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
-0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force
+0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force,
+                reads of what learns come from the half in force, between two ticks
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ MAGIC = 0x4C4C4147          # "LLAG"
 VERSION = 1
 INPUT, OUTPUT = 0x100, 0x101
 FIRST_BIT, LAST_BIT, VALID_BIT = 31, 30, 31
+LEARN_BIT, TEACH_BIT = 30, 29
 PARAMETER_BASE = 0x8000_0000
 BANK_SHIFT = 16
 
@@ -43,7 +47,8 @@ REGISTERS = {
     "cycles_per_tick": Register(6, "r", "clock cycles from tick to tick without a stall"),
     "output_ticks": Register(7, "r", "ticks that the output buffer holds"),
     "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading (until the new half is in force), bit 2 half in "
-                       "force, bit 3 tick under way"),
+                       "force, bit 3 tick under way, bit 4 weights have moved since their image was put in force "
+                       "(bit 4 and the weights outlive a reset, bit 0 does not), bit 5 errors run in the sequence under way"),
     "errors": Register(9, "rw", "sticky error flags, a one clears"),
     "load_begin": Register(10, "w", "any value: start receiving an image"),
     "load_commit": Register(11, "w", "CRC-32 of the image: put it in force between two ticks if it is right"),
@@ -51,6 +56,11 @@ REGISTERS = {
     "busy_cycles": Register(13, "rw", "cycles spent in ticks since the last write"),
     "stall_cycles": Register(14, "rw", "cycles in which a tick waited for room in the output buffer"),
     "scratch": Register(15, "rw", "holds what was written, to test a link"),
+    "learning": Register(16, "rw", "bit 0: errors run, from the next first word of a sequence on"),
+    "halvings": Register(17, "rw", "learning rates are divided by two to this power, from the next tick on"),
+    "teacher": Register(18, "r", "target words of a tick in bits 15..0, streams in bits 31..16; 0: nothing learns"),
+    "learn_cycles": Register(19, "r", "clock cycles from tick to tick where errors run"),
+    "overflow": Register(20, "rw", "a bit a layer: an error word was at an end of its format; a one clears"),
 }
 
 

@@ -4,17 +4,29 @@ Address map: golden.regmap. An image is written into the half of every bank that
 between two ticks only when all its words came and their CRC-32 is right.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from golden.image import bank_layout
 from golden.network import Network
-from golden.regmap import BANK_SHIFT, ERRORS, FIRST_BIT, INPUT, MAGIC, OUTPUT, REGISTERS, VERSION
+from golden.plastic import MAX_HALVINGS
+from golden.regmap import (
+    BANK_SHIFT,
+    ERRORS,
+    FIRST_BIT,
+    INPUT,
+    LEARN_BIT,
+    MAGIC,
+    OUTPUT,
+    REGISTERS,
+    TEACH_BIT,
+    VERSION,
+)
 from rtl.bus import BusSignature
 from rtl.network import input_layout, output_layout
-from rtl.pipeline import ParameterBus, later
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
 
@@ -27,15 +39,23 @@ class Control(wiring.Component):
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
     Parameters: net; constants, the values of the read-only registers that the caller knows (by name).
-    Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall.
+    Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
+    those of NetworkCore.
     """
 
     def __init__(self, net: Network, *, constants: dict[str, int]):
-        self.net = net
+        self.net, self._learns = net, net.teacher is not None
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
-                          "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16} | constants
-        super().__init__({
+                          "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
+                          "teacher": net.targets | net.streams << 16, "learn_cycles": 0} | constants
+        if not self._learns:
+            self.constants |= {"teacher": 0, "learning": 0, "halvings": 0, "overflow": 0}
+        members = {} if not self._learns else {
+            "learning": Out(1), "halve": Out(range(MAX_HALVINGS + 1)), "moved": In(1), "running": In(1), "overflow": In(len(net.layers)),
+            "probe": Out(1), "probe_bank": Out(BANK_BITS), "probe_addr": Out(ADDR_BITS), "probe_valid": In(1),
+            "probe_data": In(signed(WORD_BITS))}
+        super().__init__(members | {
             "bus": In(BusSignature()),
             "i": Out(stream.Signature(input_layout(net))), "o": In(stream.Signature(output_layout(net))),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
@@ -50,14 +70,18 @@ class Control(wiring.Component):
         self._addr, self._data = Signal(32, reset_less=True), Signal(32, reset_less=True)
         is_write = Signal(reset_less=True)
         for name, register in REGISTERS.items():
-            if "w" in register.access:
+            if "w" in register.access and name not in self.constants:
                 self._writes[name] = Signal(name=f"write_{name}")
                 m.d.sync += self._writes[name].eq(0)
         self._loader()
         self._counters()
+        if self._learns:
+            self._learning()
         self._registers(is_write)
         count = self._parameter_bytes()
         m.d.comb += [self.i.p.x.eq(self._data), self.i.p.first.eq(self._data[FIRST_BIT])]
+        if self._learns:
+            m.d.comb += [self.i.p.learn.eq(self._data[LEARN_BIT]), self.i.p.teach.eq(self._data[TEACH_BIT])]
         with m.FSM():
             with m.State("idle"):
                 m.d.sync += [self._addr.eq(bus.addr), self._data.eq(bus.w_data), is_write.eq(bus.write)]
@@ -131,7 +155,9 @@ class Control(wiring.Component):
     def _parameter_state(self, is_write, count):
         m = self._m
         with m.State("parameter"):
-            with m.If(~is_write | self._outside):
+            with m.If(~is_write):
+                self._ask()
+            with m.Elif(self._outside):
                 m.next = "nowhere"
             with m.Elif(~self._loading):
                 m.d.comb += self._stray.eq(1)
@@ -143,6 +169,37 @@ class Control(wiring.Component):
                     m.d.sync += self._count.eq(Mux(self._count.all(), self._count, self._count + 1))
                     m.next = "answer"
 
+    def _ask(self):
+        """Read of a word that learns: the core answers when no tick is under way."""
+        m = self._m
+        if not self._learns:
+            m.next = "nowhere"
+            return
+        with m.If(self._readable & ~self._outside):
+            m.d.comb += self.probe.eq(1)
+            m.next = "probe"
+        with m.Else():
+            m.next = "nowhere"
+
+    def _learning(self):
+        """Registers of learning, and which banks can be read."""
+        m, net = self._m, self.net
+        for name, signal in (("learning", self.learning), ("halvings", self.halve)):
+            self._values[name] = signal
+            with m.If(self._writes[name]):
+                m.d.sync += signal.eq(self._data)
+        self._values["overflow"] = overflow = Signal(len(net.layers))
+        cleared = Mux(self._writes["overflow"], self._data, 0)[:len(overflow)]
+        m.d.sync += overflow.eq((overflow & ~cleared) | self.overflow)
+        bank, readable = self._addr[BANK_SHIFT:31], []
+        for layer, banks in zip(net.layers, bank_layout(net), strict=True):
+            if layer.plastic is not None:
+                readable.append((bank >= banks.lanes) & (bank < banks.lanes + layer.lanes))
+                readable += [bank == banks.constants[name] for name in ("lag", "tau") if layer.plastic.tau]
+        self._readable = Signal(reset_less=True)
+        m.d.sync += self._readable.eq(Cat(*readable).any())
+        m.d.comb += [self.probe_bank.eq(self._addr[BANK_SHIFT:]), self.probe_addr.eq(self._addr)]
+
     def _stream_states(self):
         m, bus, i, o = self._m, self.bus, self.i, self.o
         with m.State("input"):
@@ -152,6 +209,11 @@ class Control(wiring.Component):
                 m.next = "answer"
             with m.Elif(~bus.write):
                 m.next = "idle"
+        if self._learns:
+            with m.State("probe"):
+                m.d.sync += bus.r_data.eq(self.probe_data[:WORD_BITS])
+                with m.If(self.probe_valid):
+                    m.next = "answer"
         word = Cat(*(o.p.y[min(n, len(o.p.y) - 1)] for n in range(18)))      # sign-extended
         with m.State("output"):
             m.d.comb += o.ready.eq(1)
@@ -174,6 +236,9 @@ class Control(wiring.Component):
                      self._flags["load_idle"].eq(commit & ~self._loading | self._stray),
                      self._flags["load_count"].eq(commit & ~complete), self._flags["load_crc"].eq(commit & ~same),
                      right.eq(commit & self._loading & complete & same)]
+        # like the weights themselves, where they are and that they were learnt outlives a reset
+        want_half, learnt = Signal(name="half_wanted", reset_less=True), Signal(reset_less=True)
+        m.d.comb += self.want_half.eq(want_half)
         with m.If(begin):
             m.d.sync += [self._loading.eq(1), self._count.eq(0)]
         with m.Elif(commit):
@@ -183,8 +248,14 @@ class Control(wiring.Component):
         with m.Elif(settle != 0):
             m.d.sync += settle.eq(settle - 1)
             with m.If(settle == 1):
-                m.d.sync += [self.want_half.eq(~self.half), loaded.eq(1)]
-        self._values["status"] = Cat(loaded, self._loading | self._settling, self.half, self.busy)
+                m.d.sync += [want_half.eq(~self.half), loaded.eq(1)]
+        if self._learns:
+            with m.If(right):
+                m.d.sync += learnt.eq(0)
+            with m.Elif(self.moved):
+                m.d.sync += learnt.eq(1)
+        self._values["status"] = Cat(loaded, self._loading | self._settling, self.half, self.busy, learnt,
+                                     self.running if self._learns else Const(0, 1))
 
     def _counters(self):
         m = self._m

@@ -150,7 +150,8 @@ class DenseLayer(wiring.Component):
                      lanes.last.eq(active & last_position)]
         one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
         bias_now = later(m, self._read_bias, line.LATENCY, name="is_bias")
-        m.d.comb += lanes.operand.eq(Mux(bias_now, one, line.read_data))
+        self._operand = Signal(shape(layer.multiplicand), name="operand")
+        m.d.comb += [self._operand.eq(Mux(bias_now, one, line.read_data)), lanes.operand.eq(self._operand)]
 
     def _rows(self, m):
         """Number of the row that leaves the lanes, whether it exists, and what its tick started with; a cycle later."""

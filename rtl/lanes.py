@@ -49,7 +49,7 @@ class PlasticLanes(wiring.Component):
         self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(layer), self.column_latency(layer)
         super().__init__({
             "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
-            "operand": In(signed(layer.multiplicand.width)),
+            "operand": In(signed(layer.multiplicand.width + layer.plastic.halvings)),
             "back": In(1), "update": In(1), "write": In(1), "swap": In(1), "reseed": In(1),
             "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))), "load_eps": In(shape(layer.plastic.error)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
@@ -96,7 +96,7 @@ class PlasticLanes(wiring.Component):
         m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=2 << bank_bits(layer), width=layer.weight.width)
         m.submodules[f"multiplier{n}"] = mul = multiplier(
             self.vendor, a_width=max(layer.weight.width, error.width),
-            b_width=max(layer.multiplicand.width, error.width))
+            b_width=max(len(self.operand), error.width))
         eps_next, eps = (Signal(shape(error), name=f"{name}{n}", reset_less=True) for name in ("eps_next", "eps"))
         weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden.image import first_banks
 from golden.learn import registers
 from golden.network import Network
+from golden.plastic import MAX_HALVINGS
 from rtl.dense import DenseLayer
 from rtl.fixed import shape
 from rtl.loss import OutputError, target_format
@@ -49,6 +50,8 @@ class NetworkCore(wiring.Component):
       tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
     of a network that learns
       learning  whether errors run, taken over with the first word of a sequence
+      halve     how often rates are halved, taken over with a tick
+      running   errors run in the sequence under way: its vectors have target words
       moved     a tick starts in which weights move
       overflow  by layer: an error word was at an end of its format
       probe, probe_bank, probe_addr; probe_valid, probe_data    read a word that learns; ticks wait for it
@@ -61,7 +64,7 @@ class NetworkCore(wiring.Component):
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
         members = {} if net.teacher is None else {
-            "learning": In(1), "moved": Out(1), "overflow": Out(len(net.layers)), "probe": In(1),
+            "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1), "overflow": Out(len(net.layers)), "probe": In(1),
             "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
             "probe_data": Out(signed(WORD_BITS))}
         super().__init__(members | {
@@ -108,6 +111,7 @@ class NetworkCore(wiring.Component):
             errors = Mux(i.p.first, self.learning, vector["errors"])
             end = Mux(errors, net.inputs + net.targets - 1, net.inputs - 1)
             self._given = {"input": taken & (index < net.inputs), "target": taken & (index >= net.inputs)}
+            m.d.comb += self.running.eq(vector["errors"])
             with m.If(taken):
                 m.d.sync += vector["errors"].eq(errors)
                 with m.If(index == 0):
@@ -138,7 +142,9 @@ class NetworkCore(wiring.Component):
                              start["fresh"].eq(vector["first"] | (left != 0)),
                              left.eq(Mux(vector["first"], streams - 1, Mux(left == 0, 0, left - 1)))]
         if self.net.teacher is not None:
-            start["reseed"] = Signal(name="reseed")
+            start["reseed"], start["halve"] = Signal(name="reseed"), Signal.like(self.halve, name="halve_now")
+            with m.If(self._go):
+                m.d.sync += start["halve"].eq(self.halve)
             m.d.comb += self.moved.eq(self.tick & start["errors"] & start["learn"])
         return start
 
@@ -177,7 +183,7 @@ class NetworkCore(wiring.Component):
             params = unit.params_out
             m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
             told = ("fresh", "restart", *(["stream"] if net.streams > 1 else []),
-                    *(["errors", "learn", "reseed"] if layer.plastic else []))
+                    *(["errors", "learn", "halve", "reseed"] if layer.plastic else []))
             m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
             if message is None:
                 # a register keeps the way into the block RAM short, and the first write over the oldest message

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 from golden.fixed import QFormat
 from golden.leadlag import integrator
 from golden.network import Dense
-from golden.plastic import increment_format
+from golden.plastic import MAX_HALVINGS, increment_format
 from rtl.activation import Activation
 from rtl.columns import Columns
 from rtl.delay import DelayLine
@@ -41,6 +41,7 @@ class PlasticLayer(DenseLayer):
     layer above are a tick old.
     Members, beside those of DenseLayer
       errors, learn   with `start`: the tick has errors; the weights move
+      halve           how often their rate is halved, during the tick
       i_error         error words from above
       o_error         error words for the layer below
       reseed          all registers start again
@@ -53,7 +54,7 @@ class PlasticLayer(DenseLayer):
         self.seeds, self.below, self.top = list(seeds), below, top
         error = layer.plastic.error
         super().__init__(layer, **options, **{
-            "errors": In(1), "learn": In(1), "reseed": In(1), "overflow": Out(1),
+            "errors": In(1), "learn": In(1), "halve": In(range(MAX_HALVINGS + 1)), "reseed": In(1), "overflow": Out(1),
             "probe": In(1), "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS),
             "probe_valid": Out(1), "probe_data": Out(signed(WORD_BITS)),
             "i_error": In(stream.Signature(shape(error), always_ready=True)),
@@ -216,12 +217,23 @@ class PlasticLayer(DenseLayer):
                      lanes.write.eq(active & odd & tick["learn"] & (layer.plastic.bias | ~bias))]
         with m.If(active):
             m.d.comb += [self._read_index.eq(position - 1), self._read_bias.eq(bias)]
+        self._scale(m, later(m, active & odd, lanes.OPERAND_OFFSET, name="scale"))
         self._load(m, back & bias & (address < words - layer.inputs - 1))
         if self.below:
             m.submodules.columns = columns = Columns(layer, *self.below, vendor=self.vendor)
             early = later(m, back, lanes.COLUMN_LATENCY - columns.LEAD, name="column_early", reset_less=False)
             m.d.comb += [columns.early.eq(early), columns.value.eq(lanes.column)]
             wiring.connect(m, columns.o, wiring.flipped(self.o_error))
+
+    def _scale(self, m, now):
+        """Presynaptic words are as many bits longer for B as the rate is not halved."""
+        most = self.layer.plastic.halvings
+        if not most:
+            return
+        up = Signal(range(most + 1))
+        m.d.sync += up.eq(Mux(self.halve > most, 0, most - self.halve))
+        with m.If(now):
+            m.d.comb += self.lanes.operand.eq((self._operand << up)[:len(self.lanes.operand)])
 
     def _load(self, m, next_fold):
         """Send the eps of a fold to the lanes: the first as soon as they come, others while the fold before works."""

@@ -29,13 +29,20 @@ class NetworkTop(wiring.Component):
         m.submodules.core = core = NetworkCore(self.net, vendor=self.vendor)
         m.submodules.control = control = Control(self.net, constants={
             "parameter_words": parameter_words(self.net), "cycles_per_tick": core.period,
-            "output_ticks": core.output_ticks})
+            "output_ticks": core.output_ticks,
+            **({"learn_cycles": cycles_per_tick(self.net, learning=True)} if self.net.teacher else {})})
         connect(m, flipped(self.bus), control.bus)
         connect(m, control.i, core.i)
         connect(m, core.o, control.o)
         connect(m, control.params, core.params)
         m.d.comb += [self.busy.eq(core.busy), core.want_half.eq(control.want_half), control.half.eq(core.half),
                      control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall)]
+        if self.net.teacher is not None:
+            m.d.comb += [core.learning.eq(control.learning), core.halve.eq(control.halve),
+                         core.probe.eq(control.probe), core.probe_bank.eq(control.probe_bank),
+                         core.probe_addr.eq(control.probe_addr), control.probe_valid.eq(core.probe_valid),
+                         control.probe_data.eq(core.probe_data), control.moved.eq(core.moved), control.running.eq(core.running),
+                         control.overflow.eq(core.overflow)]
         return m
 
 
@@ -53,7 +60,8 @@ class SerialTop(wiring.Component):
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
         # a tick may be waited for
-        self.ack_cycles = 16 * byte + 2 * cycles_per_tick(net) if ack_cycles is None else ack_cycles
+        patience = 3 * cycles_per_tick(net, learning=net.teacher is not None)
+        self.ack_cycles = 16 * byte + patience if ack_cycles is None else ack_cycles
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
 
     def elaborate(self, platform):

@@ -3,7 +3,7 @@
 
 namespace {
 
-constexpr uint32_t INPUT = 0x100, OUTPUT = 0x101, FIRST = 1u << 31, VALID = 1u << 31, LAST = 1u << 30;
+constexpr uint32_t INPUT = 0x100, OUTPUT = 0x101, VALID = 1u << 31, LAST = 1u << 30;
 constexpr int PATIENCE = 1000000;  // cycles that the device may take for one access or one word
 enum Status { OK = 0, SILENT = -1, BUS_ERROR = -2, FRAMING = -3 };
 
@@ -84,19 +84,19 @@ int simulation_write_pairs(Simulation* s, const uint32_t* pairs, int64_t count) 
     return status;
 }
 
-// x (sequences, ticks, inputs) -> y (sequences, ticks, outputs). The device holds `buffered` ticks that were
+// Input words, `vector` a tick, with their flags -> y, `outputs` a tick. The device holds `buffered` ticks that were
 // not read and one input vector that waits for room; what is sent stays within that, so no write waits for ever.
-int simulation_run(Simulation* s, const int32_t* x, int32_t* y, int64_t sequences, int64_t ticks, int inputs,
-                   int outputs, int buffered, int stalls, int output_stalls, uint32_t seed) {
-    const int64_t words_in = sequences * ticks * inputs, words_out = sequences * ticks * outputs;
+int simulation_run(Simulation* s, const uint32_t* words, int32_t* y, int64_t ticks, int vector, int outputs,
+                   int buffered, int stalls, int output_stalls, uint32_t seed) {
+    const int64_t words_in = ticks * vector, words_out = ticks * outputs;
     Pauses before_write{stalls, seed * 2 + 1}, before_read{output_stalls, seed * 2 + 0x40000001};
     int64_t sent = 0, received = 0;
     uint64_t last_word = s->cycles;
     while (received < words_out) {
         uint32_t data;
-        if (sent < words_in && sent / inputs - received / outputs <= buffered) {
+        if (sent < words_in && sent / vector - received / outputs <= buffered) {
             s->idle(before_write.cycles());
-            data = (uint32_t(x[sent]) & 0x3FFFF) | (sent % (ticks * inputs) ? 0 : FIRST);
+            data = words[sent];
             if (int status = s->access(true, INPUT, data)) return status;
             sent++;
             last_word = s->cycles;

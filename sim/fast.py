@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.image import WORD_MASK, learning_words, read_back
 from golden.network import Network
-from golden.regmap import ERRORS, REGISTERS
+from golden.regmap import ERRORS, FIRST_BIT, REGISTERS
 from rtl.top import NetworkTop
 from sim.verilated import build_library
 
@@ -84,7 +85,7 @@ class FastSimulation:
         stalls, output_stalls: pauses before each word in and out, one of STALLS, from `seed`;
         progress(n) is called after every n sequences.
         """
-        x = np.ascontiguousarray(x, dtype=np.int32)
+        x = np.array(x, dtype=np.int64)
         if x.ndim != 3 or x.shape[2] != self.net.inputs:
             raise ValueError(f"x has shape {x.shape}, expected (sequences, ticks, {self.net.inputs})")
         fmt = self.net.layers[0].operand
@@ -93,18 +94,53 @@ class FastSimulation:
         for name in (stalls, output_stalls):
             if name not in STALLS:
                 raise ValueError(f"stall pattern must be one of {', '.join(STALLS)}, not {name!r}")
-        y = np.zeros((*x.shape[:2], self.net.outputs), np.int32)
-        before = self.cycles
-        size = max(1, _CHUNK_CYCLES // max(1, x.shape[1] * self.register("cycles_per_tick")))
-        for start in range(0, len(x), size):
-            part = x[start:start + size]
+        words = x & WORD_MASK
+        words[:, 0, 0] |= 1 << FIRST_BIT
+        if self.net.teacher is not None:
+            self.write(REGISTERS["learning"].offset, 0)
+        return self._stream(words, STALLS.index(stalls), STALLS.index(output_stalls), seed, progress)
+
+    def learn(self, x, target, *, first: bool = True, learn=True, teach=True, halvings: int = 0,
+              progress=None) -> np.ndarray:
+        """Run with errors: x (ticks, streams, inputs), target (ticks, streams, targets) -> (ticks, streams, outputs).
+
+        first: all streams begin anew; otherwise they go on where `learn` left them. learn, teach: in which ticks the
+        weights move and the teacher speaks, (ticks, streams) or one for all; progress(n) after every n ticks.
+        """
+        ticks, streams, _ = np.shape(x)
+        words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)
+        self.write(REGISTERS["learning"].offset, 1)
+        self.write(REGISTERS["halvings"].offset, halvings)
+        y = self._stream(words.reshape(1, ticks * streams, -1), 0, 0, 1, progress)
+        return y.reshape(ticks, streams, -1)
+
+    def read_params(self, params):
+        """`params` with what the device has learnt since."""
+        return read_back(self.net, params, lambda addresses: [self.read(int(addr)) for addr in addresses])
+
+    def _stream(self, words, stalls, output_stalls, seed, progress):
+        sequences, ticks, vector = words.shape
+        words = np.ascontiguousarray(words, dtype=np.uint32)
+        y = np.zeros((sequences, ticks, self.net.outputs), np.int32)
+        before, learning = self.cycles, self.net.teacher is not None and vector > self.net.inputs
+        cycles = ticks * self.register("learn_cycles" if learning else "cycles_per_tick")
+        size = max(1, _CHUNK_CYCLES // max(1, cycles))
+        # one long sequence goes in parts, too
+        parts = [(slice(n, n + size), slice(None)) for n in range(0, sequences, size)]
+        if sequences == 1:
+            step = max(1, _CHUNK_CYCLES * ticks // max(1, cycles))
+            parts = [(slice(None), slice(n, n + step)) for n in range(0, ticks, step)]
+        for part in parts:
+            sent = np.ascontiguousarray(words[part])
+            found = np.zeros((*sent.shape[:2], self.net.outputs), np.int32)
             status = self._library.simulation_run(
-                self._handle, part.ctypes.data, y[start:].ctypes.data, len(part), x.shape[1], self.net.inputs,
-                self.net.outputs, self._ticks_buffered, STALLS.index(stalls), STALLS.index(output_stalls),
-                (seed + start) & 0x3FFFFFFF)
-            self._check(status, f"run of sequence {start} or later")
+                self._handle, sent.ctypes.data, found.ctypes.data, sent.shape[0] * sent.shape[1], vector,
+                self.net.outputs, self._ticks_buffered, stalls, output_stalls,
+                (seed + (part[0].start or 0)) & 0x3FFFFFFF)
+            self._check(status, f"run of sequence {part[0].start or 0} or later")
+            y[part] = found
             if progress is not None:
-                progress(len(part))
+                progress(sent.shape[1] if sequences == 1 and learning else sent.shape[0])
         self.run_cycles = self.cycles - before
         return y.astype(np.int64)
 
@@ -128,6 +164,6 @@ def _declare(library) -> None:
             ("idle", None, (handle, integer)),
             ("access", integer, (handle, integer, word, ctypes.POINTER(word))),
             ("write_pairs", integer, (handle, pointer, long)),
-            ("run", integer, (handle, pointer, pointer, long, long, *(integer,) * 5, word))):
+            ("run", integer, (handle, pointer, pointer, long, *(integer,) * 5, word))):
         function = getattr(library, f"simulation_{name}")
         function.restype, function.argtypes = result, arguments

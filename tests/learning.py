@@ -37,7 +37,7 @@ def random_vectors(net: Network, rng: np.random.Generator, ticks: int, *, gates:
     return found
 
 
-def golden_run(net: Network, params, vectors):
+def golden_run(net: Network, params, vectors, halve: int = 0):
     """Rates (ticks, outputs) and the state at the end."""
     state, noise, rates, fresh = learn.start(net, params), learn.registers(net), [], 0
     stream = -1
@@ -45,13 +45,13 @@ def golden_run(net: Network, params, vectors):
         stream = 0 if vector.first else (stream + 1) % net.streams
         fresh = net.streams if vector.first else fresh
         state, out = learn.learn_tick(state, stream, vector.x, vector.target, net, first=fresh > 0, learn=vector.learn,
-                                      teach=vector.teach, noise=noise)
+                                      teach=vector.teach, halve=halve, noise=noise)
         fresh -= 1
         rates.append(out.rate)
     return np.array(rates), state
 
 
-def circuit_run(net: Network, params, vectors, *, pattern: str = "none", vendor: str = "generic"):
+def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str = "none", vendor: str = "generic"):
     """Rates, the words that learn as they are read back (by bank and word), overflow by layer, gaps between ticks."""
     core, out, back, starts, overflow = NetworkCore(net, vendor=vendor), [], {}, [], [0]
     done, taken = [], []
@@ -60,6 +60,7 @@ def circuit_run(net: Network, params, vectors, *, pattern: str = "none", vendor:
         await load(ctx, core.params, image_writes(net, params), half=1, settle=net.lanes + 5 * len(net.layers) + 5)
         ctx.set(core.want_half, 1)
         ctx.set(core.learning, 1)
+        ctx.set(core.halve, halve)
         await ctx.tick().repeat(4)
         words = []
         for vector in vectors:

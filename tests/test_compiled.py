@@ -127,14 +127,15 @@ def test_activations(name):
     net = Network(name="one", dt=0.1, layers=(layer,), teacher=Teacher(loss="squared_error"))
     rng = np.random.default_rng(5)
     params = some_params(net, rng, 5)
-    x, target = vectors(net, rng, 200)
+    x, target = vectors(net, rng, 250)
+    x[50:] >>= 4
     learner = CompiledLearner(net, params)
     rates = learner.run(x, target, record=("slope",))
     want, states = golden_run(net, learn.start(net, params), x, target)
     assert (rates == want).all()
     slopes = np.concatenate([state.streams[0].slope[0] for state, _ in states])
     assert (learner.recorded["slope"][0][:, 0] == slopes).all()
-    assert len(np.unique(rates)) > 500
+    assert len(np.unique(rates)) > 200
 
 
 @pytest.mark.parametrize("seed", range(6))

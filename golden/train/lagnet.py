@@ -1,12 +1,12 @@
-"""LagNet, [GLE] figure 6: is the local rule's gradient, made tick by tick, that of the adjoint, made backwards?
+"""LagNet, [GLE] figure 6: the gradient that the local rule makes tick by tick, against the adjoint made backwards.
 
 Students 1-2-2-1 learn the two input weights of teachers; a hidden layer has an instantaneous and a
 lagging neuron. In frequency omega an adjoint neuron is (1 - i omega tau_r) / (1 - i omega tau_m), a
 prospective error (1 + i omega tau_m) / (1 + i omega tau_r): the same phase, the inverse size.
 
 Ours, where the paper's settings are not known to us: the constants marked so, the output neuron
-(instantaneous), the sines' size 1 and phase 0, which weights are drawn how (`draw`), and that the
-adjoint learns once a window, TAIL late, as it must have seen what a rate did to later outputs.
+(instantaneous), size 1 and phase 0 of the sines, how weights are drawn (`draw`), and that the adjoint
+learns once a window, TAIL late: it has to see what a rate does to later outputs.
 """
 
 import torch
@@ -34,7 +34,7 @@ LAYERS = ("hidden_1", "hidden_2", "output")
 
 def adjoint(layers: list[Layer], trail: list[list[State]], error: Tensor, *, dt: float,
             unrolled: bool = False) -> list[Tensor]:
-    """Return lambda (step, out) of each layer, backwards from the end of a window:
+    """Return lambda (step, out) of each layer, backwards from the end of a window.
 
         alpha = phi' o W_above^T lambda_above           (top layer: phi' o error)
         lambda[n] = dt/tau_m (alpha[n+1] - tau_r/dt (alpha[n+1] - alpha[n])) + exp(-dt/tau_m) lambda[n+1]
@@ -97,10 +97,10 @@ def lagnet(prospective: bool = True, *, signed: bool = False, seed: int = 0, ste
            students: int = STUDENTS) -> dict:
     """Compare the local rule with the adjoint, on frozen students and on learning ones.
 
-    Returns least, median and largest of the students': cosine and norm of the local gradient against
-    the adjoint's, by layer, both averaged over up to BEAT windows; match, the cosine of eps and lambda
-    over the same ticks, by neuron; distance of the input weights from the teacher's at the start,
-    after the local rule, after the adjoint. And learnt, how many of `students` came near; steps.
+    Returns least, median and largest of the frozen students': cosine and norm, by layer, of the local
+    gradient against the adjoint's, both over up to BEAT windows; phase, by neuron and OMEGA, the degrees
+    between eps and lambda over the same ticks; and of the learning ones' distance from the teacher's
+    input weights: at the start, after the local rule, after the adjoint. learnt: how many came near.
     """
     least = LEARN_FROM + WINDOW + TAIL + 1
     if steps < least:
@@ -143,7 +143,7 @@ def lagnet(prospective: bool = True, *, signed: bool = False, seed: int = 0, ste
         p, q = (blocks(a, nets)[..., of["frozen"]].flatten(0, 1) for a in (p, q))
         figures["cosine"][name] = _spread((p * q).sum(0) / (p.norm(dim=0) * q.norm(dim=0)))
         figures["norm"][name] = _spread(p.norm(dim=0) / q.norm(dim=0))
-        phase = torch.rad2deg((a / b).angle()).view(len(OMEGA), nets, -1)[:, of["frozen"]]
+        phase = torch.rad2deg((a / b).angle().abs()).view(len(OMEGA), nets, -1)[:, of["frozen"]]
         for neuron, kind in enumerate(("",) if name == "output" else ("_fast", "_slow")):
             figures["phase"][name + kind] = [_spread(row) for row in phase[..., neuron]]
     away = {role: (weight[..., of[role]] - weight[..., of["teacher"]]).flatten(0, 1).norm(dim=0) for role in ROLES[1:]}
