@@ -29,8 +29,7 @@ from boards.floorplan import Grid
 from golden.activation import is_tabulated
 from golden.network import Network
 from rtl import top as tops
-from rtl.dense import DenseLayer
-from rtl.schedule import fold
+from rtl.schedule import banks, fold
 from rtl.vendor.ecp5 import Bank
 
 #: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
@@ -81,8 +80,7 @@ class Board:
     def fold(self, net: Network) -> Network:
         """Give the layers the lanes that the part has multipliers and block RAMs for."""
         def fits(folded):
-            banks = (bank for layer in folded.layers for bank in DenseLayer.banks(layer))
-            return sum(Bank.blocks(*bank) for bank in banks) + LINK_BLOCKS <= self.part.bram
+            return sum(Bank.blocks(*bank) for bank in banks(folded)) + LINK_BLOCKS <= self.part.bram
         return fold(net, self.part.dsp, fits)
 
     def pll(self, clock_mhz: float | None = None) -> "Pll":

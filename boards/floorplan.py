@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from golden.activation import is_tabulated
-from golden.network import Network
+from golden.network import Dense, Network
+from rtl.loss import OutputError
 from rtl.mac import bank_bits
 from rtl.vendor.ecp5 import Bank
 
@@ -74,9 +75,27 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
         for memory in ("line.ring", *weights[:middle], "membranes", *table, *weights[middle:]):
             put(f"{CORE}.layer{n}.{memory}.block0", rams, "block RAMs")
         lanes = [f"lanes.multiplier{k}" for k in range(layer.lanes)]
-        for multiplier in (*lanes[:middle], "unit.lag_multiplier", "unit.lead_multiplier", *lanes[middle:]):
+        for multiplier in (*lanes[:middle], "unit.lag_multiplier", "unit.lead_multiplier", *_learning(layer),
+                           *lanes[middle:]):
             put(f"{CORE}.layer{n}.{multiplier}.dsp", multipliers, "multipliers")
+    if OutputError.multipliers(net) if net.teacher else 0:
+        put(f"{CORE}.teacher.p.dsp", multipliers, "multipliers")
     return plan
+
+
+def _learning(layer: Dense) -> list[str]:
+    """Multipliers of a layer's errors and time constants."""
+    plastic, found = layer.plastic, []
+    if plastic is None:
+        return found
+    if layer.activation != "linear":
+        found += ["error.slope"]
+    if plastic.is_filtered:
+        found += ["error.unit.lag_multiplier", "error.unit.lead_multiplier"]
+    if plastic.tau is not None:
+        found += ["lead_multiplier", *(["error.error_lead_multiplier"] if plastic.is_filtered else []),
+                  *(f"time_constant.{name}" for name in ("step", "rest", "newton"))]
+    return found
 
 
 def place(cells: dict, plan: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from golden.activation import is_tabulated, table
 from golden.dense import DenseParams
 from golden.engine import check_params
 from golden.fixed import QFormat
-from golden.leadlag import integrator
+from golden.leadlag import at_rest, integrator
 from golden.learn import Activity, LearnState, registers, start
 from golden.loss import EXP
 from golden.network import MAX_NEURONS, Dense, Network
@@ -55,6 +55,9 @@ class CompiledLearner:
         for layer, place in zip(net.layers, self._places, strict=True):
             ones = place["line"] + np.arange(layer.max_delay + 1) * place["message"]
             self._rest[ones] = 1 << layer.operand.frac_bits
+            for name, unit in (("u", layer), ("v", layer.plastic)):
+                if unit is not None:
+                    self._rest[place[name]:place[name] + layer.outputs] = at_rest(unit)
         # what the structures point to stays as long as they do
         self._described = [_layer(net, n, lanes) | self._places[n] | self._layers[n]
                            for n, lanes in enumerate(registers(net))]
@@ -67,15 +70,17 @@ class CompiledLearner:
         self._network = _fill(self._structures, "Network", self._described[-1])
         self.state = state
 
-    def run(self, x, target, *, first: bool = False, learn=None, teach=None, record=()) -> np.ndarray:
+    def run(self, x, target, *, first: bool = False, learn=None, teach=None, halve: int = 0, record=()) -> np.ndarray:
         """Ticks with errors, the streams taking turns -> output words (ticks, streams, outputs), int32.
 
         x (ticks, streams, inputs) and target (ticks, streams, net.targets) words; first: all streams start from rest;
-        learn, teach: as golden.learn.learn_tick takes them, or arrays (ticks, streams), true unless given;
+        learn, teach, halve: as golden.learn.learn_tick takes them, or arrays (ticks, streams) of the first two, true
+        unless given;
         record: names out of RECORDS. `recorded[name]` is then a tuple with an array (ticks, streams, ...) a layer,
         None where it has no such words: what the stream or the parameters hold after the tick.
         """
         net = self.net
+        self._halve(halve)
         x = _words("x", x, (None, net.streams, net.inputs), net.layers[0].operand)
         target = self._targets(target, x.shape[:2])
         learn, teach = (np.ascontiguousarray(np.broadcast_to(True if flag is None else flag, x.shape[:2]), bool)
@@ -89,6 +94,14 @@ class CompiledLearner:
                                   (self._structures["Record"] * len(entries))(*entries), len(entries))
         self.recorded = found
         return rates
+
+    def _halve(self, halve: int) -> None:
+        """A product of `up` more bits, shifted by as many more, is one that is shifted by less."""
+        for layer, entry in zip(self.net.layers, self._described[-1]["layers"], strict=True):
+            if layer.plastic is not None and layer.plastic.rate is not None:
+                up = layer.plastic.halvings - min(halve, layer.plastic.halvings)
+                step = _step(weight_shift(layer) - up, layer.weight)
+                entry.weight_step.left, entry.weight_step.right = step["left"], step["right"]
 
     def infer(self, x, *, first: bool = True) -> np.ndarray:
         """golden.engine with the parameters as they are -> output words (ticks, sequences, outputs), int32.

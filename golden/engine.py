@@ -9,6 +9,7 @@ import numpy as np
 
 from golden.delay import delay_line, delay_read, delay_write
 from golden.dense import DenseParams, dense_step
+from golden.leadlag import at_rest
 from golden.network import Network
 
 
@@ -23,7 +24,7 @@ def reset(net: Network, batch: int, like=None) -> NetworkState:
     """All membranes and messages zero. `like`: a torch int64 tensor to make torch state, else numpy."""
     def zeros(n):
         return np.zeros((batch, n), np.int64) if like is None else like.new_zeros((batch, n))
-    return NetworkState(u=tuple(zeros(layer.outputs) for layer in net.layers),
+    return NetworkState(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers),
                         lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers))
 
 

@@ -29,12 +29,18 @@ def leadlag_step(x, i, lead, lag, p) -> LeadLag:
         x = sat(x + round_shift(lag * d, p.lag.frac_bits - guard))
 
     Guard bits keep steps that are smaller than the last bit of the state: without them the state stops short of its
-    input by up to half a unit / lag.
+    input by up to half a unit / lag. A state with guard bits is kept half a unit of p.state above its value (`at_rest`),
+    so that the floor rounds to nearest.
     """
     seen = x >> p.guard
     d = i - seen
     return LeadLag(x=saturate(x + lag_step(d, lag, p), integrator(p)),
                    y=saturate(seen + round_shift(lead * d, p.lead.frac_bits), p.state))
+
+
+def at_rest(p) -> int:
+    """The word of a state that is zero: half a unit of p.state where there are guard bits."""
+    return 1 << p.guard >> 1 if p.guard else 0
 
 
 def lag_step(d, lag, p):

@@ -20,7 +20,7 @@ from golden.delay import delay_line, delay_read, delay_write
 from golden.dense import DenseParams, dense_sum, neuron_lead
 from golden.engine import check_params
 from golden.fixed import exact_matmul, round_shift, saturate
-from golden.leadlag import lag_step, leadlag_step
+from golden.leadlag import at_rest, lag_step, leadlag_step
 from golden.loss import output_error
 from golden.network import Network
 from golden.plastic import increment_format, tau_shift, weight_shift
@@ -63,8 +63,9 @@ def rest(net: Network) -> Activity:
     def zeros(n):
         return np.zeros((1, n), np.int64)
     outputs = tuple(zeros(layer.outputs) for layer in net.layers)
-    return Activity(u=outputs, lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
-                    v=outputs, slope=outputs, errors=outputs, rate=zeros(net.outputs))
+    v = tuple(zeros(layer.outputs) + (at_rest(layer.plastic) if layer.plastic else 0) for layer in net.layers)
+    return Activity(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers), lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
+                    v=v, slope=outputs, errors=outputs, rate=zeros(net.outputs))
 
 
 def start(net: Network, params) -> LearnState:

@@ -165,11 +165,11 @@ def check_rates(layer) -> None:
 
 
 def _check_range(name, rate, shift, a: QFormat, b: QFormat, moved: QFormat) -> None:
-    # slowest: the largest product and the largest noise together reach the last bit; fastest: an error and a rate
-    # of 1.0 move by less than half of the range, and every step is a shift to the right
+    # slowest: the largest product and the largest noise together reach the last bit. Fastest: an error and a rate in
+    # the middle of their words, by bits, do not cross the whole range; and every step is a shift to the right
     base = shift - rate
-    slowest = min(a.width + b.width - 2 + BITS - 1, 2 * MULTIPLIER_BITS + BITS) - base
-    fastest = max(-base, 1 - moved.int_bits)
+    slowest = a.width + b.width - 2 + BITS - 1 - base
+    fastest = max(0, (a.width + b.width - 2) // 2 - (moved.width - 1)) - base
     if not fastest <= rate <= slowest:
         why = "no step can ever move" if rate > slowest else "every step saturates"
         raise ValueError(f"{name} {rate}: {why} a word of {moved} (errors {a}, rates {b}): "

@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.leadlag import integrator
+from golden.leadlag import at_rest, integrator
 from golden.network import Dense
 from rtl.activation import Activation
 from rtl.delay import DelayLine
@@ -195,7 +195,7 @@ class DenseLayer(wiring.Component):
             if name in ("lead", "lag", "tau_r"):
                 m.d.comb += params[name].read_addr.eq(Cat(row["index"], row["half"]))
         fresh = later(m, row["fresh"], Bank.LATENCY, name="fresh")
-        u = Mux(fresh, 0, membranes.read_data).as_signed()
+        u = Mux(fresh, at_rest(layer), membranes.read_data).as_signed()
         wait = self._unit_input(m, row, params, s, u)
         m.d.comb += [
             unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY + wait, name="row_valid", reset_less=False)),

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.leadlag import integrator
+from golden.leadlag import at_rest, integrator
 from golden.network import Dense
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.leadlag import LeadLag
@@ -114,7 +114,7 @@ class ErrorUnit(wiring.Component):
             self.row.eq(later(m, index, row_at, name="row")),
             states.read_addr.eq(later(m, self._at(index), latency - Bank.LATENCY, name="v_addr")),
             unit.i.valid.eq(later(m, self.i.valid, latency, name="e_valid", reset_less=False)),
-            unit.i.p.i.eq(e_in), unit.i.p.x.eq(Mux(self.fresh, 0, states.read_data).as_signed()),
+            unit.i.p.i.eq(e_in), unit.i.p.x.eq(Mux(self.fresh, at_rest(plastic), states.read_data).as_signed()),
             unit.i.p.lead.eq(lead), unit.i.p.lag.eq(lag),
             states.write_en.eq(unit.o.valid), states.write_data.eq(unit.o.p.x),
             states.write_addr.eq(later(m, self._at(index), latency + unit.LATENCY, name="v_write")),

@@ -88,24 +88,44 @@ def cycles_per_tick(net: Network, *, learning: bool = False) -> int:
     return max(periods)
 
 
-def lane_use(net: Network) -> float:
-    """Share of lane-cycles of a tick that multiply by a weight (biases not counted)."""
-    return net.macs / (net.lanes * cycles_per_tick(net))
+def lane_use(net: Network, *, learning: bool = False) -> float:
+    """Share of lane-cycles of a tick that multiply by a weight (biases not counted); with errors, all three times."""
+    products = sum(layer.macs * (3 if learning and layer.plastic else 1) for layer in net.layers)
+    return products / (net.lanes * cycles_per_tick(net, learning=learning))
+
+
+def passes(layer: Dense) -> int:
+    """Lane-cycles that a weight takes in a tick with errors: for W r, and for W^T eps and eps r."""
+    return 1 if layer.plastic is None else 3
+
+
+def banks(net: Network) -> list[tuple[int, int]]:
+    """Depth and width of every memory of the network."""
+    found = []
+    for n, layer in enumerate(net.layers):
+        options = {"streams": net.streams, "ahead": n == 0}
+        if layer.plastic is not None:
+            options |= {"top": n == len(net.layers) - 1, "below": n > net.first_plastic}
+        found += engine(layer).banks(layer, **options)
+    return found + (OutputError.banks(net) if net.teacher else [])
 
 
 def fold(net: Network, multipliers: int, fits: Callable[[Network], bool] = lambda net: True) -> Network:
     """Give each layer the lanes with which the tick is shortest, within `multipliers` (lanes and neuron units).
 
-    A layer of F folds takes F (inputs + 1) cycles; for every candidate tick each layer takes the fewest folds that
-    fit, hence the fewest lanes. What `fits` refuses, for its memory, is passed over; where it refuses all, the last
-    and smallest is given. ValueError where even one lane a layer is too much.
+    A layer of F folds takes F (inputs + 1) cycles, three times as many where it learns; for every candidate tick each
+    layer takes the fewest folds that fit, hence the fewest lanes. What `fits` refuses, for its memory, is passed over;
+    where it refuses all, the last and smallest is given. ValueError where even one lane a layer is too much.
     """
     spare = multipliers - sum(neuron_multipliers(layer) for layer in net.layers)
+    spare -= OutputError.multipliers(net) if net.teacher else 0
     if spare < len(net.layers):
         raise ValueError(f"{net.name} needs at least {multipliers - spare + len(net.layers)} multipliers, "
                          f"the board has {multipliers}")
-    candidates = sorted({f * (layer.inputs + 1) for layer in net.layers for f in range(1, layer.outputs + 1)})
-    best = None
+    candidates = sorted({f * passes(layer) * (layer.inputs + 1)
+                         for layer in net.layers for f in range(1, layer.outputs + 1)})
+    learns, best = net.teacher is not None, None
+    last = net
     for cycles in candidates:
         lanes = [_lanes_for(layer, cycles) for layer in net.layers]
         if None in lanes or sum(lanes) > spare:
@@ -114,7 +134,7 @@ def fold(net: Network, multipliers: int, fits: Callable[[Network], bool] = lambd
         last = folded
         if not fits(folded):
             continue
-        key = (cycles_per_tick(folded), folded.lanes)
+        key = (cycles_per_tick(folded, learning=learns), folded.lanes)
         if best is None or key < best[0]:
             best = (key, folded)
         elif cycles > best[0][0]:
@@ -123,14 +143,19 @@ def fold(net: Network, multipliers: int, fits: Callable[[Network], bool] = lambd
 
 
 def neuron_multipliers(layer: Dense) -> int:
-    """Multipliers of a layer beside its lanes: lead and lag."""
-    return 2
+    """Multipliers of a layer beside its lanes: lead and lag, and what its errors and its tau_m take."""
+    plastic, count = layer.plastic, 2
+    if plastic is not None:
+        count += (layer.activation != "linear") + 2 * plastic.is_filtered
+        count += (4 + plastic.is_filtered) * (plastic.tau is not None)
+    return count
 
 
 def _lanes_for(layer: Dense, cycles: int) -> int | None:
     """Fewest lanes that finish within `cycles`, or None."""
-    folds = cycles // (layer.inputs + 1)
-    if folds < 1:
+    folds = cycles // (passes(layer) * (layer.inputs + 1))
+    # errors are summed over folds in a memory that takes some cycles
+    if folds < 1 or layer.plastic and layer.inputs < 4 and layer.outputs > layer.inputs + 1:
         return None
-    lanes = -(-layer.outputs // folds)
+    lanes = layer.outputs if layer.plastic and layer.inputs < 4 else -(-layer.outputs // folds)
     return lanes if lanes <= layer.inputs + 1 else None
