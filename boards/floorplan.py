@@ -79,7 +79,7 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
                            *lanes[middle:]):
             put(f"{CORE}.layer{n}.{multiplier}.dsp", multipliers, "multipliers")
     if OutputError.multipliers(net) if net.teacher else 0:
-        put(f"{CORE}.teacher.p.dsp", multipliers, "multipliers")
+        put(f"{CORE}.teacher.p_multiplier.dsp", multipliers, "multipliers")
     return plan
 
 

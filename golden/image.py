@@ -244,8 +244,11 @@ def learning_words(net: Network, x, target, *, first: bool, learn=True, teach=Tr
         if words.min() < least or words.max() > most:
             raise ValueError(f"{name} hold words outside of {least}..{most}")
     words = np.concatenate([x, target], 2).astype(np.int64) & WORD_MASK
-    words[:, :, 0] |= np.broadcast_to(learn, x.shape[:2]).astype(np.int64) << LEARN_BIT
-    words[:, :, 0] |= np.broadcast_to(teach, x.shape[:2]).astype(np.int64) << TEACH_BIT
+    for name, flags, bit in (("learn", learn, LEARN_BIT), ("teach", teach, TEACH_BIT)):
+        flags = np.asarray(flags, bool)
+        if flags.shape not in ((), x.shape[:2]):
+            raise ValueError(f"{name} has shape {flags.shape}, expected {x.shape[:2]} or one for all")
+        words[:, :, -1] |= flags.astype(np.int64) << bit
     if first:
         words[0, 0, 0] |= 1 << FIRST_BIT
     return words.astype(np.uint32)

@@ -2,7 +2,7 @@
 
 0x0000_0000 ..  registers (REGISTERS)
 0x0000_0100     input words   (write: bits 17..0 the word, bit 31 set on the first word of a sequence; where errors run
-                target words follow the inputs, and in the first word of a tick bit 30 lets weights move and bit 29
+                target words follow the inputs, and in the last word of a tick bit 30 lets weights move and bit 29
                 lets the teacher speak)
 0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
 0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force,

@@ -151,7 +151,7 @@ class OutputError(wiring.Component):
         reciprocal, divided = self._divide(m, total, end2)
         # pass 3: the errors
         third, index3, _ = self._counter(m, divided, "error")
-        m.submodules.p = mul = multiplier(self.vendor, a_width=EXP.width, b_width=len(reciprocal) + 1)
+        m.submodules.p_multiplier = mul = multiplier(self.vendor, a_width=EXP.width, b_width=len(reciprocal) + 1)
         p = Signal(signed(EXP.width + 1), reset_less=True)
         product = Signal(signed(len(mul.p)), reset_less=True)
         latency = Bank.LATENCY + Multiplier.LATENCY

@@ -22,7 +22,7 @@ from rtl.schedule import cycles_per_tick, engine, top_latency
 def input_layout(net: Network) -> data.StructLayout:
     """A word of the input vector; `first` marks the first word of a sequence: membranes and messages count as zero.
 
-    With errors running, target words follow the inputs; `learn` and `teach` of a tick's first word say whether its
+    With errors running, target words follow the inputs; `learn` and `teach` of a tick's last word say whether its
     weights move and whether there is an output error.
     """
     if net.teacher is None:
@@ -114,8 +114,8 @@ class NetworkCore(wiring.Component):
             m.d.comb += self.running.eq(vector["errors"])
             with m.If(taken):
                 m.d.sync += vector["errors"].eq(errors)
-                with m.If(index == 0):
-                    m.d.sync += [vector["learn"].eq(i.p.learn), vector["teach"].eq(i.p.teach)]
+                # those of the last word count: a vector that a host had to complete with zeros moves no weight
+                m.d.sync += [vector["learn"].eq(i.p.learn), vector["teach"].eq(i.p.teach)]
         with m.If(self._go):
             m.d.sync += [vector["complete"].eq(0), vector["first"].eq(0)]
         with m.If(taken):
