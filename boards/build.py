@@ -224,6 +224,10 @@ def _figures(net, board, pll, stat, best) -> dict:
         "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers], "lane_use": lane_use(net),
         "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
+    if net.teacher is not None:
+        learning = cycles_per_tick(net, learning=True)
+        figures |= {"learn_cycles_per_tick": learning, "learn_ticks_per_s": clock_mhz * 1e6 / learning,
+                    "learn_lane_use": lane_use(net, learning=True)}
     names = {"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
     figures |= {name: used[bel] for name, bel in names.items()}
     figures["available"] = {name: available[bel] for name, bel in names.items()}

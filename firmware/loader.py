@@ -1,34 +1,18 @@
-"""Board: registers, parameters and runs of a device at the other end of a transport, simulated or real."""
+"""Board: a device at the other end of a transport, simulated or real: which design it is, its parameters, its runs."""
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from firmware.protocol import (
-    MAX_WORDS,
-    READ,
-    REASONS,
-    WRITE,
-    LinkError,
-    PortError,
-    Request,
-    Response,
-    ResponseParser,
-    Status,
-    encode_request,
-)
+from firmware.learning import EMPTY, RESET, Learning
+from firmware.link import ATTEMPTS, LEARNT, LOADED, LOADING, RUNNING, TICKING, Link
+from firmware.protocol import MAX_WORDS, WRITE, LinkError, PortError, Request
 from firmware.transport import Transport
 from golden.fixed import wrap
 from golden.image import WORD_BITS, Image
 from golden.network import Network
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, VERSION
-
-ATTEMPTS = 3
-#: bits of the `status` register
-LOADED, LOADING, TICKING = 1 << 0, 1 << 1, 1 << 3
-#: seconds of silence after which nothing of a lost response is on its way any more
-QUIET = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +28,12 @@ class Identity:
     output_ticks: int
 
 
-class Board:
+class Board(Learning, Link):
     """A device that speaks firmware/protocol.py over `transport`.
 
-    Parameters: transport; net, the description of the design, which `run` needs; timeout, seconds for a response to
+    What networks that learn add is in firmware.learning.
+
+    Parameters: transport; net, the description of the design, which runs need; timeout, seconds for a response to
     begin and between its parts; patience, seconds for the device to get on with a load or a tick.
     All methods raise LinkError (one line) when the link or the device fails, ValueError for what does not fit the
     design.
@@ -55,47 +41,11 @@ class Board:
 
     def __init__(self, transport: Transport, net: Network | None = None, *, timeout: float = 1.0,
                  patience: float = 10.0):
-        self.transport, self.net, self.timeout, self.patience = transport, net, timeout, patience
-        self._parser = ResponseParser()
-        self._stale = True      # bytes of an earlier talk may be on the line
+        super().__init__(transport, timeout=timeout, patience=patience)
+        self.net = net
         self._identity = None
         self._aligned = False   # the device may hold part of an input vector
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self) -> None:
-        """Close the transport."""
-        self.transport.close()
-
-    # ---- words and registers
-
-    def read(self, addr: int, count: int = 1, *, fixed: bool = False) -> list[int]:
-        """`count` words from `addr` on, or all from `addr` where `fixed`."""
-        words = []
-        while len(words) < count:
-            at = addr if fixed else addr + len(words)
-            part = min(MAX_WORDS, count - len(words))
-            words += self._access(Request(op=READ, addr=at, count=part, fixed=fixed)).data
-        return words
-
-    def write(self, addr: int, words, *, fixed: bool = False) -> None:
-        """Write `words` from `addr` on, or all to `addr` where `fixed`."""
-        words = [int(word) for word in words]
-        for n in range(0, len(words), MAX_WORDS):
-            part = words[n:n + MAX_WORDS]
-            self._access(Request(op=WRITE, addr=addr if fixed else addr + n, count=len(part), data=part, fixed=fixed))
-
-    def get(self, name: str) -> int:
-        """Read a register."""
-        return self.read(_register(name, "r").offset)[0]
-
-    def set(self, name: str, value: int) -> None:
-        """Write a register."""
-        self.write(_register(name, "w").offset, [value])
+        self._ended = False     # the last sequence came to its end, and can go on
 
     def identify(self) -> Identity:
         """Registers that say which design this is; LinkError if it is none of ours."""
@@ -119,7 +69,9 @@ class Board:
 
         Up to ATTEMPTS times where the link fails; the device keeps the parameters it had until a commit succeeds.
         ValueError when the image is for another design. `progress(n)` is called with the words sent since the last
-        call, with a negative number where they have to be sent again.
+        call, with a negative number where they have to be sent again. A network that learns begins like a new one:
+        a sequence with errors that was cut short is completed before, as its ticks would move the registers that
+        round steps of the weights.
         """
         identity = self.identify()
         if image.fingerprint != identity.fingerprint:
@@ -131,6 +83,9 @@ class Board:
         for attempt in range(1, ATTEMPTS + 1):
             sent = 0
             try:
+                if not self._aligned and self.get("status") & RUNNING:
+                    self._empty()
+                    self._align()
                 self.set("errors", (1 << 32) - 1)
                 self.set("load_begin", 1)
                 for addr, words in frames:
@@ -165,42 +120,68 @@ class Board:
     # ---- runs
 
     def run(self, x, progress=None) -> np.ndarray:
-        """Run one sequence from reset: x (ticks, inputs) operand words -> (ticks, outputs) rate words, int64.
+        """Run one sequence from reset, without errors: x (ticks, inputs) operand words -> (ticks, outputs) rate words.
 
-        Never has more ticks in the device than its output buffer holds. `progress(n)`: n more ticks came back.
+        Where the network has several streams, each is given x, and stream 0 answers; or x (ticks, streams, inputs) ->
+        (ticks, streams, outputs). int64. Never has more ticks in the device than its output buffer holds.
+        `progress(n)`: n more ticks came back.
         """
-        words, identity = self._input_words(x), self._identity or self.identify()
+        words, found = self._input_words(x), []
+        registers = {"learning": 0} if self.net.teacher is not None else {}
+        self._stream(words, self._begin(registers), found, progress)
+        rates = self._end(found)
+        return rates if np.ndim(x) == 3 else rates[:, 0]
+
+    def _begin(self, registers, first=True):
+        """Make the device ready for a sequence, or for more of one; how many ticks it holds."""
+        identity = self._identity or self.identify()
         self._check_design(identity)
-        if not self.get("status") & LOADED:
-            raise LinkError("the device has no parameters yet: load an image first")
+        status = self._require_loaded()
+        if not first and not (self._ended and status & RUNNING):
+            raise LinkError("the device has no sequence with errors to go on with, or holds one that was cut short: "
+                            "begin another (first=True)")
         self._empty()
         if not self._aligned:
             self._align()
-        self._aligned = False
-        found = self._stream(words, len(x), identity.output_ticks, progress)
-        self._aligned = True
-        return np.array(found, np.int64).reshape(len(x), self.net.outputs)
+        for name, value in registers.items():
+            self.set(name, value)
+        self._aligned = self._ended = False
+        return identity.output_ticks
 
-    def _stream(self, words, ticks, room, progress):
-        """Frames of inputs and outputs in turn: words in, signed words out."""
-        inputs, outputs = self.net.inputs, self.net.outputs
-        sent, found, deadline = 0, [], time.monotonic() + self.patience
+    def _end(self, found):
+        """Words of a sequence that came as (ticks, streams, outputs), unless a reset has passed unnoticed."""
+        self._require_loaded()
+        self._aligned = self._ended = True
+        return np.array(found, np.int64).reshape(-1, self.net.streams, self.net.outputs)
+
+    def _require_loaded(self):
+        """The status; LinkError where the device has no parameters, or only what it had learnt before a reset."""
+        status = self.get("status")
+        if not status & LOADED:
+            raise LinkError(RESET if status & LEARNT else EMPTY)
+        return status
+
+    def _stream(self, vectors, room, found, progress):
+        """Frames of inputs and outputs in turn: vectors in, one a tick; signed output words are added to `found`."""
+        (ticks, inputs), outputs, words = vectors.shape, self.net.outputs, vectors.ravel().tolist()
+        turn = self.net.streams * outputs
+        sent, deadline = 0, time.monotonic() + self.patience
         while len(found) < ticks * outputs:
             before, complete = sent + len(found), len(found) // outputs
-            window = min(ticks, complete + room) * inputs
+            turns, window = len(found) // turn, min(ticks, complete + room) * inputs
             if sent < window:
                 sent += self._send(words[sent:min(window, sent + MAX_WORDS)])
             # reads wait until a frame is worth it, or until no more may be sent
             wanted = sent // inputs * outputs - len(found)
             if wanted and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):
                 found += self._outputs(min(wanted, MAX_WORDS), len(found))
-            if progress is not None and len(found) // outputs > complete:
-                progress(len(found) // outputs - complete)
+            if progress is not None and len(found) // turn > turns:
+                progress(len(found) // turn - turns)
             if before != sent + len(found):
                 deadline = time.monotonic() + self.patience
             elif time.monotonic() > deadline:
+                self._require_loaded()      # a reset loses outputs
                 raise LinkError(f"no output for {self.patience:g} s after {complete} of {ticks} ticks")
-        return found
 
     def _send(self, words):
         """Write input words; how many the device took before it was busy for too long."""
@@ -211,31 +192,41 @@ class Board:
         """Complete an input vector that was cut short, which the device does not show: halve what it may hold.
 
         Zeros are pushed, and whether that started a tick halves the range; FIRST_BIT then makes a run forget them.
+        Where errors run a vector has target words, too. No weight moves, as the zeros come without LEARN_BIT; but the
+        registers that round steps of the weights go on by these ticks.
         """
-        low, high, inputs = 0, self.net.inputs - 1, self.net.inputs
+        size = self._identity.inputs
+        if self.get("status") & RUNNING:
+            size += self.get("teacher") & 0xFFFF
+        low, high = 0, size - 1
         while high:
             middle = (low + high + 1) // 2
             ticks = self.get("ticks")
-            self.write(INPUT, [0] * (inputs - middle), fixed=True)
+            self.write(INPUT, [0] * (size - middle), fixed=True)
             if self.get("ticks") != ticks:
                 low, high = 0, high - middle
             elif low == high:
-                raise LinkError(f"the device took {inputs} input words and more without a tick")
+                self._require_loaded()      # a reset forgets the vector
+                raise LinkError(f"the device took {size} input words and more without a tick")
             else:
-                low, high = low + inputs - middle, inputs - 1
+                low, high = low + size - middle, size - 1
             self._empty()
+        self._aligned = True
 
     def _input_words(self, x):
+        """(vectors, inputs) words with flags: of every stream in turn."""
         if self.net is None:
             raise ValueError("run needs the network description: Board(transport, net)")
-        fmt, x = self.net.layers[0].operand, np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.net.inputs or not len(x) or x.dtype.kind not in "iu":
-            raise ValueError(f"inputs are integer words of shape (ticks, {self.net.inputs}), "
-                             f"not {x.dtype} of shape {x.shape}")
+        net, fmt, x = self.net, self.net.layers[0].operand, np.asarray(x)
+        shape = x.shape[:1] + (net.streams,) * (x.ndim == 3) + (net.inputs,)
+        if x.ndim not in (2, 3) or x.shape != shape or not len(x) or x.dtype.kind not in "iu":
+            raise ValueError(f"inputs are integer words of shape (ticks, {net.inputs}) or (ticks, {net.streams}, "
+                             f"{net.inputs}), not {x.dtype} of shape {x.shape}")
         if x.min() < fmt.min or x.max() > fmt.max:
             raise ValueError(f"inputs hold words outside of {fmt} [{fmt.min}, {fmt.max}]")
-        words = (x.astype(np.int64) & ((1 << WORD_BITS) - 1)).ravel().tolist()
-        words[0] |= 1 << FIRST_BIT
+        words = x if x.ndim == 3 else np.repeat(x[:, None], net.streams, 1)
+        words = words.astype(np.int64).reshape(-1, net.inputs) & ((1 << WORD_BITS) - 1)
+        words[0, 0] |= 1 << FIRST_BIT
         return words
 
     def _check_design(self, identity):
@@ -270,57 +261,6 @@ class Board:
                 found.append(wrap(word & ((1 << fmt.width) - 1), fmt.width))
         return found
 
-    # ---- frames
-
-    def _access(self, request: Request, *, partial: bool = False) -> Response:
-        """One frame, sent again while that can do no harm: it was refused unseen, or reads without side effect.
-
-        LinkError unless all words were done; with `partial` a device that was busy after some of them is right, too.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                response = self._exchange(request)
-            except PortError:
-                raise
-            except LinkError:
-                self._stale = True
-                if attempt == ATTEMPTS or request.op == WRITE or request.fixed:
-                    raise
-                continue
-            if response.status == Status.OK or partial and response.status == Status.BUSY:
-                return response
-            if attempt == ATTEMPTS or response.status not in (Status.BAD_CRC, Status.BAD_FRAME):
-                raise LinkError(f"{_words(request)}: {REASONS[response.status]} (after {response.count} words)")
-        raise AssertionError("unreachable")
-
-    def _exchange(self, request: Request) -> Response:
-        if self._stale:
-            self._drain()
-        self.transport.write(encode_request(request))
-        while True:
-            data = self.transport.read(self._parser.needed, self.timeout)
-            if not data:
-                raise LinkError(f"{_words(request)}: no response within {self.timeout:g} s")
-            response = self._parser.feed(data)
-            if response is None:
-                continue
-            if response.status in (Status.BAD_CRC, Status.BAD_FRAME):
-                return response
-            complete = response.count == request.count or response.status != Status.OK
-            if (response.op, response.fixed) == (request.op, request.fixed) and complete:
-                return response
-            raise LinkError(f"{_words(request)}: the response is for an op {response.op} of {response.count} words")
-
-    def _drain(self):
-        """Wait until the line is quiet, so that no late response is taken for the next one."""
-        deadline = time.monotonic() + self.patience
-        while self.transport.read(4096, QUIET):
-            if time.monotonic() > deadline:
-                raise LinkError(f"the port sends without end for {self.patience:g} s, no board of ours does")
-        self._parser.clear()
-        self._stale = False
-
-
 def _frames(image):
     """(address, words) of at most MAX_WORDS consecutive addresses each."""
     frames = []
@@ -330,16 +270,3 @@ def _frames(image):
         else:
             frames.append((addr, [word]))
     return frames
-
-
-def _register(name, access):
-    if name not in REGISTERS:
-        raise ValueError(f"no register {name!r}; there are {', '.join(REGISTERS)}")
-    if access not in REGISTERS[name].access:
-        raise ValueError(f"register {name} cannot be {'read' if access == 'r' else 'written'}")
-    return REGISTERS[name]
-
-
-def _words(request):
-    verb = "read" if request.op == READ else "write"
-    return f"{verb} of {request.count} words at 0x{request.addr:08x}"

@@ -88,6 +88,39 @@ def simulate(network, board, data, count, ticks, simulator):
     console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
 
 
+@cli.command(short_help="Learn on the chip: golden and circuit side by side.")
+@click.argument("system", type=click.Choice(["lagline", "fourier", "mnist1d"]))
+@click.option("--seed", default=0, show_default=True, help="Of the random weights that it starts from.")
+@click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
+@click.option("--hold-out", is_flag=True, help="mnist1d: learn 3,200 of the 4,000 sequences, answer the rest.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/learnt-SYSTEM by default.")
+def learn(system, seed, no_rtl, hold_out, out):
+    """Learn a system with the integer rule; the circuit must do the same, word by word. Writes what was learnt."""
+    from leadlag import learning
+    learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=console)
+    files = learning.save(learnt, out or flow.BUILD / f"learnt-{system}")
+    _figures(f"{learnt.net.name}, seed {seed}", learnt.figures)
+    console.print("written: " + ", ".join(map(str, files)))
+
+
+@cli.command(short_help="Destroy an output layer and learn it again on a board.")
+@click.argument("network", metavar="NET", default="gle-mnist1d")
+@click.option("--port", default="sim", show_default=True, help="Serial port of the board, or `sim`.")
+@click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10), help="Sequences to learn.")
+@click.option("--on-board", default=100, show_default=True, type=click.IntRange(0),
+              help="So many of them on the board; golden learns the rest.")
+def adapt(network, port, samples, on_board):
+    """Relearn the output layer of a network through the host driver, and print how well it answers."""
+    from leadlag import learning
+    figures = learning.adapt(network, samples=samples, on_board=on_board, port=port, console=console)
+    table = Table("samples learnt", "test accuracy", title=f"{network}, before: {figures['before']:.1%}")
+    for count, value in figures["relearn"]:
+        table.add_row(f"{count:,}", f"{value:.1%}")
+    console.print(table)
+    console.print(f"{figures['board_samples']} samples on the board ({port}): every output word and every weight read "
+                  f"back equal to golden")
+
+
 @cli.command()
 @network_argument
 @board_option

@@ -190,15 +190,21 @@ def rates_of(case: Case, words) -> list[np.ndarray]:
 
 
 def write_quantized(case: Case, out) -> list[Path]:
+    """The words of a case as `write_words` writes them."""
+    return write_words(case.net, case.params, out)
+
+
+def write_words(net: Network, params, out) -> list[Path]:
     """Write network.json, parameters.safetensors (words, with the description inside) and parameters.image."""
     from safetensors.numpy import save
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    tensors = {f"layers.{n}.{name}": getattr(p, name).astype(np.int32)
-               for n, p in enumerate(case.params) for name in p._fields}
-    files = {"network.json": case.net.to_json().encode(),
-             "parameters.safetensors": save(tensors, {"network": case.net.to_json()}),
-             "parameters.image": case.image.to_bytes()}
+    tensors = {f"layers.{n}.{name}": np.asarray(getattr(p, name)).astype(np.int32)
+               for n, (layer, p) in enumerate(zip(net.layers, params, strict=True))
+               for name in ("weight", "bias", *layer.constants)}
+    files = {"network.json": net.to_json().encode(),
+             "parameters.safetensors": save(tensors, {"network": net.to_json()}),
+             "parameters.image": build_image(net, params).to_bytes()}
     for name, content in files.items():
         write_whole(out / name, content)
     return [out / name for name in files]

@@ -250,7 +250,7 @@ class Control(wiring.Component):
             with m.If(settle == 1):
                 m.d.sync += [want_half.eq(~self.half), loaded.eq(1)]
         if self._learns:
-            with m.If(right):
+            with m.If(self.want_half != self.half):     # until then what was learnt is in force
                 m.d.sync += learnt.eq(0)
             with m.Elif(self.moved):
                 m.d.sync += learnt.eq(1)

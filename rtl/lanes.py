@@ -15,11 +15,10 @@ from amaranth.lib.wiring import In, Out
 
 from golden.network import Dense
 from golden.plastic import weight_shift
-from golden.plasticity import BITS
-from rtl.fixed import exact, saturate, shape
+from rtl.fixed import exact, shape
 from rtl.mac import MacLanes, bank_bits, gather
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.plasticity import leap, spread
+from rtl.plasticity import Plasticity
 from rtl.primitives import bank, multiplier
 
 
@@ -132,18 +131,12 @@ class PlasticLanes(wiring.Component):
         return acc, column
 
     def _step(self, m, n, chain, weight, product):
-        layer, shift = self.layer, weight_shift(self.layer)
-        noise = Signal(BITS, init=self.seeds[n], name=f"noise{n}")
-        with m.If(chain["reseed"]):
-            m.d.sync += noise.eq(self.seeds[n])
-        with m.Elif(chain["draw"]):
-            m.d.sync += noise.eq(leap(noise))
-        move = Signal(signed(max(len(product), shift + 1) + 1 - shift), name=f"move{n}", reset_less=True)
-        total = Signal(shape(layer.weight), name=f"total{n}", reset_less=True)
-        old = later(m, weight, 1, name=f"old{n}").as_signed()
-        m.d.sync += [exact(move, (product + spread(noise, shift)).shift_right(shift)),
-                     exact(total, saturate(old + move, layer.weight))]
-        return total
+        layer = self.layer
+        m.submodules[f"plasticity{n}"] = unit = Plasticity(layer.weight, len(product), shift=weight_shift(layer),
+                                                           seed=self.seeds[n])
+        m.d.comb += [unit.reseed.eq(chain["reseed"]), unit.i.valid.eq(chain["draw"]), unit.i.p.w.eq(weight),
+                     unit.i.p.product.eq(product)]
+        return unit.o.payload
 
 
 def merge_writes(m, name: str, loaded, learnt, port) -> None:

@@ -11,7 +11,6 @@ from golden.fixed import QFormat
 from golden.plasticity import BITS, PERIOD, lfsr_leap
 from rtl.fixed import exact, saturate, shape
 from rtl.pipeline import later
-from rtl.primitives import Multiplier, multiplier
 
 
 def leap(state: Value) -> Value:
@@ -21,54 +20,51 @@ def leap(state: Value) -> Value:
                for bit in range(BITS))
 
 
-def spread(noise: Value, shift: int) -> Value:
-    """The register as noise of `shift` bits, as golden.plasticity.spread."""
-    if shift <= BITS:
-        return noise[BITS - shift:] if shift else Const(0)
-    return Cat(Const(0, shift - BITS), noise)
-
-
 class Plasticity(wiring.Component):
-    """w + floor((eps r + noise) / 2**shift), saturated; one weight a cycle, and a number of the register each.
+    """w + floor((product + noise) / 2**shift), saturated; one weight a cycle, and a number of the register each.
 
-    Pipeline: multiplier; product register; noise and shift; sum and saturation. Never stalls. Reset drops what is in
-    flight and puts the register back to its seed. Source: [GLE] dW = eta eps r, stochastic rounding.
+    The product eps r comes from a multiplier that has other work, too (rtl.lanes, rtl.tau). Pipeline: noise and shift;
+    sum and saturation. Never stalls. Reset drops what is in flight and puts the register back to its seed, as `reseed`
+    does. Source: [GLE] dW = eta eps r, stochastic rounding.
 
-    Parameters: formats of weight, error and rate; shift; seed, 1 to 131071; vendor form of the multiplier.
-    Members: i = (w, eps, r); o, the next weight, LATENCY cycles later.
+    Parameters: weight, its format; width of a product; shift; seed, 1 to 131071.
+    Members: i = (w, product); o, the next weight, LATENCY cycles later; reseed.
     """
 
-    LATENCY = Multiplier.LATENCY + 3
+    LATENCY = 2
 
-    def __init__(self, weight: QFormat, error: QFormat, rate: QFormat, *, shift: int, seed: int,
-                 vendor: str = "generic"):
+    def __init__(self, weight: QFormat, width: int, *, shift: int, seed: int):
         if shift < 0:
             raise ValueError(f"shift must not be negative, not {shift}")
         if not 1 <= seed <= PERIOD:
             raise ValueError(f"a seed is 1 to {PERIOD}, not {seed}")
-        self.weight, self.error, self.rate = weight, error, rate
-        self.shift, self.seed, self.vendor = shift, seed, vendor
+        self.weight, self.width, self.shift, self.seed = weight, width, shift, seed
         super().__init__({
-            "i": In(stream.Signature(data.StructLayout({
-                "w": shape(weight), "eps": shape(error), "r": shape(rate)}), always_ready=True)),
-            "o": Out(stream.Signature(shape(weight), always_ready=True)),
+            "i": In(stream.Signature(data.StructLayout({"w": shape(weight), "product": signed(width)}),
+                                     always_ready=True)),
+            "o": Out(stream.Signature(shape(weight), always_ready=True)), "reseed": In(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.product = mul = multiplier(self.vendor, a_width=self.error.width, b_width=self.rate.width)
-        product = Signal(signed(len(mul.p)), reset_less=True)
-        m.d.comb += [mul.a.eq(self.i.p.eps), mul.b.eq(self.i.p.r)]
-        m.d.sync += product.eq(mul.p)
-        valid = later(m, self.i.valid, self.LATENCY - 2, name="valid", reset_less=False)
+        product, shift = self.i.p.product, self.shift
         noise = Signal(BITS, init=self.seed)
-        with m.If(valid):
+        with m.If(self.reseed):
+            m.d.sync += noise.eq(self.seed)
+        with m.Elif(self.i.valid):
             m.d.sync += noise.eq(leap(noise))
-        w = later(m, self.i.p.w, self.LATENCY - 1, name="w")
-        move = Signal(signed(max(len(product), self.shift + 1) + 1 - self.shift), reset_less=True)
+        w = later(m, self.i.p.w, 1, name="w").as_signed()
+        move = Signal(signed(max(self.width, shift + 1) + 1 - shift), reset_less=True)
         total = Signal(shape(self.weight), reset_less=True)
-        m.d.sync += [exact(move, (product + spread(noise, self.shift)).shift_right(self.shift)),
-                     exact(total, saturate(w.as_signed() + move, self.weight))]
+        m.d.sync += [exact(move, (product + _spread(noise, shift)).shift_right(shift)),
+                     exact(total, saturate(w + move, self.weight))]
         m.d.comb += [self.o.payload.eq(total),
-                     self.o.valid.eq(later(m, valid, 2, name="out", reset_less=False))]
+                     self.o.valid.eq(later(m, self.i.valid, self.LATENCY, name="valid", reset_less=False))]
         return m
+
+
+def _spread(noise: Value, shift: int) -> Value:
+    """The register as noise of `shift` bits, as golden.plasticity.spread."""
+    if shift <= BITS:
+        return noise[BITS - shift:] if shift else Const(0)
+    return Cat(Const(0, shift - BITS), noise)

@@ -6,10 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.network import Dense
 from golden.plastic import increment_format, tau_shift
-from golden.plasticity import BITS
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later
-from rtl.plasticity import leap, spread
+from rtl.plasticity import Plasticity
 from rtl.primitives import Multiplier, multiplier
 
 
@@ -23,7 +22,7 @@ class TimeConstant(wiring.Component):
     reseed, the register starts again.
     """
 
-    LATENCY = 3 * (Multiplier.LATENCY + 1) + 5
+    LATENCY = 3 * (Multiplier.LATENCY + 1) + Plasticity.LATENCY + 3
 
     def __init__(self, layer: Dense, *, seed: int, vendor: str = "generic"):
         self.layer, self.seed, self.vendor = layer, seed, vendor
@@ -39,22 +38,17 @@ class TimeConstant(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, plastic, shift = self.layer, self.layer.plastic, tau_shift(self.layer)
-        # tau: product, noise and shift, sum, clip
+        # tau: product, step, clip
         product = self._product(m, "step", -self.i.p.eps, self.i.p.step)
         at = Multiplier.LATENCY + 1
-        noise = Signal(BITS, init=self.seed)
-        draw = later(m, self.i.valid, at, name="draw", reset_less=False)
-        with m.If(self.reseed):
-            m.d.sync += noise.eq(self.seed)
-        with m.Elif(draw):
-            m.d.sync += noise.eq(leap(noise))
-        move = Signal(signed(max(len(product), shift + 1) + 1 - shift), reset_less=True)
-        total, tau = Signal(shape(plastic.tau), reset_less=True), Signal(shape(plastic.tau), reset_less=True)
-        least = plastic.tau_min << plastic.tau.frac_bits
-        old = later(m, self.i.p.tau, at + 1, name="tau_old").as_signed()
-        m.d.sync += [exact(move, (product + spread(noise, shift)).shift_right(shift)),
-                     exact(total, saturate(old + move, plastic.tau)), tau.eq(Mux(total < least, least, total))]
-        at += 3
+        m.submodules.plasticity = plasticity = Plasticity(plastic.tau, len(product), shift=shift, seed=self.seed)
+        tau, least = Signal(shape(plastic.tau), reset_less=True), plastic.tau_min << plastic.tau.frac_bits
+        m.d.comb += [plasticity.reseed.eq(self.reseed), plasticity.i.p.product.eq(product),
+                     plasticity.i.valid.eq(later(m, self.i.valid, at, name="product_valid", reset_less=False)),
+                     plasticity.i.p.w.eq(later(m, self.i.p.tau, at, name="tau_old").as_signed())]
+        total = plasticity.o.payload
+        m.d.sync += tau.eq(Mux(total < least, least, total))
+        at += plasticity.LATENCY + 1
         # 1 - tau lag
         lag = later(m, self.i.p.lag, at, name="lag_tau").as_signed()
         product = self._product(m, "rest", tau, lag)

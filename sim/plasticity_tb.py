@@ -24,7 +24,8 @@ def _vectors(count):
 async def _compare(dut, vectors, pattern="none"):
     formats, get = _formats(), settings()
     sink = cocotb.start_soon(Stream(dut, "o").receive(len(vectors)))
-    sent = await Stream(dut, "i").send([pack(v, [f.width for f in formats]) for v in vectors], pattern=pattern)
+    widths = formats[0].width, formats[1].width + formats[2].width
+    sent = await Stream(dut, "i").send([pack((w, eps * r), widths) for w, eps, r in vectors], pattern=pattern)
     found, times = await sink
     noise = Noise(get["seed"])[np.arange(len(vectors))]
     want = plasticity_step(*np.array(vectors).T, noise, get["shift"], formats[0])

@@ -1,4 +1,4 @@
-"""A device in plain Python: what answers on the bus, and a line to it with faults on request."""
+"""A device in plain Python: what answers on the bus, and a line to it with faults on request; a network that learns."""
 
 from collections import deque
 
@@ -16,24 +16,44 @@ from firmware.protocol import (
     encode_response,
 )
 from firmware.transport import Transport
-from golden import engine
-from golden.fixed import wrap
-from golden.image import Image, image_params, parameter_words
-from golden.network import Network
+from golden import engine, learn
+from golden.fixed import QFormat, wrap
+from golden.image import Image, build_image, image_params, learning_addresses, parameter_words
+from golden.network import Dense, Network
+from golden.plastic import Plastic, Teacher
 from golden.regmap import (
     ERRORS,
     FIRST_BIT,
     INPUT,
     LAST_BIT,
+    LEARN_BIT,
     MAGIC,
     OUTPUT,
     PARAMETER_BASE,
     REGISTERS,
+    TEACH_BIT,
     VALID_BIT,
     VERSION,
 )
 
 OFFSETS = {register.offset: name for name, register in REGISTERS.items()}
+
+
+def learner(*, streams: int = 2, loss: str = "squared_error") -> Network:
+    """Two layers that learn: folds, filtered errors, a tau_m that is learnt below and a halved rate above."""
+    fields = {"operand": QFormat(0, 11), "weight": QFormat(1, 12), "state": QFormat(3, 10), "rate": QFormat(0, 11),
+              "lag": QFormat(0, 15), "lead": QFormat(2, 12), "lanes": 2}
+    own = {"error": QFormat(1, 11), "slope": QFormat(1, 10), "lead": QFormat(4, 8), "lag": QFormat(0, 12), "rate": 1}
+    return Network(name="learner", dt=1.0, teacher=Teacher(loss=loss, streams=streams, seed=5), layers=(
+        Dense(inputs=4, outputs=3, activation="tanh", **fields, max_delay=2, delay=1,
+              plastic=Plastic(**own, tau=QFormat(8, 7), tau_r=QFormat(4, 8), tau_min=4)),
+        Dense(inputs=3, outputs=2, activation="linear", **fields, plastic=Plastic(**own, halvings=3, gamma=5))))
+
+
+def learner_params(net: Network, seed: int = 1, bits: int = 1):
+    """Random parameters, weights `bits` bits smaller than their format allows; errors seldom saturate from 2 on."""
+    params = engine.random_params(net, np.random.default_rng(seed))
+    return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits) for p in params)
 
 
 class Device:
@@ -49,8 +69,24 @@ class Device:
             "magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
             "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
             "parameter_words": parameter_words(net), "cycles_per_tick": 9, "output_ticks": output_ticks}
+        if net.teacher is not None:
+            self.registers |= {"teacher": net.targets | net.streams << 16, "learn_cycles": 19}
+            self.noise, self.readable = learn.registers(net), set(learning_addresses(net).tolist())
         self.received, self.params, self.loading, self.loads = [], None, False, 0
-        self.vector, self.outputs, self.state = [], deque(), None
+        self.learnt = self.was_reset = False
+        self.error_ticks = 0
+        self._restart()
+
+    def _restart(self):
+        """What a reset does to the network."""
+        self.vector, self.outputs, self.states = [], deque(), {}
+        self.first, self.errors, self.stream = True, False, -1
+
+    def reset(self):
+        """The button: the parameters stay, but for a host they are not loaded any more."""
+        self._restart()
+        self.was_reset, self.loading = True, False
+        self.registers |= dict.fromkeys(("errors", "ticks", "scratch", "learning", "halvings", "overflow"), 0)
 
     def read(self, addr):
         """A word, or None where there is no such address."""
@@ -59,7 +95,10 @@ class Device:
         name = OFFSETS.get(addr)
         if name == "status":
             under_way = bool(self.outputs and self.waits)
-            return (self.params is not None) | self.loading << 1 | under_way << 3
+            return ((self.params is not None and not self.was_reset) | self.loading << 1 | under_way << 3
+                    | self.learnt << 4 | self.errors << 5)
+        if addr >= PARAMETER_BASE and self.net.teacher is not None and addr in self.readable:
+            return dict(build_image(self.net, self.params).pairs.tolist())[addr]
         return None if name is None else self.registers[name]
 
     def write(self, addr, word):
@@ -76,8 +115,8 @@ class Device:
             self.received, self.loading = [], True
         elif name == "load_commit":
             self._commit(word)
-        elif name == "errors":
-            self.registers["errors"] &= ~word
+        elif name in ("errors", "overflow"):
+            self.registers[name] &= ~word
         elif "w" in REGISTERS[name].access:
             self.registers[name] = word
         return True
@@ -93,22 +132,42 @@ class Device:
             self.registers["errors"] |= 1 << ERRORS["load_crc"]
         else:
             self.params, _ = image_params(image, self.net)
-            self.loads += 1
+            self.loads, self.learnt, self.was_reset, self.error_ticks = self.loads + 1, False, False, 0
 
     def _input(self, word):
         if len(self.outputs) + self.net.outputs > self.registers["output_ticks"] * self.net.outputs:
             return False
         if word >> FIRST_BIT & 1:
-            self.state = None
+            self.first, self.errors = True, bool(self.registers["learning"] and self.net.teacher)
         self.vector.append(wrap(word & 0x3FFFF, 18))
-        if len(self.vector) == self.net.inputs:
-            state = engine.reset(self.net, 1) if self.state is None else self.state
-            self.state, outs = engine.network_step(state, np.array([self.vector]), self.params, self.net)
-            for n, y in enumerate(outs[-1].rate[0].tolist()):
+        if len(self.vector) == self.net.inputs + self.errors * self.net.targets:
+            if self.first:
+                self.states, self.stream, self.first = {}, -1, False
+            self.stream = (self.stream + 1) % self.net.streams
+            rate = self._learn(word) if self.errors else self._infer()
+            for n, y in enumerate(rate.tolist()):
                 self.outputs.append(y & 0x3FFFF | (n == self.net.outputs - 1) << LAST_BIT | 1 << VALID_BIT)
             self.vector = []
             self.registers["ticks"] += 1
         return True
+
+    def _infer(self):
+        state = self.states.get(self.stream, engine.reset(self.net, 1))
+        self.states[self.stream], outs = engine.network_step(state, np.array([self.vector]), self.params, self.net)
+        return outs[-1].rate[0]
+
+    def _learn(self, word):
+        """A tick with errors, `word` its last."""
+        net, inputs, moves = self.net, self.net.inputs, bool(word >> LEARN_BIT & 1)
+        state = learn.LearnState(streams=tuple(self.states.get(n, learn.rest(net)) for n in range(net.streams)),
+                                 params=self.params, ticks=self.error_ticks, overflow=(False,) * len(net.layers))
+        state, out = learn.learn_tick(
+            state, self.stream, self.vector[:inputs], self.vector[inputs:], net, first=self.stream not in self.states,
+            learn=moves, teach=bool(word >> TEACH_BIT & 1), halve=self.registers["halvings"], noise=self.noise)
+        self.params, self.error_ticks = state.params, state.ticks
+        self.states[self.stream], self.learnt = state.streams[self.stream], self.learnt or moves
+        self.registers["overflow"] |= sum(1 << n for n, layer in enumerate(state.overflow) if layer)
+        return out.rate
 
     def _output(self):
         if not self.outputs:

@@ -63,7 +63,8 @@ def test_activation(name, state, out):
 @pytest.mark.parametrize(("weight", "error", "rate", "shift"), [("Q4.11", "Q3.12", "Q0.9", 10),
                                                                 ("Q1.16", "Q0.17", "Q5.8", 22)])
 def test_plasticity(weight, error, rate, shift):
-    unit = Plasticity(*map(QFormat.parse, (weight, error, rate)), shift=shift, seed=99)
+    width = QFormat.parse(error).width + QFormat.parse(rate).width
+    unit = Plasticity(QFormat.parse(weight), width, shift=shift, seed=99)
     bench(unit, "plasticity", weight=weight, error=error, rate=rate, shift=shift, seed=99, latency=Plasticity.LATENCY)
 
 

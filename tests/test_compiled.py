@@ -1,11 +1,10 @@
 """CompiledLearner equals golden.learn word by word, and golden.engine where it only infers: random networks."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import corners, random_learner
+from cases import corners, random_learner, random_network
 
 from golden import compiled, engine, learn
 from golden.compiled import RECORDS, CompiledLearner
@@ -37,7 +36,7 @@ def _wild(rng, fixed, plastic) -> Network:
         if n >= fixed:
             filtered, tau = rng.random() < 0.5, rng.random() < 0.4
             own = Plastic(
-                error=fmt(3, 17), slope=fmt(3, 18, 1, 2), bias=rng.random() < 0.7,
+                error=fmt(3, 17), slope=fmt(3, 18, 1, 2), bias=rng.random() < 0.7, halvings=rng.choice((0, 0, 2, 7)),
                 rate=rng.choice((None, *[rng.randint(-4, 30)] * 4)), gamma=rng.choice((None, rng.randint(0, 12))),
                 lead=fmt(4, 18) if filtered else None, lag=fmt(11, 18) if filtered else None,
                 guard=rng.choice((0, 1, 8)) if filtered else 0, tau=fmt(10, 18, 4, 9) if tau else None,
@@ -72,12 +71,12 @@ def some_params(net, rng, bits):
     return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits) for p in engine.random_params(net, rng))
 
 
-def golden_run(net, state, x, target, *, first=False, moves=None, taught=None):
+def golden_run(net, state, x, target, *, first=False, moves=None, taught=None, halve=0):
     """Rates, and the state and eps after every tick."""
     noise, rates, states = learn.registers(net), np.zeros((*x.shape[:2], net.outputs), np.int64), []
     for t, s in np.ndindex(x.shape[:2]):
         state, out = learn.learn_tick(state, s, x[t, s], target[t, s], net, first=first and t == 0, noise=noise,
-                                      learn=moves is None or bool(moves[t, s]),
+                                      halve=halve, learn=moves is None or bool(moves[t, s]),
                                       teach=taught is None or bool(taught[t, s]))
         rates[t, s] = out.rate
         states.append((state, out.eps))
@@ -109,8 +108,9 @@ def test_equals_golden(kind, seed):
     x, target = vectors(net, rng, ticks)
     for first in (False, True):     # the second time from where the first ended
         moves, taught = rng.random((2, ticks, net.streams)) < 0.8
-        rates = learner.run(x, target, first=first, learn=moves, teach=taught)
-        want, states = golden_run(net, state, x, target, first=first, moves=moves, taught=taught)
+        halve = int(rng.integers(0, 9))
+        rates = learner.run(x, target, first=first, learn=moves, teach=taught, halve=halve)
+        want, states = golden_run(net, state, x, target, first=first, moves=moves, taught=taught, halve=halve)
         state = states[-1][0]
         wrong = np.argwhere(rates != want)
         assert not len(wrong), f"tick, stream, neuron {wrong[0]} in {net}"
@@ -225,9 +225,9 @@ def test_what_does_not_fit():
     for arguments in ({}, {"params": params, "state": learner.state}):
         with pytest.raises(ValueError, match="params or a state, not both"):
             CompiledLearner(net, **arguments)
-    still = replace(net, layers=tuple(replace(layer, plastic=None) for layer in net.layers), teacher=None)
+    still = random_network("compiled", largest=4)
     with pytest.raises(ValueError, match="has no teacher"):
-        CompiledLearner(still, params)
+        CompiledLearner(still, engine.random_params(still, rng))
     with pytest.raises(ValueError, match="x has shape"):
         learner.run(x[0], target)
     with pytest.raises(ValueError, match="target has shape"):

@@ -4,14 +4,17 @@ import zlib
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from cases import random_input, random_network
+from learning import Vector, golden_run
 
 from golden import engine
-from golden.image import build_image
+from golden.image import build_image, learning_addresses, learning_words, read_back
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, parameter_address
 from rtl.schedule import cycles_per_tick
 from rtl.top import NetworkTop
 from sim.pysim import run
+from tests.device import learner, learner_params
 
 NET = random_network("control 4", largest=3)
 RNG = np.random.default_rng(4)
@@ -20,10 +23,10 @@ X = random_input(NET, RNG, 6)
 
 
 class Host:
-    """The host's side of the bus."""
+    """The host's side of the bus; `button`, what resets the device."""
 
-    def __init__(self, ctx, bus):
-        self.ctx, self.bus = ctx, bus
+    def __init__(self, ctx, bus, button=None):
+        self.ctx, self.bus, self.button = ctx, bus, button
 
     async def access(self, addr, data=None):
         ctx, bus = self.ctx, self.bus
@@ -43,29 +46,47 @@ class Host:
     async def set(self, name, value):
         await self.access(REGISTERS[name].offset, value)
 
-    async def load(self, pairs, crc=None):
+    async def reset(self, cycles=100):
+        """As a board does, for longer than any pipeline."""
+        self.ctx.set(self.button, 1)
+        await self.ctx.tick().repeat(cycles)
+        self.ctx.set(self.button, 0)
+
+    async def write_image(self, pairs):
         await self.set("load_begin", 1)
         for addr, data in pairs:
             await self.access(int(addr), int(data))
+
+    async def load(self, pairs, crc=None):
+        await self.write_image(pairs)
         await self.set("load_commit", zlib.crc32(np.asarray(pairs, "<u4").tobytes()) if crc is None else crc)
         while await self.get("status") & 2:
             pass
 
     async def infer(self, x):
+        words = np.array(x) & 0x3FFFF
+        words[0, 0] |= 1 << FIRST_BIT
+        return await self.stream(words, NET.outputs)
+
+    async def stream(self, vectors, outputs):
         out = []
-        for n, vector in enumerate(x):
-            for k, word in enumerate(vector):
-                await self.access(INPUT, int(word) & 0x3FFFF | (n == k == 0) << FIRST_BIT)
-            for k in range(NET.outputs):
+        for vector in vectors:
+            for word in vector:
+                await self.access(INPUT, int(word))
+            for k in range(outputs):
                 word = 0
                 while not word >> VALID_BIT & 1:
                     word, _ = await self.access(OUTPUT)
-                assert word >> LAST_BIT & 1 == (k == NET.outputs - 1)
+                assert word >> LAST_BIT & 1 == (k == outputs - 1)
                 out.append((word & 0x1FFFF) - (word & 0x20000))
-        return np.array(out).reshape(len(x), NET.outputs)
+        return np.array(out).reshape(len(vectors), outputs)
+
+    async def learnt(self):
+        """Every word that learns."""
+        return [(await self.access(int(addr)))[0] for addr in learning_addresses(LEARNER)]
 
 
-def check(bench, cycles=60_000):
+def check(bench, cycles=4_000):
     top = NetworkTop(NET)
 
     async def body(ctx):
@@ -167,3 +188,80 @@ def test_a_full_output_stalls_ticks_and_loses_nothing():
                 out.append((word & 0x1FFFF) - (word & 0x20000))
         assert (np.array(out).reshape(len(x), -1) == engine.run(NET, OLD, x[None])[0]).all()
     check(bench)
+
+
+# ---- a reset of a device that learns
+
+LEARNER = learner()
+PARAMS = learner_params(LEARNER)
+#: bits of `status`
+LOADED, HALF, LEARNT, RUNNING = 1, 4, 16, 32
+
+
+def learner_vectors(ticks):
+    """Vectors as golden takes them, and their words with all flags: of both streams in turn."""
+    rng, fmt, rate = np.random.default_rng(8), LEARNER.layers[0].operand, LEARNER.layers[-1].rate
+    x = rng.integers(fmt.min, fmt.max + 1, (ticks, LEARNER.streams, LEARNER.inputs))
+    target = rng.integers(rate.min, rate.max + 1, (ticks, LEARNER.streams, LEARNER.targets))
+    vectors = [Vector(x=x[t, s], target=target[t, s], first=t == s == 0) for t, s in np.ndindex(x.shape[:2])]
+    return vectors, learning_words(LEARNER, x, target, first=True).reshape(len(vectors), -1)
+
+
+@pytest.mark.parametrize("when", ["half 0", "half 1", "load", "commit", "read", "tick", "vector"])
+def test_what_was_learnt_outlives_a_reset(when):
+    """Status says so, the words are those of golden, and the device can be loaded again and learns."""
+    top, button, done = NetworkTop(LEARNER), Signal(), []
+    image, (vectors, words) = build_image(LEARNER, PARAMS), learner_vectors(3)
+    rates, state = golden_run(LEARNER, PARAMS, vectors)
+    want = read_words(state.params)
+
+    async def interrupt(host):
+        if when in ("load", "commit"):
+            pairs = build_image(LEARNER, learner_params(LEARNER, 9)).pairs
+            await host.write_image(pairs if when == "commit" else pairs[:30])
+            if when == "commit":
+                await host.set("load_commit", zlib.crc32(pairs.tobytes()))
+        elif when == "read":
+            host.ctx.set(host.bus.addr, int(learning_addresses(LEARNER)[3]))
+            host.ctx.set(host.bus.read, 1)
+            await host.ctx.tick().repeat(20)
+            host.ctx.set(host.bus.read, 0)
+        elif when in ("tick", "vector"):
+            for word in words[1] if when == "tick" else words[1, :3]:
+                await host.access(INPUT, int(word))
+            await host.ctx.tick().repeat(cycles_per_tick(LEARNER, learning=True) * 2 // 3)
+
+    async def bench(ctx):
+        host = Host(ctx, top.bus, button)
+        for _ in range(2 if when == "half 0" else 1):
+            await host.load(image.pairs)
+        assert await host.get("status") == LOADED | HALF * (when != "half 0")
+        await host.set("learning", 1)
+        assert (await host.stream(words, LEARNER.outputs) == rates).all()
+        before = await host.get("status")
+        assert before & (LOADED | LEARNT | RUNNING) == LOADED | LEARNT | RUNNING
+        if when.startswith("half"):
+            assert await host.learnt() == want
+        await interrupt(host)
+        await host.reset()
+        assert await host.get("status") == LEARNT | before & HALF
+        assert [await host.get(name) for name in ("learning", "halvings", "overflow", "ticks")] == [0] * 4
+        found = await host.learnt()
+        if when == "tick":      # it got as far as it got
+            assert found not in (want, read_words(golden_run(LEARNER, PARAMS, [*vectors, vectors[1]])[1].params))
+        else:
+            assert found == want
+        await host.load(image.pairs)
+        assert await host.get("status") == LOADED | HALF & ~before
+        await host.set("learning", 1)
+        assert (await host.stream(words, LEARNER.outputs) == rates).all()
+        done.append(True)
+    run(ResetInserter(button)(top), bench, cycles=8_000)
+    assert done
+
+
+def read_words(params):
+    """The words that learn, as the bus gives them."""
+    addresses, pairs = learning_addresses(LEARNER), build_image(LEARNER, params).pairs
+    assert read_back(LEARNER, params, lambda found: [dict(pairs.tolist())[addr] for addr in found.tolist()])
+    return [dict(pairs.tolist())[addr] for addr in addresses.tolist()]

@@ -63,6 +63,18 @@ def test_papers_adjoint_is_autograd_for_small_steps():
     assert 1e-4 < fine < 0.05, fine
 
 
+def test_papers_adjoint_by_hand():
+    """Two steps of a chain of two linear neurons with dt = 0.5, worked on paper."""
+    one = torch.ones(1, dtype=torch.float64)
+    layers = [rates.Layer(weight * one[:, None], 0 * one, one, tau_r * one, "linear")
+              for weight, tau_r in ((5.0, 0.5), (2.0, 1.0))]
+    trail, errors, decay = [rates.initial_state(layers, 1)] * 3, torch.stack([one, 3 * one]), math.exp(-0.5)
+    lam = [a.flatten().tolist() for a in lag.adjoint(layers, trail, errors, dt=0.5)]
+    assert lam[1] == pytest.approx([0.5 * (3 - 2 * (3 - 1)) + 3 * decay, 3.0], abs=1e-12)
+    # alpha = 2 lambda of the layer above, of the same step: (6 decay - 1, 6)
+    assert lam[0] == pytest.approx([0.5 * (6 - 1 * (6 - (6 * decay - 1))) + 3 * decay, 3.0], abs=1e-12)
+
+
 def test_gamma_is_what_the_adjoint_leaves_out():
     """Errors that pull the membranes bend the trajectory: in proportion to gamma."""
     small, large = (both(0.05, 100, gamma)[0] for gamma in (1e-4, 1e-3))

@@ -68,10 +68,10 @@ def test_rtl_equals_golden(weight, error, rate, shift):
     rng = random.Random(f"plasticity {shift}")
     words = [tuple(rng.choice(corners(f)) if rng.random() < 0.2 else rng.randint(f.min, f.max)
                    for f in (weight, error, rate)) for _ in range(1500)]
-    dut, got = Plasticity(weight, error, rate, shift=shift, seed=0x1D0F), []
+    dut, got = Plasticity(weight, error.width + rate.width, shift=shift, seed=0x1D0F), []
     payloads = []
     for word in words:
-        payloads += [None] * (rng.random() < 0.2) + [dict(zip(("w", "eps", "r"), word, strict=True))]
+        payloads += [None] * (rng.random() < 0.2) + [{"w": word[0], "product": word[1] * word[2]}]
     run(dut, receive_all(dut, payloads, got, dut.LATENCY), cycles=len(payloads) + 50)
     w, eps, r = np.array(words).T
     want = plasticity_step(w, eps, r, Noise(0x1D0F)[np.arange(len(words))], shift, weight)
@@ -82,4 +82,4 @@ def test_rtl_equals_golden(weight, error, rate, shift):
 def test_bad_parameters(arguments):
     fmt = QFormat(1, 6)
     with pytest.raises(ValueError, match="shift must not be negative|a seed is 1 to 131071"):
-        Plasticity(fmt, fmt, fmt, **arguments)
+        Plasticity(fmt, 16, **arguments)

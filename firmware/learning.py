@@ -1,0 +1,111 @@
+"""Learning on the device: sequences with targets, what was learnt read back, what a reset or a lost link leaves."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware.link import LEARNT, LOADED, RUNNING
+from firmware.protocol import LinkError, PortError
+from golden.dense import DenseParams
+from golden.image import learning_words, read_back
+from golden.plastic import MAX_HALVINGS
+
+EMPTY = "the device has no parameters yet: load an image first"
+RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
+         "then load an image")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningState:
+    """What a device says of its learning; `str` is one line for a person.
+
+    loaded: it has parameters in force; learnt: weights have moved since their image was put in force, and where it is
+    not loaded, a reset has come after that; running: errors run in the sequence under way; overflow: numbers of the
+    layers whose errors reached an end of their format since `clear_overflow`.
+    """
+
+    loaded: bool
+    learnt: bool
+    running: bool
+    overflow: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if not self.loaded:
+            return RESET if self.learnt else EMPTY
+        said = [f"the weights {'have moved since' if self.learnt else 'are those of'} the image",
+                f"{'' if self.running else 'no '}errors run"]
+        if self.overflow:
+            said.append(f"errors reached the end of their format in layer {', '.join(map(str, self.overflow))}")
+        return "; ".join(said)
+
+
+class Learning:
+    """What a Board adds where its network has a teacher: a part of firmware.loader.Board."""
+
+    def learn(self, x, target, *, first: bool = True, learn=True, teach=True, halvings: int = 0,
+              progress=None) -> np.ndarray:
+        """Run with errors: x (ticks, streams, inputs), target (ticks, streams, targets) -> (ticks, streams, outputs).
+
+        Words in and out, int64. first: all streams begin anew; otherwise they go on where the last `learn` left them.
+        learn, teach: in which ticks the weights move and the teacher speaks, (ticks, streams) or one for all;
+        halvings: rates are divided by two to this power. Never has more ticks in the device than its output buffer
+        holds; `progress(n)`: n more ticks came back, of all streams.
+        LinkError where the link fails says how many ticks came back: the weights stay on the device.
+        """
+        self._check_teacher()
+        words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)
+        if not isinstance(halvings, int | np.integer) or isinstance(halvings, bool) or \
+                not 0 <= halvings <= MAX_HALVINGS:
+            raise ValueError(f"halvings must be an integer in 0..{MAX_HALVINGS}, not {halvings!r}")
+        room, found = self._begin({"learning": 1, "halvings": int(halvings)}, first), []
+        try:
+            self._stream(words.reshape(-1, words.shape[2]), room, found, progress)
+            return self._end(found)
+        except LinkError as error:
+            raise self._cut_short(error, len(found) // (self.net.streams * self.net.outputs), len(words)) from None
+
+    def read_parameters(self, params) -> tuple[DenseParams, ...]:
+        """`params`, those of the image in force, with what the device has learnt since; also after a reset.
+
+        Changes nothing on the device; a tick under way is waited for.
+        """
+        self._check_teacher()
+        self._check_design(self._identity or self.identify())
+        state = self.learning_state()
+        if not state.loaded and not state.learnt:
+            raise LinkError(EMPTY)
+        return read_back(self.net, params, self._read_words)
+
+    def learning_state(self) -> LearningState:
+        """What the device says of its learning; a network without a teacher has nothing to say but `loaded`."""
+        status, overflow = self.get("status"), self.get("overflow")
+        return LearningState(loaded=bool(status & LOADED), learnt=bool(status & LEARNT), running=bool(status & RUNNING),
+                             overflow=tuple(n for n in range(32) if overflow >> n & 1))
+
+    def clear_overflow(self) -> None:
+        """Forget which layers' errors saturated."""
+        self._check_teacher()
+        self.set("overflow", (1 << 32) - 1)
+
+    def _check_teacher(self):
+        if self.net is None:
+            raise ValueError("learning needs the network description: Board(transport, net)")
+        if self.net.teacher is None:
+            raise ValueError(f"{self.net.name} has no teacher and no plastic layer: nothing in it learns")
+
+    def _read_words(self, addresses):
+        """Words at ascending addresses, as many a frame as follow one another."""
+        runs = np.split(addresses, np.flatnonzero(np.diff(addresses) != 1) + 1)
+        return [word for run in runs for word in self.read(int(run[0]), len(run))]
+
+    def _cut_short(self, error, done, ticks):
+        """The error of a `learn` that came to no end, with what is left."""
+        if not isinstance(error, PortError):
+            # one response may be lost on a link that works, or the device may have been reset
+            with suppress(LinkError):
+                state = self.learning_state()
+                if not state.loaded:
+                    return LinkError(str(state))
+        return type(error)(f"learning was cut short when {done} of {ticks} ticks had come back: {error}; the weights "
+                           f"stay on the device, read them with read_parameters when the link is back")
