@@ -83,7 +83,6 @@ class Link:
             try:
                 response = self._exchange(request)
             except LinkError as error:
-                self._stale = True
                 if attempt == ATTEMPTS or request.op == WRITE or request.fixed or isinstance(error, PortError):
                     raise
                 continue
@@ -96,6 +95,7 @@ class Link:
     def _exchange(self, request: Request) -> Response:
         if self._stale:
             self._drain()
+        self._stale = True      # until the response is complete, whatever interrupts
         self.transport.write(encode_request(request))
         while True:
             data = self.transport.read(self._parser.needed, self.timeout)
@@ -104,10 +104,10 @@ class Link:
             response = self._parser.feed(data)
             if response is None:
                 continue
-            if response.status in (Status.BAD_CRC, Status.BAD_FRAME):
-                return response
+            refused = response.status in (Status.BAD_CRC, Status.BAD_FRAME)
             complete = response.count == request.count or response.status != Status.OK
-            if (response.op, response.fixed) == (request.op, request.fixed) and complete:
+            if refused or (response.op, response.fixed) == (request.op, request.fixed) and complete:
+                self._stale = False
                 return response
             raise LinkError(f"{_words(request)}: the response is for an op {response.op} of {response.count} words")
 
@@ -118,7 +118,6 @@ class Link:
             if time.monotonic() > deadline:
                 raise LinkError(f"the port sends without end for {self.patience:g} s, no board of ours does")
         self._parser.clear()
-        self._stale = False
 
 
 def _register(name, access):

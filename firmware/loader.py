@@ -163,14 +163,14 @@ class Board(Learning, Link):
 
     def _stream(self, vectors, room, found, progress):
         """Frames of inputs and outputs in turn: vectors in, one a tick; signed output words are added to `found`."""
-        (ticks, inputs), outputs, words = vectors.shape, self.net.outputs, vectors.ravel().tolist()
+        (ticks, inputs), outputs, words = vectors.shape, self.net.outputs, vectors.ravel()
         turn = self.net.streams * outputs
         sent, deadline = 0, time.monotonic() + self.patience
         while len(found) < ticks * outputs:
             before, complete = sent + len(found), len(found) // outputs
             turns, window = len(found) // turn, min(ticks, complete + room) * inputs
             if sent < window:
-                sent += self._send(words[sent:min(window, sent + MAX_WORDS)])
+                sent += self._send(words[sent:min(window, sent + MAX_WORDS)].tolist())
             # reads wait until a frame is worth it, or until no more may be sent
             wanted = sent // inputs * outputs - len(found)
             if wanted and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):

@@ -22,7 +22,7 @@ from golden.engine import check_params
 from golden.fixed import QFormat
 from golden.leadlag import at_rest, integrator
 from golden.learn import Activity, LearnState, registers, start
-from golden.loss import EXP
+from golden.loss import EXP, difference_format
 from golden.network import MAX_NEURONS, Dense, Network
 from golden.plastic import increment_format, tau_shift, weight_shift
 from golden.plasticity import BITS, PERIOD, Noise
@@ -301,7 +301,7 @@ def _teacher(net: Network) -> dict:
     squared = teacher.loss == "squared_error"
     return {"is_cross_entropy": not squared, "targets": net.targets,
             "loss_shift": (top.rate if squared else EXP).frac_bits + teacher.beta - top.plastic.error.frac_bits,
-            "exponential": _tabulated("exp", top.rate, EXP), "output": top.rate,
+            "exponential": _tabulated("exp", difference_format(top.rate), EXP), "output": difference_format(top.rate),
             "target": _zeros(_whole(net.outputs)), "output_error": _zeros(_whole(net.outputs))}
 
 

@@ -24,10 +24,15 @@ def squared_error(rate, target, rate_format: QFormat, error: QFormat, beta: int)
     return saturate(round_shift(target - rate, rate_format.frac_bits + beta - error.frac_bits), error)
 
 
+def difference_format(rate_format: QFormat) -> QFormat:
+    """Format of r - max r, which takes a bit more than r."""
+    return QFormat(rate_format.int_bits + 1, rate_format.frac_bits)
+
+
 def softmax(rate, rate_format: QFormat):
     """P of (batch, outputs) words of `rate_format`, in words with 15 fraction bits."""
-    z = (rate - rate.max(-1)[..., None]).clip(rate_format.min)
-    e = activation_step(z, "exp", rate_format, EXP)
+    z = rate - rate.max(-1)[..., None]
+    e = activation_step(z, "exp", difference_format(rate_format), EXP)
     q = (1 << RECIPROCAL_BITS) // e.sum(-1)[..., None]
     return round_shift(e * q, RECIPROCAL_BITS - EXP.frac_bits)
 

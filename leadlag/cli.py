@@ -117,6 +117,8 @@ def adapt(network, port, samples, on_board):
     for count, value in figures["relearn"]:
         table.add_row(f"{count:,}", f"{value:.1%}")
     console.print(table)
+    page = learning.write_page(network, figures, f"leadlag adapt {network} --port {port} -n {samples}")
+    console.print(f"report {page}")
     console.print(f"{figures['board_samples']} samples on the board ({port}): every output word and every weight read "
                   f"back equal to golden")
 

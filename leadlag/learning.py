@@ -15,6 +15,7 @@ from golden.image import build_image
 from golden.network import Network
 from golden.plastic import Plastic, Teacher
 from leadlag import flow
+from leadlag.figures import provenance
 
 #: blocks of a sequence for each stream that the circuit repeats, at the start and at the end of a long run
 WINDOW_BLOCKS = 4
@@ -178,6 +179,17 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
             done += ADAPT_CLASSES
             due = _note(relearn, done, due, net, learner)
     return figures | {"relearn": relearn, "after": relearn[-1][1]}
+
+
+def write_page(name: str, figures: dict, command: str) -> Path:
+    """The curve of `adapt` as a report."""
+    from leadlag.report import write_report
+    about = provenance()
+    return write_report({
+        "title": f"{name}: an output layer learnt again", "commands": [command], "tools": about["tools"],
+        "commit": about["commit"], "date": about["date"],
+        "relearn": {"curve": figures["relearn"], "before": figures["before"], "board": figures["board_samples"]}},
+        flow.BUILD / f"{name}-adaptive" / "page")
 
 
 def _halve(done: int) -> int:

@@ -5,6 +5,8 @@
     title, note       heading; a remark that is shown in a band above everything else
     ladder            [{"rung", "accuracy", "samples", "remark"}], float first; accuracies are fractions
     rates             {"label", "dt", "unit", "layers": [{"name", "values": (ticks, neurons)}]}: one sample over time
+    relearn           {"curve": [[samples, accuracy]], "before", "board"}: an output layer that was destroyed learns
+                      again; accuracy before that, and samples that were learnt on the board
     build             report.json of boards.build
     table             [(name, value, unit, remark)]
     commands          [shell lines];  seeds, tools {name: value};  commit, date
@@ -27,7 +29,7 @@ from leadlag.flow import write_whole
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
-SECTIONS = ("title", "note", "ladder", "rates", "build", "table", "commands", "seeds", "tools", "commit", "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "build", "table", "commands", "seeds", "tools", "commit", "date")
 #: layers up to this size are drawn as lines, larger ones as a map of neurons over time
 LINES = 12
 _RC = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "leadlag",
@@ -107,6 +109,33 @@ def rates_svg(rates) -> str:
             axes.yaxis.set_label_coords(-0.08, 0.5)
         grid[-1][0].set_xlabel(f"time ({rates.get('unit', 'ticks')})")
     return _svg(draw, 0.6 + 0.95 * sum(heights))
+
+
+def relearn_svg(relearn) -> str:
+    """Accuracy against the number of samples since the output layer was destroyed; the first point is at none."""
+    curve = relearn["curve"]
+
+    def draw(figure):
+        axes = figure.subplots()
+        x = range(len(curve))       # samples double from point to point
+        values = [100 * accuracy for _, accuracy in curve]
+        axes.axhline(100 * relearn["before"], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate("before", (0, 100 * relearn["before"]), (0, -11), textcoords="offset points", color=MUTED)
+        board = [n for n, (samples, _) in enumerate(curve) if samples <= relearn["board"]]
+        axes.plot(x, values, color=ACCENT, linewidth=1.8, zorder=1)
+        axes.scatter(x, values, s=34, zorder=2,
+                     color=[SECOND if n in board else ACCENT for n in range(len(curve))])
+        for n, value in zip(x, values, strict=True):
+            axes.annotate(f"{value:.0f}", (n, value), (0, 7 if value < 80 else -14), textcoords="offset points", ha="center", fontsize=8)
+        axes.scatter([], [], s=34, color=SECOND, label="learnt on the board")
+        axes.scatter([], [], s=34, color=ACCENT, label="by golden alone")
+        axes.legend(loc="lower right")
+        axes.set_xticks(list(x), [f"{samples:,}" for samples, _ in curve])
+        axes.set_ylim(0, 108)
+        axes.set_xlabel("sequences learnt since the output layer was destroyed")
+        axes.set_ylabel("test accuracy (%)")
+        axes.grid(axis="y")
+    return _svg(draw, 3.0)
 
 
 def utilisation_svg(build) -> str:
@@ -208,7 +237,7 @@ def render(figures: dict) -> str:
     environment.filters["picture"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     environment.filters["value"] = _value
     build = figures.get("build")
-    pictures = dict.fromkeys(("ladder", "rates", "utilisation", "lanes", "path"))
+    pictures = dict.fromkeys(("ladder", "rates", "relearn", "utilisation", "lanes", "path"))
     # a rung of a few samples says nothing about accuracy: it is in the table alone
     most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
     whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
@@ -216,6 +245,8 @@ def render(figures: dict) -> str:
         pictures["ladder"] = ladder_svg(whole)
     if figures.get("rates"):
         pictures["rates"] = rates_svg(figures["rates"])
+    if figures.get("relearn"):
+        pictures["relearn"] = relearn_svg(figures["relearn"])
     if build:
         pictures |= {"utilisation": utilisation_svg(build), "lanes": lanes_svg(build)}
         if build.get("critical_path"):

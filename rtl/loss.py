@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import QFormat
-from golden.loss import EXP, RECIPROCAL_BITS
+from golden.loss import EXP, RECIPROCAL_BITS, difference_format
 from golden.network import Network
 from rtl.activation import Activation
 from rtl.delay import DelayLine
@@ -63,7 +63,7 @@ class OutputError(wiring.Component):
         found = [*DelayLine.banks(net.outputs, layer.rate, net.streams - 1),
                  *DelayLine.banks(net.targets, target_format(net), 0)]
         if net.teacher.loss == "cross_entropy":
-            found += [*Activation.banks("exp", layer.rate, EXP), (net.outputs, EXP.width)]
+            found += [*Activation.banks("exp", difference_format(layer.rate), EXP), (net.outputs, EXP.width)]
         return found
 
     @staticmethod
@@ -133,9 +133,10 @@ class OutputError(wiring.Component):
         # pass 2: exp of what lies below it, kept, and the sum
         second, index2, end2 = self._counter(m, end1, "exp")
         m.d.comb += [rates.read_index.eq(Mux(second, index2, index1)), targets.read_index.eq(0)]
-        z = Signal(shape(fmt), reset_less=True)
-        m.d.sync += exact(z, saturate(rates.read_data - greatest, fmt))
-        m.submodules.exp = exp = Activation("exp", fmt, EXP, vendor=self.vendor)
+        below = difference_format(fmt)
+        z = Signal(shape(below), reset_less=True)
+        m.d.sync += exact(z, rates.read_data - greatest)
+        m.submodules.exp = exp = Activation("exp", below, EXP, vendor=self.vendor)
         m.d.comb += [exp.i.payload.eq(z),
                      exp.i.valid.eq(later(m, second, DelayLine.LATENCY + 1, name="read2", reset_less=False))]
         end2 = later(m, end2, DelayLine.LATENCY + 1 + exp.LATENCY + 1, name="end2", reset_less=False)

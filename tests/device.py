@@ -43,17 +43,24 @@ def learner(*, streams: int = 2, loss: str = "squared_error") -> Network:
     """Two layers that learn: folds, filtered errors, a tau_m that is learnt below and a halved rate above."""
     fields = {"operand": QFormat(0, 11), "weight": QFormat(1, 12), "state": QFormat(3, 10), "rate": QFormat(0, 11),
               "lag": QFormat(0, 15), "lead": QFormat(2, 12), "lanes": 2}
-    own = {"error": QFormat(1, 11), "slope": QFormat(1, 10), "lead": QFormat(4, 8), "lag": QFormat(0, 12), "rate": 1}
+    own = {"error": QFormat(1, 11), "slope": QFormat(1, 10), "lead": QFormat(4, 8), "lag": QFormat(0, 12), "rate": 3}
     return Network(name="learner", dt=1.0, teacher=Teacher(loss=loss, streams=streams, seed=5), layers=(
         Dense(inputs=4, outputs=3, activation="tanh", **fields, max_delay=2, delay=1,
               plastic=Plastic(**own, tau=QFormat(8, 7), tau_r=QFormat(4, 8), tau_min=4)),
         Dense(inputs=3, outputs=2, activation="linear", **fields, plastic=Plastic(**own, halvings=3, gamma=5))))
 
 
-def learner_params(net: Network, seed: int = 1, bits: int = 1):
-    """Random parameters, weights `bits` bits smaller than their format allows; errors seldom saturate from 2 on."""
-    params = engine.random_params(net, np.random.default_rng(seed))
-    return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits) for p in params)
+def learner_params(net: Network, seed: int = 1, bits: int = 2):
+    """Random parameters, weights `bits` bits smaller than their format allows, lags that fit their tau_m."""
+    rng, found = np.random.default_rng(seed), []
+    for layer, p in zip(net.layers, engine.random_params(net, rng), strict=True):
+        p = p._replace(weight=p.weight >> bits, bias=p.bias >> bits)
+        if layer.plastic.tau is not None:
+            tau = rng.integers(4 << layer.plastic.tau.frac_bits, 40 << layer.plastic.tau.frac_bits, layer.outputs)
+            one = 1 << layer.lag.frac_bits + layer.plastic.tau.frac_bits
+            p = p._replace(tau=tau, lag=one // tau)
+        found.append(p)
+    return tuple(found)
 
 
 class Device:

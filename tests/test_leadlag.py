@@ -9,14 +9,14 @@ import torch
 from cases import corners
 
 from golden.fixed import QFormat
-from golden.leadlag import leadlag_step
+from golden.leadlag import at_rest, integrator, lag_step, leadlag_step
 from golden.network import Dense
 from rtl.leadlag import LeadLag
 from sim.pysim import receive_all, run
 
 
-def layer(state, lead, lag):
-    return Dense(inputs=1, outputs=1, activation="linear", operand=QFormat(1, 6), weight=QFormat(1, state.frac_bits),
+def layer(state, lead, lag, guard=0):
+    return Dense(guard=guard, inputs=1, outputs=1, activation="linear", operand=QFormat(1, 6), weight=QFormat(1, state.frac_bits),
                  state=state, lead=lead, lag=lag, rate=QFormat(1, 4))
 
 
@@ -57,13 +57,28 @@ def test_follows_the_differential_equation():
         u, x = step.x, x + dt / tau_m * (2 - x)
 
 
+def test_guard_bits_keep_small_steps():
+    """Without them the state stops half a unit / lag short of its input; with them it arrives."""
+    formats = QFormat(3, 8), QFormat(1, 15), QFormat(0, 15)
+    for guard, arrives in ((0, False), (6, True)):
+        p = layer(*formats, guard)
+        x = at_rest(p)
+        for _ in range(4000):
+            x = leadlag_step(x, 256, 0, round(0.01 * 2**15), p).x
+        assert ((x >> guard) == 256) == arrives, x
+    assert leadlag_step(at_rest(p), 0, 100, 100, p) == (at_rest(p), 0)
+
+
+@pytest.mark.parametrize("guard", [0, 3])
 @pytest.mark.parametrize(("state", "lead", "lag"), FORMATS, ids=str)
-def test_rtl_equals_golden(state, lead, lag):
-    p = layer(state, lead, lag)
-    words = list(itertools.product(corners(state), corners(state), corners(lead), corners(lag)))
+def test_rtl_equals_golden(state, lead, lag, guard):
+    if lag.frac_bits <= guard:
+        pytest.skip("the description refuses it")
+    p = layer(state, lead, lag, guard)
+    words = list(itertools.product(corners(integrator(p)), corners(state), corners(lead), corners(lag)))
     rng = random.Random("leadlag")
     words = rng.sample(words, min(len(words), 1200))
-    words += [tuple(rng.randint(fmt.min, fmt.max) for fmt in (state, state, lead, lag)) for _ in range(500)]
+    words += [tuple(rng.randint(fmt.min, fmt.max) for fmt in (integrator(p), state, lead, lag)) for _ in range(500)]
     dut, got = LeadLag(p), []
     payloads = [None if rng.random() < 0.2 else dict(zip(("x", "i", "lead", "lag"), word, strict=True))
                 for word in words]
@@ -73,3 +88,4 @@ def test_rtl_equals_golden(state, lead, lag):
     for payload, out in zip(sent, got, strict=True):
         want = leadlag_step(payload["x"], payload["i"], payload["lead"], payload["lag"], p)
         assert (out.x, out.y) == want, f"{payload}: {out} != {want}"
+        assert out.step == lag_step(payload["i"] - (payload["x"] >> guard), payload["lag"], p)

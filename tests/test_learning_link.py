@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from cases import random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +14,9 @@ from firmware.learning import EMPTY, RESET, LearningState
 from firmware.link import ATTEMPTS
 from firmware.loader import Board
 from firmware.protocol import LinkError, PortError, Response, Status, encode_response
-from golden import engine, learn
-from golden.image import build_image, learning_addresses, learning_words, parameter_words
+from golden import engine
+from golden.image import build_image, learning_addresses, learning_words
+from golden.learn import learn_tick, registers, start
 from golden.regmap import INPUT
 from sim.board import SimulatedBoard
 from sim.verilog import ToolError
@@ -30,25 +32,22 @@ class Golden:
     """golden.learn beside a device that was loaded with `params`: the same calls."""
 
     def __init__(self, net, params):
-        self.net, self.state, self.noise = net, learn.start(net, params), learn.registers(net)
+        self.net, self.state, self.noise = net, start(net, params), registers(net)
 
     def learn(self, x, target, *, first=True, learn=True, teach=True, halvings=0, vectors=None):
-        """Rates; `vectors`: only so many, of the streams in turn."""
+        """Rates; `vectors`: only so many, of the streams in turn, (vectors, outputs)."""
         shape = np.shape(x)[:2]
         rates, learn, teach = [], np.broadcast_to(learn, shape), np.broadcast_to(teach, shape)
         for t, s in list(np.ndindex(shape))[:vectors]:
             self.state, out = learn_tick(self.state, s, x[t, s], target[t, s], self.net, first=first and t == 0,
                                          learn=learn[t, s], teach=teach[t, s], halve=halvings, noise=self.noise)
             rates.append(out.rate)
-        return np.array(rates).reshape(-1, *((NET.outputs,) if vectors else (shape[1], self.net.outputs)))
+        return np.array(rates) if vectors else np.array(rates).reshape(*shape, -1)
 
     def infer(self, x):
         """Rates without errors."""
         streams = engine.run(self.net, self.state.params, np.moveaxis(np.asarray(x), 1, 0))
         return np.moveaxis(streams, 0, 1)
-
-
-learn_tick = learn.learn_tick
 
 
 def data(net, ticks, seed=2):
@@ -240,12 +239,11 @@ def test_learn_refuses():
 
 
 def test_without_teacher():
-    from test_loader import NET as PLAIN
-    from test_loader import PARAMS as PLAIN_PARAMS
-    host = Board(Line(Device(PLAIN)), PLAIN, timeout=0.01, patience=0.05)
-    x = np.zeros((1, 1, 3), int)
-    for call in (lambda: host.learn(x, x), lambda: host.read_parameters(PLAIN_PARAMS), host.clear_overflow):
-        with pytest.raises(ValueError, match="test has no teacher and no plastic layer: nothing in it learns"):
+    net = random_network("link", largest=3)
+    host = Board(Line(Device(net)), net, timeout=0.01, patience=0.05)
+    x = np.zeros((1, 1, net.inputs), int)
+    for call in (lambda: host.learn(x, x), lambda: host.read_parameters(()), host.clear_overflow):
+        with pytest.raises(ValueError, match="random has no teacher and no plastic layer: nothing in it learns"):
             call()
     assert str(host.learning_state()) == EMPTY
 
@@ -376,6 +374,27 @@ def test_reads_of_parameters_are_repeated():
     assert len(bad) > ATTEMPTS
 
 
+def test_interrupted_by_hand():
+    """Ctrl-C between a request and its response: the same program goes on, nothing is taken for something else."""
+    x, target = data(NET, 10)
+    for n in range(4, 12):
+        def faults(where, number, frame, n=n):
+            if number == n and where == "request":
+                line.waiting += b"\x5a\x02"     # half of a response, before the key is pressed
+                raise KeyboardInterrupt
+            return frame
+
+        host, device = board(faults=faults)
+        host._aligned, line = True, host.transport
+        with pytest.raises(KeyboardInterrupt):
+            host.learn(x, target)
+        golden = Golden(NET, PARAMS)
+        if device.error_ticks:
+            golden.learn(x, target, vectors=device.error_ticks)
+        assert same(host.read_parameters(PARAMS), golden.state.params)
+        assert np.array_equal(host.run(x), golden.infer(x))
+
+
 # ---- the simulated board
 
 
@@ -479,4 +498,3 @@ def test_a_cable_pulled_in_mid_learning(line, left):
     golden = Golden(NET, found)
     assert np.array_equal(again.learn(x, target), golden.learn(x, target))
     assert same(again.read_parameters(found), golden.state.params)
-    assert len(build_image(NET, found)) == parameter_words(NET)

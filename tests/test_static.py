@@ -1,0 +1,97 @@
+"""The float reference of MNIST-1D on the chip: its quick step equals the readable one, and it learns."""
+
+import numpy as np
+import pytest
+
+from golden.data import Split, mnist1d
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("mnist1d")
+static = pytest.importorskip("golden.train.static")
+rates = pytest.importorskip("golden.train.rates")
+tasks = pytest.importorskip("golden.tasks")
+
+BATCH = 4
+
+
+def double(layers):
+    return [rates.Layer(*(a.double() for a in layer[:4]), layer.phi) for layer in layers]
+
+
+def problem(ticks):
+    """Stack, inputs (batch, ticks), and one-hot targets (batch, class) for two sequences."""
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(BATCH, ticks, generator=generator, dtype=torch.float64)
+    labels = torch.randint(10, (2, BATCH), generator=generator)
+    return static.StaticStack(double(static.new_layers(3)), BATCH), x, torch.eye(10, dtype=torch.float64)[labels]
+
+
+def test_quick_step_equals_readable_step():
+    """With the front's layers in front, weights that move, and a second target that meets what the first has left."""
+    stack, x, targets = problem(60)
+    front, adam = double(static.front()), rates.Adam(stack.flat, 0.0, np.inf)
+    states, seen = rates.initial_state([*front, *stack.layers()], BATCH), static.features(x)
+    for n, x_n in enumerate(x.T):
+        target = targets[n // 30]
+        states, gradients = rates.gle_step(
+            [*front, *stack.layers()], states, x_n[:, None], rates.cross_entropy_error(states[-1].r, target),
+            dt=tasks.MNIST_DT)
+        stack.step(seen[n], target.T)
+        for i, (mine, r) in enumerate(zip((*stack.inner, stack.y.T), states[static.FRONT:], strict=True)):
+            found = torch.cat([gradients[static.FRONT + i].weight, gradients[static.FRONT + i].bias[:, None]], 1)
+            for what, quick, readable in (("r", mine, r.r), ("gradient", stack.g[i] / -BATCH, found)):
+                assert (quick - readable).abs().max() <= 1e-6 * readable.abs().max(), f"tick {n} layer {i} {what}"
+        adam.step(stack.gradient, 1e-2, BATCH)
+    assert (stack.layers()[1].weight - static.new_layers(3)[1].weight).abs().max() > 0.05, "hardly anything moved"
+
+
+def test_the_first_step_looks_back_so_many_ticks():
+    gradients = []
+    for skip in (0, 20 - static.MEMORY, 21 - static.MEMORY):
+        stack, x, targets = problem(21)
+        if not skip:
+            stack.inner.uniform_(-1, 1, generator=torch.Generator().manual_seed(1))
+        for tick, now in enumerate(static.features(x, skip), skip):
+            stack.step(now, targets[0].T, tick == 20)
+        gradients.append(stack.gradient)
+    assert (gradients[1] - gradients[0]).abs().max() < 1e-12
+    assert (gradients[2] - gradients[0]).abs().max() > 1e-6
+
+
+def test_layers_are_those_of_the_chip():
+    net, found = tasks.mnist1d_net(), [*static.front(), *static.new_layers(0)]
+    for n, (layer, p, mine) in enumerate(zip(net.layers, tasks.mnist1d_start(net, 0), found, strict=True)):
+        assert layer.activation == mine.phi, f"layer {n}"
+        reals = {"weight": mine.weight, "bias": mine.bias, "lead": mine.tau_r / mine.tau_m, "lag": net.dt / mine.tau_m}
+        for name, values in reals.items():
+            lsb = layer.format(name).lsb if name in layer.constants else layer.weight.lsb
+            assert np.allclose(getattr(p, name) * lsb, values, rtol=1e-6, atol=lsb / 2), f"layer {n} {name}"
+
+
+def test_it_learns(monkeypatch):
+    asked, shares = [], []
+
+    def some(split):
+        asked.append(split)
+        return Split(*(a[:1600] for a in mnist1d(split)))
+    monkeypatch.setattr(static, "mnist1d", some)
+    untaught = rates.accuracy([*static.front(), *static.new_layers(0)], mnist1d("held_out"), dt=tasks.MNIST_DT)
+    figures = static.train_static(0, 2, True, lambda *a: shares.append(a))
+    assert asked == ["fit", "held_out"], "the test set was read"
+    assert [epoch for epoch, _ in shares] == [1, 2]
+    assert 0.3 < shares[0][1] < shares[1][1], shares
+    # of six seeds: 0.36 to 0.43
+    assert figures["accuracy"] > 0.3 > 0.2 > untaught
+    assert (figures["split"], figures["epochs"], figures["seed"]) == ("held_out", 2, 0)
+
+
+def test_it_is_repeatable():
+    data = Split(*(a[:200] for a in mnist1d("fit")))
+    first, again, other = (static.fit(data, seed=seed, epochs=1)[-1].weight for seed in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_it_refuses():
+    with pytest.raises(ValueError, match="epochs must be at least 1, not 0"):
+        static.train_static(epochs=0)
