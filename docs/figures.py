@@ -4,6 +4,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
 
     docs/pipeline.svg       from training to a board, and the engine, with the numbers of the network of the zoo
     docs/rates.svg          a test sequence on its way through the layers, in integers
+    docs/relearn.svg        an output layer learnt again (where docs/bench.json has the run)
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -29,12 +30,14 @@ from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
 from rtl.plasticity import Plasticity
 from rtl.schedule import cycles_per_tick
+from rtl.tau import TimeConstant
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
-PAGES = ("README.md", "docs/architecture.md", "docs/numbers.md", "docs/adding.md")
+PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/numbers.md", "docs/adding.md")
+LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
 #: unit, golden step, module of the circuit, bench, test
@@ -43,8 +46,13 @@ UNITS = (
     ("Activation", "golden.activation.activation_step", "rtl.activation", "activation_tb", "test_activation"),
     ("DelayLine", "golden.delay.delay_read", "rtl.delay", "delay_tb", "test_delay"),
     ("Plasticity", "golden.plasticity.plasticity_step", "rtl.plasticity", "plasticity_tb", "test_plasticity"),
+    ("TimeConstant", "golden.learn.tau_step", "rtl.tau", "", "test_learn"),
+    ("ErrorUnit", "golden.learn.error_step", "rtl.error", "", "test_learn"),
+    ("OutputError", "golden.loss.output_error", "rtl.loss", "", "test_learn"),
     ("MacLanes", "golden.dense.dense_sum", "rtl.mac", "mac_tb", "test_mac"),
     ("DenseLayer", "golden.dense.dense_step", "rtl.dense", "dense_tb", "test_cocotb"),
+    ("PlasticLanes", "golden.learn.move", "rtl.lanes", "", "test_learn"),
+    ("PlasticLayer", "golden.learn.learn_tick", "rtl.plastic", "", "test_learn"),
     ("NetworkCore", "golden.engine.network_step", "rtl.network", "network_tb", "test_core"),
     ("NetworkTop", "golden.engine.run", "rtl.top", "top_tb", "test_control"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.link", "", "test_link"),
@@ -70,6 +78,7 @@ def units() -> str:
                       f"softplus {Activation.latency('softplus')}",
         "DelayLine": f"{DelayLine.LATENCY}",
         "Plasticity": f"{Plasticity.LATENCY}",
+        "TimeConstant": f"{TimeConstant.LATENCY}",
         "MacLanes": f"{MacLanes.latency(wide)} with {wide.lanes} lanes",
         "DenseLayer": f"{DenseLayer.neuron_latency(wide)} with {wide.lanes} lanes",
         "NetworkCore": f"a tick every {cycles_per_tick(net)}",
@@ -117,11 +126,87 @@ def bench() -> str:
         "lane_use", "lanes")
     row(f"{BOARD}: LUT4, FF, DSP, block RAM", BUILD,
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
+    rows += _learning_rows(data, short=True)
     row("cycles a second, compiled", "simulation", lambda g: f"{g['cycles_per_s']:,}", "cycles_per_s")
     row("random networks compared", "simulation", lambda g: f"{g['property_networks']}", "property_networks")
     if not rows:
         return "Nothing measured yet: `leadlag bench` measures, `python docs/figures.py` makes the table."
     return _table(("figure", "value", "command"), rows) + "\n\n" + _provenance(data)
+
+
+def _learning_rows(data, *, short: bool) -> list:
+    """What was learnt on the chip; `short` leaves out what docs/learning.md has."""
+    rows = []
+
+    def row(label, group, text, *needs, detail=False):
+        if all(name in data.get(group, {}) for name in needs) and not (short and detail):
+            rows.append((label, text(data[group]), f"`leadlag bench {group}`"))
+
+    def chain(g, prefix=""):
+        return "; ".join(f"{name} {', '.join(f'{value:.3f}' for value in g[prefix + name])}" for name in ("w", "tau"))
+    row("learnt on the chip: LagLine (w 1, 2; tau 1, 2)", "learn.lagline", chain, "w", "tau")
+    row("the same, two other starts", "learn.lagline", lambda g: " / ".join(
+        chain({"w": w, "tau": tau}) for w, tau in zip(g["w_seeds"][1:], g["tau_seeds"][1:], strict=True)),
+        "w_seeds", "tau_seeds", detail=True)
+    row("the same with instantaneous errors", "learn.lagline", lambda g: chain(g, "instantaneous_"), "instantaneous_w",
+        "instantaneous_tau")
+    row("circuit equals golden, LagLine, all starts, both errors", "learn.lagline",
+        lambda g: f"{g['rtl_equal_ticks']:,} ticks, all", "rtl_equal_ticks", detail=True)
+    row("learnt on the chip: Fourier synthesis, squared error (variance 0.333)", "learn.fourier",
+        lambda g: f"{g['mse_final']:.4f}, in float {g['mse_float']:.4f}", "mse_final", "mse_float")
+    row("the same, three starts", "learn.fourier", lambda g: ", ".join(f"{v:.4f}" for v in g["mse_final_seeds"]),
+        "mse_final_seeds", detail=True)
+    row("circuit equals golden, Fourier, all starts", "learn.fourier",
+        lambda g: f"{g['rtl_equal_ticks']:,} ticks, all", "rtl_equal_ticks", detail=True)
+    row("learnt on the chip: MNIST-1D, test accuracy", "learn.mnist1d",
+        lambda g: f"{g['integer_accuracy']:.1%}" + _seeds(g, "integer_accuracy_seeds"), "integer_accuracy")
+    row("the float rule with Adam on the same network (published: 90.9%)", "learn.mnist1d",
+        lambda g: f"{g['float_adam_accuracy']:.1%}, {g['float_adam_epochs']} epochs", "float_adam_accuracy")
+    row("circuit equals golden, MNIST-1D, first and last ticks", "learn.mnist1d",
+        lambda g: f"{g['rtl_equal_ticks']:,} of {g['ticks']:,} ticks run", "rtl_equal_ticks", "ticks", detail=True)
+    row("output layer learnt again: before, destroyed, after", "learn.mnist1d",
+        lambda g: f"{g['relearn_before']:.1%}, {g['relearn_destroyed']:.1%}, {g['relearn_after']:.1%} after "
+                  f"{g['relearn'][-1][0]:,} sequences", "relearn", "relearn_before")
+    row(f"{BOARD}, le-mnist1d: Fmax, clock", LEARN_BUILD,
+        lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz", "fmax_mhz", "clock_mhz")
+    row(f"{BOARD}, le-mnist1d: ticks a second, learning and inference", LEARN_BUILD,
+        lambda g: f"{g['learn_ticks_per_s']:,.0f} ({g['learn_cycles_per_tick']} cycles), {g['ticks_per_s']:,.0f} "
+                  f"({g['cycles_per_tick']} cycles)", "learn_ticks_per_s")
+    row(f"{BOARD}, le-mnist1d: LUT4, FF, DSP, block RAM", LEARN_BUILD,
+        lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", detail=True)
+    row("lane-cycles a synapse and learning tick (with the time that lanes wait)", LEARN_BUILD,
+        lambda g: f"{g['lane_cycles_per_synapse_tick']:.2f} "
+                  f"({g['lane_cycles_per_synapse_tick_with_idle']:.2f})", "lane_cycles_per_synapse_tick")
+    for errors in ("prospective", "instantaneous"):
+        row(f"LagNet, {errors} errors: median cosine of local and adjoint gradient, by layer", "learn.lagnet",
+            lambda g, e=errors: ", ".join(f"{name.replace('_', ' ')} {spread[1]:.3f}"
+                                          for name, spread in g[e]["cosine"].items()), errors, detail=True)
+        row("the same: students that found the teacher's weights, by the local rule", "learn.lagnet",
+            lambda g, e=errors: f"{g[e]['learnt']['local']} of {g[e]['students']}", errors, detail=True)
+    return rows
+
+
+def learning() -> str:
+    """Everything learnt on the chip."""
+    data = _bench()
+    rows = _learning_rows(data, short=False)
+    return _table(("figure", "value", "command"), rows) if rows else "Nothing measured yet: `leadlag bench`."
+
+
+def relearn() -> str:
+    """The picture of an output layer learnt again."""
+    if relearn_svg() is None:
+        return "No run measured yet: `leadlag bench learn.mnist1d`, then `python docs/figures.py`."
+    return "![Accuracy while the output layer of gle-mnist1d is learnt again](relearn.svg)"
+
+
+def relearn_svg() -> str | None:
+    """The curve of the bench; None without one."""
+    from leadlag.report import relearn_svg as draw
+    found = _bench().get("learn.mnist1d", {})
+    if "relearn" not in found:
+        return None
+    return draw({"curve": found["relearn"], "before": found["relearn_before"], "board": found["relearn_board_samples"]})
 
 
 def _seeds(group, name) -> str:
@@ -223,9 +308,9 @@ def utilisation_svg() -> str | None:
 
 
 BLOCKS = {"bench": bench, "units": units, "registers": registers, "formats": formats, "widths": widths,
-          "lengths": lengths, "tick": tick, "utilisation": utilisation}
+          "lengths": lengths, "learning": learning, "relearn": relearn, "tick": tick, "utilisation": utilisation}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
-            "utilisation.svg": utilisation_svg}
+            "relearn.svg": relearn_svg, "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:

@@ -54,7 +54,7 @@ struct Layer {
     Filter filter;
     Function derivative;
     // the steps of the parameters; first numbers of the registers in tick 0, and how many a tick takes
-    int64_t learns_weight, learns_bias;
+    int64_t learns_weight, learns_bias, sign;
     Step weight_step, tau_step;
     int64_t *row_noise, noise_a_tick, tau_noise;
     int64_t tau_min, lag_one;
@@ -275,7 +275,7 @@ void move_rows(const Layer& l, const Network& net, const int32_t* x) {
     const Step s = l.weight_step;
     for (int64_t o = 0; o < l.outputs; o++) {
         int32_t *w = l.weight + o * l.row, bias = w[0];
-        int64_t eps = l.eps[o], scaled = eps * (int64_t(1) << s.left), size = scaled < 0 ? -scaled : scaled;
+        int64_t eps = l.sign ? l.sign * ((l.eps[o] > 0) - (l.eps[o] < 0)) : l.eps[o], scaled = eps * (int64_t(1) << s.left), size = scaled < 0 ? -scaled : scaled;
         if (!eps) continue;     // noise alone never reaches the last bit of a weight
         int64_t place = l.row_noise[o] + tick;
         const int32_t* noise = net.noise + (place >= net.period ? place - net.period : place);

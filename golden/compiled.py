@@ -316,7 +316,8 @@ def _layer(net: Network, n: int, lanes: list[Noise]) -> dict:
         return found
     found |= {"is_plastic": True, "is_filtered": plastic.is_filtered, "is_pulled": plastic.gamma is not None,
               "sends_errors": n > net.first_plastic, "learns_tau": plastic.tau is not None,
-              "learns_weight": plastic.rate is not None, "learns_bias": plastic.bias, "error": plastic.error,
+              "learns_weight": plastic.rate is not None, "learns_bias": plastic.bias,
+              "sign": plastic.sign_word if plastic.rule == "sign" else 0, "error": plastic.error,
               "slope_shift": plastic.slope.frac_bits,
               "derivative": _derivative(layer.activation, layer.state, plastic.slope)}
     if plastic.is_filtered:

@@ -41,7 +41,7 @@ def dense_sum(x, params: DenseParams, layer):
 
 
 def neuron_lead(params: DenseParams, layer):
-    """g = tau_r / tau_m in words of layer.lead: as loaded, or made from tau_r and dt / tau_m where tau_m is learnt."""
+    """G = tau_r / tau_m in words of layer.lead: as loaded, or made from tau_r and dt / tau_m where tau_m is learnt."""
     if params.tau_r is None:
         return params.lead
     bits = layer.plastic.tau_r.frac_bits + layer.lag.frac_bits - layer.lead.frac_bits

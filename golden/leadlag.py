@@ -29,8 +29,8 @@ def leadlag_step(x, i, lead, lag, p) -> LeadLag:
         x = sat(x + round_shift(lag * d, p.lag.frac_bits - guard))
 
     Guard bits keep steps that are smaller than the last bit of the state: without them the state stops short of its
-    input by up to half a unit / lag. A state with guard bits is kept half a unit of p.state above its value (`at_rest`),
-    so that the floor rounds to nearest.
+    input by up to half a unit / lag. A state with guard bits is kept half a unit of p.state above its value
+    (`at_rest`), so that the floor rounds to nearest.
     """
     seen = x >> p.guard
     d = i - seen

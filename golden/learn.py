@@ -31,8 +31,11 @@ SPACING = 48_271
 
 
 class Activity(NamedTuple):
-    """State of one stream, a tuple with an array (1, ...) a layer: membranes u; delay lines into the layers; v and
-    slope; errors, eb into the layer from above (the last layer has none); rate, the output of the last tick."""
+    """State of one stream, a tuple with an array (1, ...) a layer.
+
+    u, membranes; lines, delay lines into the layers; v and slope; errors, eb into the layer from above (the last layer
+    has none); and rate, the output of the last tick.
+    """
 
     u: tuple
     lines: tuple
@@ -64,7 +67,8 @@ def rest(net: Network) -> Activity:
         return np.zeros((1, n), np.int64)
     outputs = tuple(zeros(layer.outputs) for layer in net.layers)
     v = tuple(zeros(layer.outputs) + (at_rest(layer.plastic) if layer.plastic else 0) for layer in net.layers)
-    return Activity(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers), lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
+    return Activity(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers),
+                    lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
                     v=v, slope=outputs, errors=outputs, rate=zeros(net.outputs))
 
 
@@ -107,7 +111,8 @@ def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first
     """One tick of one stream -> (next state, LearnOut).
 
     x (inputs,) and target (net.targets,) words; first: the stream starts from rest; learn: the weights move;
-    teach: there is an output error; halve: rates are divided by 2**halve (at most `Plastic.halvings`); noise: `registers(net)`, which a loop makes once.
+    teach: there is an output error; halve: rates are divided by 2**halve (at most `Plastic.halvings`);
+    noise: `registers(net)`, which a loop makes once.
     """
     noise = registers(net) if noise is None else noise
     old = rest(net) if first else state.streams[stream]
@@ -129,8 +134,11 @@ def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first
 
 
 class LayerTick(NamedTuple):
-    """What a layer makes of a tick: next u and v, rate, slope, eps and the presynaptic words that steps are made of,
-    d = input - membrane, the errors `below` for the layer underneath, and whether an error word saturated."""
+    """What a layer makes of a tick.
+
+    Next u and v, rate, slope; eps, the presynaptic words and d = input - membrane, which steps are made of; the errors
+    `below` for the layer underneath, and whether an error word saturated.
+    """
 
     u: object
     v: object
@@ -164,7 +172,7 @@ def _layer_tick(old: Activity, n: int, pre, above, p: DenseParams, net: Network)
 
 
 def error_step(v, e_in, p: DenseParams, plastic):
-    """eps and the next v: the lead-lag unit with tau_m and tau_r swapped, or eps = e_in where there is no filter."""
+    """Eps and the next v: the lead-lag unit with tau_m and tau_r swapped, or eps = e_in where there is no filter."""
     if not plastic.is_filtered:
         return e_in, v
     lead = p.error_lead
@@ -179,7 +187,7 @@ def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int, 
     """The parameters of the next tick."""
     plastic = layer.plastic
     if plastic is not None and plastic.rate is not None:
-        number, shift, eps = weight_noise(layer, noise, ticks), weight_shift(layer), out.eps[0]
+        number, shift, eps = weight_noise(layer, noise, ticks), weight_shift(layer), plastic.paced(out.eps[0])
         up = plastic.halvings - min(halve, plastic.halvings)
         p = p._replace(weight=plasticity_step(p.weight, eps[:, None], out.pre << up, number[:, 1:], shift,
                                               layer.weight))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from golden.fixed import QFormat
 from golden.plasticity import BITS, PERIOD
 
+RULES = ("plain", "sign")
 LOSSES = ("squared_error", "cross_entropy")
 MULTIPLIER_BITS = 18
 MAX_HALVINGS = 7
@@ -35,6 +36,8 @@ class Plastic:
       error         format of the error words of the layer: eb into it, e_in, eps (and v, `guard` bits finer)
       slope         format of phi'
       rate          a step of a weight is eps r / 2**rate; None: the layer passes errors on and keeps its weights
+      rule          "plain", or "sign": for a step eps counts as plus or minus `sign_word`, whatever its size, so that
+                    all neurons of a layer learn at one pace
       halvings      how often the rate may be halved while the network learns (presynaptic words are so many bits
                     longer in the multiplier)
       bias          whether the biases learn, too
@@ -50,6 +53,7 @@ class Plastic:
     error: QFormat
     slope: QFormat
     rate: int | None
+    rule: str = "plain"
     halvings: int = 0
     bias: bool = True
     gamma: int | None = None
@@ -75,6 +79,7 @@ class Plastic:
                f"{me}: slope {self.slope} must hold 1.0 and a fraction")
         _check(self.rate is None or _is_int(self.rate, -32, 64),
                f"{me}: rate must be an integer in -32..64 or None, not {self.rate!r}")
+        _check(self.rule in RULES, f"{me}: rule must be one of {', '.join(RULES)}, not {self.rule!r}")
         _check(_is_int(self.halvings, 0, MAX_HALVINGS),
                f"{me}: halvings must be an integer in 0..{MAX_HALVINGS}, not {self.halvings!r}")
         _check(isinstance(self.bias, bool), f"{me}: bias must be true or false, not {self.bias!r}")
@@ -103,6 +108,15 @@ class Plastic:
     def state(self) -> QFormat:
         """The filter's words: what golden.leadlag and rtl.leadlag call state."""
         return self.error
+
+    @property
+    def sign_word(self) -> int:
+        """Half of the error format's range: what an error counts as where only its sign does."""
+        return 1 << self.error.width - 2
+
+    def paced(self, eps):
+        """Eps as steps of weights are made of it."""
+        return eps if self.rule == "plain" else ((eps > 0) * 1 - (eps < 0) * 1) * self.sign_word
 
     @property
     def is_filtered(self) -> bool:
@@ -161,7 +175,8 @@ def check_rates(layer) -> None:
         factor = QFormat(layer.operand.int_bits + plastic.halvings, layer.operand.frac_bits)
         _check_range("rate", plastic.rate, weight_shift(layer), plastic.error, factor, layer.weight)
     if plastic.tau is not None:
-        _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment_format(layer), plastic.tau)
+        _check_range("tau_rate", plastic.tau_rate, tau_shift(layer), plastic.error, increment_format(layer),
+                     plastic.tau)
 
 
 def _check_range(name, rate, shift, a: QFormat, b: QFormat, moved: QFormat) -> None:

@@ -18,8 +18,10 @@ from golden.plastic import Plastic, Teacher
 
 
 class Stream(NamedTuple):
-    """Words for a device: x (ticks, streams, inputs), target (ticks, streams, targets); teach, learn (ticks, streams)
-    or one for all."""
+    """Words for a device: x (ticks, streams, inputs), target (ticks, streams, targets).
+
+    teach, learn: (ticks, streams), or one for all.
+    """
 
     x: np.ndarray
     target: np.ndarray
@@ -94,7 +96,8 @@ def lagline_stream(net: Network, ticks: int = LAGLINE_TICKS) -> Stream:
 def lagline_values(net: Network, params) -> dict[str, list[float]]:
     """Weights and time constants as real numbers."""
     return {"w": [float(p.weight[0, 0] * layer.weight.lsb) for layer, p in zip(net.layers, params, strict=True)],
-            "tau": [float(p.tau[0] * layer.plastic.tau.lsb * net.dt) for layer, p in zip(net.layers, params, strict=True)]}
+            "tau": [float(p.tau[0] * layer.plastic.tau.lsb * net.dt)
+                    for layer, p in zip(net.layers, params, strict=True)]}
 
 
 # ---- Fourier synthesis
@@ -202,7 +205,7 @@ def balanced_order(labels, rng: np.random.Generator) -> np.ndarray:
 
 
 def mnist1d_blocks(net: Network, data, rng: np.random.Generator):
-    """An epoch as Streams: all streams change to their next sequence at once; answers and steps begin at ANSWER_FROM."""
+    """An epoch as Streams: all streams change to their next sequence at once; steps begin at ANSWER_FROM."""
     x, order = quantize(data.x, net.layers[0].operand, clip_range=True), balanced_order(data.y, rng)
     on = (np.arange(x.shape[1]) >= ANSWER_FROM)[:, None]
     for start in range(0, len(order) - net.streams + 1, net.streams):

@@ -29,7 +29,8 @@ from leadlag.flow import write_whole
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
-SECTIONS = ("title", "note", "ladder", "rates", "relearn", "build", "table", "commands", "seeds", "tools", "commit", "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "build", "table", "commands", "seeds", "tools", "commit",
+            "date")
 #: layers up to this size are drawn as lines, larger ones as a map of neurons over time
 LINES = 12
 _RC = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "leadlag",
@@ -126,7 +127,8 @@ def relearn_svg(relearn) -> str:
         axes.scatter(x, values, s=34, zorder=2,
                      color=[SECOND if n in board else ACCENT for n in range(len(curve))])
         for n, value in zip(x, values, strict=True):
-            axes.annotate(f"{value:.0f}", (n, value), (0, 7 if value < 80 else -14), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(f"{value:.0f}", (n, value), (0, 7 if value < 80 else -14), textcoords="offset points",
+                          ha="center", fontsize=8)
         axes.scatter([], [], s=34, color=SECOND, label="learnt on the board")
         axes.scatter([], [], s=34, color=ACCENT, label="by golden alone")
         axes.legend(loc="lower right")

@@ -52,7 +52,8 @@ class Control(wiring.Component):
         if not self._learns:
             self.constants |= {"teacher": 0, "learning": 0, "halvings": 0, "overflow": 0}
         members = {} if not self._learns else {
-            "learning": Out(1), "halve": Out(range(MAX_HALVINGS + 1)), "moved": In(1), "running": In(1), "overflow": In(len(net.layers)),
+            "learning": Out(1), "halve": Out(range(MAX_HALVINGS + 1)), "moved": In(1), "running": In(1),
+            "overflow": In(len(net.layers)),
             "probe": Out(1), "probe_bank": Out(BANK_BITS), "probe_addr": Out(ADDR_BITS), "probe_valid": In(1),
             "probe_data": In(signed(WORD_BITS))}
         super().__init__(members | {

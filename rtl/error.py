@@ -99,7 +99,7 @@ class ErrorUnit(wiring.Component):
         return e_in
 
     def _filter(self, m, e_in, index):
-        layer, plastic, latency = self.layer, self.layer.plastic, self.input_latency(self.layer)
+        plastic, latency = self.layer.plastic, self.input_latency(self.layer)
         m.submodules.v = states = bank(self.vendor, depth=self.streams << self.row_bits,
                                        width=integrator(plastic).width)
         m.submodules.unit = unit = LeadLag(plastic, vendor=self.vendor)

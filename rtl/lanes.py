@@ -50,7 +50,8 @@ class PlasticLanes(wiring.Component):
             "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
             "operand": In(signed(layer.multiplicand.width + layer.plastic.halvings)),
             "back": In(1), "update": In(1), "write": In(1), "swap": In(1), "reseed": In(1),
-            "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))), "load_eps": In(shape(layer.plastic.error)),
+            "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))),
+            "load_eps": In(shape(layer.plastic.error)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
             "valid": Out(1), "sum": Out(signed(layer.acc_bits)), "column": Out(signed(layer.back_bits)),
         })
@@ -81,7 +82,8 @@ class PlasticLanes(wiring.Component):
         add = self.ACC_LATENCY - 1          # the cycle in which a product meets its accumulator
         chain = {"addr": self.addr, "operand": self.operand,
                  "first": later(m, self.first, add, name="first"), "done": later(m, self.last, add + 1, name="done"),
-                 "back": later(m, self.back, operate, name="back"), "swap": later(m, self.swap, operate - 1, name="swap"),
+                 "back": later(m, self.back, operate, name="back"),
+                 "swap": later(m, self.swap, operate - 1, name="swap"),
                  "load": Cat(self.load_valid, self.load_lane, self.load_eps)}
         if self.layer.plastic.rate is not None:
             chain |= {"update": later(m, self.update, operate, name="update"),
@@ -107,6 +109,7 @@ class PlasticLanes(wiring.Component):
             m.d.sync += eps_next.eq(chain["load"][1 + load_bits:].as_signed())
         with m.If(chain["swap"]):
             m.d.sync += eps.eq(eps_next)
+        paced = eps if layer.plastic.rule == "plain" else self._sign(m, n, chain["swap"], eps_next)
         m.d.sync += [
             weight.eq(weights.read_data), product.eq(mul.p),
             # sums of a row and of a column never wrap (golden.network); what other passes leave in them does
@@ -124,11 +127,18 @@ class PlasticLanes(wiring.Component):
         if layer.plastic.rate is None:
             m.d.sync += [write.eq(hit), write_addr.eq(loaded[0]), write_data.eq(loaded[1])]
             return acc, column
-        m.d.comb += mul.a.eq(Mux(chain["update"], eps, weight))
+        m.d.comb += mul.a.eq(Mux(chain["update"], paced, weight))
         step = self._step(m, n, chain, weight, product)
         merge_writes(m, f"lane{n}", (hit, *loaded), (chain["keep"], chain["keep_addr"], step),
                      (write, write_addr, write_data))
         return acc, column
+
+    def _sign(self, m, n, swap, eps):
+        """Eps of the fold as golden.plastic.Plastic.paced has it."""
+        word, paced = self.layer.plastic.sign_word, Signal(shape(self.layer.plastic.error), name=f"paced{n}")
+        with m.If(swap):
+            m.d.sync += paced.eq(Mux(eps == 0, 0, Mux(eps < 0, -word, word)))
+        return paced
 
     def _step(self, m, n, chain, weight, product):
         layer = self.layer

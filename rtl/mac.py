@@ -109,7 +109,10 @@ def _tree_depth(lanes: int) -> int:
 
 
 def gather(m, lanes):
-    """(valid, sum) of lanes given as (done, acc). At most one lane is done in a cycle, so gating and OR-ing is a multiplexer without a select."""
+    """(valid, sum) of lanes given as (done, acc).
+
+    At most one lane is done in a cycle, so gating and OR-ing is a multiplexer without a select.
+    """
     level, width, ways = 0, len(lanes[0][1]), 2
     nodes = [(done, Mux(done, acc, 0)[:width]) for done, acc in lanes]
     while level == 0 or len(nodes) > 1:

@@ -64,7 +64,8 @@ class NetworkCore(wiring.Component):
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
         members = {} if net.teacher is None else {
-            "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1), "overflow": Out(len(net.layers)), "probe": In(1),
+            "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1),
+            "overflow": Out(len(net.layers)), "probe": In(1),
             "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
             "probe_data": Out(signed(WORD_BITS))}
         super().__init__(members | {
@@ -168,7 +169,7 @@ class NetworkCore(wiring.Component):
 
     def _layers(self, m, start, output):
         net, params, message = self.net, self.params, None
-        self._engines, errors = [], None
+        self._engines = []
         seeds = [[int(noise[0]) for noise in layer] for layer in registers(net)] if net.teacher else []
         for n, (layer, first) in enumerate(zip(net.layers, first_banks(net), strict=True)):
             options = {"vendor": self.vendor, "first_bank": first, "ahead": n == 0, "streams": net.streams}

@@ -7,12 +7,11 @@
 A tick without errors is pass 1 alone, the tick of a DenseLayer.
 """
 
-from amaranth.hdl import Cat, Const, Mux, Signal, signed
+from amaranth.hdl import Cat, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import QFormat
-from golden.leadlag import integrator
 from golden.network import Dense
 from golden.plastic import MAX_HALVINGS, increment_format
 from rtl.activation import Activation
@@ -281,18 +280,20 @@ class PlasticLayer(DenseLayer):
             lead = later(m, params["lead"].read_data, wait, name="row_lead")
         else:
             bits = plastic.tau_r.frac_bits + layer.lag.frac_bits - layer.lead.frac_bits
-            lead = ratio(m, "lead", params["tau_r"].read_data.as_signed(), lag.as_signed(), bits, layer.lead, self.vendor)
+            lead = ratio(m, "lead", params["tau_r"].read_data.as_signed(), lag.as_signed(), bits, layer.lead,
+                         self.vendor)
             lead = later(m, lead, wait - RATIO_LATENCY, name="row_lead")
         lag = later(m, lag, wait, name="row_lag")
         m.d.comb += [p.i.eq(later(m, pulled, wait - used, name="row_s").as_signed()),
-                     p.x.eq(later(m, u, wait, name="row_u").as_signed()), p.lead.eq(lead.as_signed()), p.lag.eq(lag.as_signed())]
+                     p.x.eq(later(m, u, wait, name="row_u").as_signed()), p.lead.eq(lead.as_signed()),
+                     p.lag.eq(lag.as_signed())]
         self._slopes(m, row, wait)
         if plastic.tau is not None:
             self._time_constant(m, row, wait, lag)
         return wait
 
     def _slopes(self, m, row, wait):
-        """phi' of every row, for the errors of the next tick."""
+        """Phi' of every row, for the errors of the next tick."""
         layer = self.layer
         if layer.activation == "linear":
             return

@@ -41,7 +41,8 @@ class NetworkTop(wiring.Component):
             m.d.comb += [core.learning.eq(control.learning), core.halve.eq(control.halve),
                          core.probe.eq(control.probe), core.probe_bank.eq(control.probe_bank),
                          core.probe_addr.eq(control.probe_addr), control.probe_valid.eq(core.probe_valid),
-                         control.probe_data.eq(core.probe_data), control.moved.eq(core.moved), control.running.eq(core.running),
+                         control.probe_data.eq(core.probe_data), control.moved.eq(core.moved),
+                         control.running.eq(core.running),
                          control.overflow.eq(core.overflow)]
         return m
 

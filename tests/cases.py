@@ -79,7 +79,8 @@ def _learner(rng, largest) -> Network:
         if n >= fixed:
             filtered, tau = rng.random() < 0.5, rng.random() < 0.3
             own = Plastic(
-                error=error, slope=QFormat(1, rng.randint(6, 12)), halvings=rng.choice((0, 2, 5)), bias=rng.random() < 0.8,
+                error=error, slope=QFormat(1, rng.randint(6, 12)), halvings=rng.choice((0, 2, 5)),
+                bias=rng.random() < 0.8, rule=rng.choice(("plain", "plain", "sign")),
                 rate=rng.choice((None, 0, 2, 5, 5)) if not tau else 3, gamma=rng.choice((None, 5, 8)),
                 lead=QFormat(4, 8) if filtered else None, lag=QFormat(0, 12) if filtered else None,
                 guard=rng.choice((0, 4)) if filtered else 0, tau=QFormat(8, 7) if tau else None,

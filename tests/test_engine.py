@@ -70,7 +70,8 @@ def test_numpy_equals_torch_and_batches_are_independent(seed):
     params = engine.random_params(net, rng)
     x = np.stack([random_input(net, rng, 12) for _ in range(3)])
     y = engine.run(net, params, x)
-    in_torch = engine.run(net, [DenseParams(*(torch.tensor(words) for words in p if words is not None)) for p in params], torch.tensor(x))
+    words = [DenseParams(*(torch.tensor(array) for array in p if array is not None)) for p in params]
+    in_torch = engine.run(net, words, torch.tensor(x))
     assert (y == in_torch).all()
     assert (y[1] == engine.run(net, params, x[1:2])[0]).all()
 

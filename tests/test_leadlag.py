@@ -16,8 +16,8 @@ from sim.pysim import receive_all, run
 
 
 def layer(state, lead, lag, guard=0):
-    return Dense(guard=guard, inputs=1, outputs=1, activation="linear", operand=QFormat(1, 6), weight=QFormat(1, state.frac_bits),
-                 state=state, lead=lead, lag=lag, rate=QFormat(1, 4))
+    return Dense(inputs=1, outputs=1, activation="linear", operand=QFormat(1, 6), weight=QFormat(1, state.frac_bits),
+                 state=state, lead=lead, lag=lag, rate=QFormat(1, 4), guard=guard)
 
 
 FORMATS = [(QFormat(3, 4), QFormat(1, 6), QFormat(0, 7)), (QFormat(0, 2), QFormat(2, 1), QFormat(1, 2)),

@@ -375,17 +375,19 @@ def test_reads_of_parameters_are_repeated():
 
 
 def test_interrupted_by_hand():
-    """Ctrl-C between a request and its response: the same program goes on, nothing is taken for something else."""
+    """Ctrl-C in the middle of a response: the same program goes on, nothing is taken for something else."""
     x, target = data(NET, 10)
     for n in range(4, 12):
-        def faults(where, number, frame, n=n):
-            if number == n and where == "request":
-                line.waiting += b"\x5a\x02"     # half of a response, before the key is pressed
+        host, device = board()
+        host._aligned = True
+
+        def faults(where, number, frame, n=n, waiting=host.transport.waiting):
+            if number == n and where == "response":
+                waiting += frame[:len(frame) * 2 // 3]
                 raise KeyboardInterrupt
             return frame
 
-        host, device = board(faults=faults)
-        host._aligned, line = True, host.transport
+        host.transport.faults = faults
         with pytest.raises(KeyboardInterrupt):
             host.learn(x, target)
         golden = Golden(NET, PARAMS)

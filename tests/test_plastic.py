@@ -54,6 +54,7 @@ def test_a_network_that_does_not_learn_keeps_its_fingerprint():
     ({"tau": QFormat(8, 8)}, "tau and tau_r come together"),
     ({"tau": QFormat(8, 8), "tau_r": QFormat(4, 8), "tau_rate": 60}, "tau_rate 60: no step can ever move"),
     ({"tau": QFormat(3, 8), "tau_r": QFormat(4, 8), "tau_min": 9}, "tau_min must be an integer in 1..7"),
+    ({"rule": "momentum"}, "rule must be one of plain, sign, not 'momentum'"),
     ({"bias": 1}, "bias must be true or false"),
 ])
 def test_refused(changed, message):

@@ -78,7 +78,8 @@ def test_rtl_equals_golden(weight, error, rate, shift):
     assert got == want.tolist()
 
 
-@pytest.mark.parametrize("arguments", [{"shift": -1, "seed": 1}, {"shift": 1, "seed": 0}, {"shift": 1, "seed": 1 << 17}])
+@pytest.mark.parametrize("arguments", [{"shift": -1, "seed": 1}, {"shift": 1, "seed": 0},
+                                       {"shift": 1, "seed": 1 << 17}])
 def test_bad_parameters(arguments):
     fmt = QFormat(1, 6)
     with pytest.raises(ValueError, match="shift must not be negative|a seed is 1 to 131071"):

@@ -105,6 +105,7 @@ def lagnet(prospective: bool = True, *, signed: bool = False, seed: int = 0, ste
     least = LEARN_FROM + WINDOW + TAIL + 1
     if steps < least:
         raise ValueError(f"steps must be at least {least}, not {steps}")
+    torch.set_num_threads(1)        # the products are too small for a second one
     layers, nets = draw(students, signed, torch.Generator().manual_seed(seed)), students * len(ROLES)
     of = {role: slice(i * students, (i + 1) * students) for i, role in enumerate(ROLES)}
     turn = DT * torch.arange(steps, dtype=torch.float64)[:, None] * torch.tensor(OMEGA, dtype=torch.float64)
