@@ -51,7 +51,9 @@ class Learning:
         learn, teach: in which ticks the weights move and the teacher speaks, (ticks, streams) or one for all;
         halvings: rates are divided by two to this power. Never has more ticks in the device than its output buffer
         holds; `progress(n)`: n more ticks came back, of all streams.
-        LinkError where the link fails says how many ticks came back: the weights stay on the device.
+        LinkError where the link fails says how many ticks came back: the weights stay on the device. What comes next
+        equals golden.learn from the next `load` on: an unfinished tick is completed without a step of the weights, but
+        the registers that round steps go on.
         """
         self._check_teacher()
         words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)

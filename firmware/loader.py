@@ -120,7 +120,7 @@ class Board(Learning, Link):
     # ---- runs
 
     def run(self, x, progress=None) -> np.ndarray:
-        """Run one sequence from reset, without errors: x (ticks, inputs) operand words -> (ticks, outputs) rate words.
+        """Run one sequence from rest, without errors: x (ticks, inputs) operand words -> (ticks, outputs) rate words.
 
         Where the network has several streams, each is given x, and stream 0 answers; or x (ticks, streams, inputs) ->
         (ticks, streams, outputs). int64. Never has more ticks in the device than its output buffer holds.
@@ -260,6 +260,7 @@ class Board(Learning, Link):
                                     f"tick, with {outputs} outputs it should {'' if last else 'not '}be")
                 found.append(wrap(word & ((1 << fmt.width) - 1), fmt.width))
         return found
+
 
 def _frames(image):
     """(address, words) of at most MAX_WORDS consecutive addresses each."""

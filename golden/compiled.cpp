@@ -53,8 +53,9 @@ struct Layer {
     Shift slope_shift, pull_shift, back_shift;
     Filter filter;
     Function derivative;
-    // the steps of the parameters; first numbers of the registers in tick 0, and how many a tick takes
-    int64_t learns_weight, learns_bias, sign;
+    // the steps of the parameters; what an error counts as where only its sign does, else 0; the first numbers of the
+    // registers in tick 0, and how many a tick takes
+    int64_t learns_weight, learns_bias, sign_word;
     Step weight_step, tau_step;
     int64_t *row_noise, noise_a_tick, tau_noise;
     int64_t tau_min, lag_one;
@@ -76,7 +77,6 @@ struct Network {
     int64_t is_cross_entropy, targets;
     Shift loss_shift;
     Function exponential;
-    Format output;
     int32_t *target, *output_error;
     // numbers of the register, and ticks in which errors ran
     int32_t* noise;
@@ -275,8 +275,10 @@ void move_rows(const Layer& l, const Network& net, const int32_t* x) {
     const Step s = l.weight_step;
     for (int64_t o = 0; o < l.outputs; o++) {
         int32_t *w = l.weight + o * l.row, bias = w[0];
-        int64_t eps = l.sign ? l.sign * ((l.eps[o] > 0) - (l.eps[o] < 0)) : l.eps[o], scaled = eps * (int64_t(1) << s.left), size = scaled < 0 ? -scaled : scaled;
+        int64_t eps = l.eps[o];
         if (!eps) continue;     // noise alone never reaches the last bit of a weight
+        if (l.sign_word) eps = eps < 0 ? -l.sign_word : l.sign_word;
+        int64_t scaled = eps * (int64_t(1) << s.left), size = scaled < 0 ? -scaled : scaled;
         int64_t place = l.row_noise[o] + tick;
         const int32_t* noise = net.noise + (place >= net.period ? place - net.period : place);
         if (size < 1 << 15 && l.largest <= 1 << 15) move_row<true>(w, x, noise, scaled, s, words);
@@ -367,16 +369,15 @@ void teach(const Network& net, const int32_t* rate, const int32_t* target) {
         }
         return;
     }
-    const Long low = all(net.output.min);
-    Long most = low, sum = {};
+    const Long least = all(l.rate.out.min);
+    Long most = least, sum = {};
     for (int64_t b = 0; b < l.outputs; b += N) {
-        Long r = existing(b, l.outputs) ? load(rate + b) : low;
+        Long r = existing(b, l.outputs) ? load(rate + b) : least;
         most = r > most ? r : most;
     }
     most = all(largest(most));
     for (int64_t b = 0; b < l.outputs; b += N) {
-        Long z = load(rate + b) - most;
-        Long e = evaluate(net.exponential, z < low ? low : z) & existing(b, l.outputs);
+        Long e = evaluate(net.exponential, load(rate + b) - most) & existing(b, l.outputs);
         sum += e;
         store(error + b, e);
     }

@@ -74,8 +74,7 @@ class CompiledLearner:
         """Ticks with errors, the streams taking turns -> output words (ticks, streams, outputs), int32.
 
         x (ticks, streams, inputs) and target (ticks, streams, net.targets) words; first: all streams start from rest;
-        learn, teach, halve: as golden.learn.learn_tick takes them, or arrays (ticks, streams) of the first two, true
-        unless given;
+        learn, teach, halve: as golden.learn.learn_tick takes them, the first two also as arrays (ticks, streams);
         record: names out of RECORDS. `recorded[name]` is then a tuple with an array (ticks, streams, ...) a layer,
         None where it has no such words: what the stream or the parameters hold after the tick.
         """
@@ -301,7 +300,7 @@ def _teacher(net: Network) -> dict:
     squared = teacher.loss == "squared_error"
     return {"is_cross_entropy": not squared, "targets": net.targets,
             "loss_shift": (top.rate if squared else EXP).frac_bits + teacher.beta - top.plastic.error.frac_bits,
-            "exponential": _tabulated("exp", difference_format(top.rate), EXP), "output": difference_format(top.rate),
+            "exponential": _tabulated("exp", difference_format(top.rate), EXP),
             "target": _zeros(_whole(net.outputs)), "output_error": _zeros(_whole(net.outputs))}
 
 
@@ -317,7 +316,7 @@ def _layer(net: Network, n: int, lanes: list[Noise]) -> dict:
     found |= {"is_plastic": True, "is_filtered": plastic.is_filtered, "is_pulled": plastic.gamma is not None,
               "sends_errors": n > net.first_plastic, "learns_tau": plastic.tau is not None,
               "learns_weight": plastic.rate is not None, "learns_bias": plastic.bias,
-              "sign": plastic.sign_word if plastic.rule == "sign" else 0, "error": plastic.error,
+              "sign_word": plastic.sign_word if plastic.rule == "sign" else 0, "error": plastic.error,
               "slope_shift": plastic.slope.frac_bits,
               "derivative": _derivative(layer.activation, layer.state, plastic.slope)}
     if plastic.is_filtered:

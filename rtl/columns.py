@@ -21,7 +21,7 @@ class Columns(wiring.Component):
     """
 
     LEAD = Bank.LATENCY + 1
-    LATENCY = LEAD + 2
+    LATENCY = LEAD + 3
 
     def __init__(self, layer: Dense, fmt: QFormat, shift: int, *, vendor: str = "generic"):
         self.layer, self.fmt, self.shift, self.vendor = layer, fmt, shift, vendor
@@ -45,11 +45,12 @@ class Columns(wiring.Component):
         counts = self.early & (position != 0)
         complete = later(m, counts & (fold == layer.folds - 1), self.LEAD + 1, name="complete", reset_less=False)
         total, word = Signal(signed(layer.back_bits), reset_less=True), Signal(shape(self.fmt), reset_less=True)
+        rounded = Signal(signed(layer.back_bits + 1), reset_less=True)
         m.d.sync += [total.eq(self._before(m, position, fold, counts) + self.value),      # never wraps: back_bits
-                     exact(word, saturate(round_shift(total, self.shift), self.fmt))]
+                     rounded.eq(round_shift(total, self.shift)), exact(word, saturate(rounded, self.fmt))]
         if layer.folds > 1:
             m.d.comb += self._store.write_data.eq(total)
-        m.d.comb += [self.o.payload.eq(word), self.o.valid.eq(later(m, complete, 1, name="out", reset_less=False))]
+        m.d.comb += [self.o.payload.eq(word), self.o.valid.eq(later(m, complete, 2, name="out", reset_less=False))]
         return m
 
     def _before(self, m, position, fold, counts):

@@ -129,7 +129,7 @@ class DenseLayer(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), line.i)
         # a tick of a stream is as many ticks as there are streams, a power of two: those in between are ones
         turns = Const(0 if self.ahead else self.streams - 1, self.stream_bits)
-        active = Signal()
+        self.walking = active = Signal(name="walking")
         position = Signal(range(layer.inputs + 1), reset_less=True)
         index = Signal(line.index_bits, reset_less=True)          # position - 1, where there is an operand
         address = Signal(bank_bits(layer), reset_less=True)

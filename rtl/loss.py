@@ -51,10 +51,10 @@ class OutputError(wiring.Component):
     def latency(net: Network) -> int:
         """Cycles from `start` to the first word on `o`."""
         if net.teacher.loss == "squared_error":
-            return 1 + DelayLine.LATENCY + 2
+            return 1 + DelayLine.LATENCY + 3
         walk = net.outputs + DelayLine.LATENCY + 1
         exp = 1 + Activation.latency("exp") + 2
-        return 1 + 2 * walk + exp + (RECIPROCAL_BITS + 3) + Bank.LATENCY + Multiplier.LATENCY + 5
+        return 1 + 2 * walk + exp + (RECIPROCAL_BITS + 3) + Bank.LATENCY + Multiplier.LATENCY + 6
 
     @staticmethod
     def banks(net: Network) -> list[tuple[int, int]]:
@@ -103,12 +103,13 @@ class OutputError(wiring.Component):
         return active, index, active & last
 
     def _send(self, m, difference, frac_bits, valid):
-        """Scale a difference to error words and send it, one register."""
+        """Scale a difference to error words and send it, two registers."""
         error = self.net.layers[-1].plastic.error
         shift = frac_bits + self.net.teacher.beta - error.frac_bits
-        word = Signal(shape(error), reset_less=True)
-        m.d.sync += exact(word, saturate(Mux(self.mute, 0, round_shift(difference, shift)).as_signed(), error))
-        m.d.comb += [self.o.payload.eq(word), self.o.valid.eq(later(m, valid, 1, name="sent", reset_less=False))]
+        rounded = round_shift(difference, shift)
+        scaled, word = Signal(signed(len(rounded)), reset_less=True), Signal(shape(error), reset_less=True)
+        m.d.sync += [scaled.eq(Mux(self.mute, 0, rounded)), exact(word, saturate(scaled, error))]
+        m.d.comb += [self.o.payload.eq(word), self.o.valid.eq(later(m, valid, 2, name="sent", reset_less=False))]
 
     def _squared(self, m, rates, targets):
         layer = self.net.layers[-1]

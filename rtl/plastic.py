@@ -229,10 +229,11 @@ class PlasticLayer(DenseLayer):
         most = self.layer.plastic.halvings
         if not most:
             return
-        up = Signal(range(most + 1))
-        m.d.sync += up.eq(Mux(self.halve > most, 0, most - self.halve))
+        up, scaled = Signal(range(most + 1)), Signal(len(self.lanes.operand), reset_less=True)
+        # the word is there for A already, a cycle before B takes it
+        m.d.sync += [up.eq(Mux(self.halve > most, 0, most - self.halve)), scaled.eq(self._operand << up)]
         with m.If(now):
-            m.d.comb += self.lanes.operand.eq((self._operand << up)[:len(self.lanes.operand)])
+            m.d.comb += self.lanes.operand.eq(scaled.as_signed())
 
     def _load(self, m, next_fold):
         """Send the eps of a fold to the lanes: the first as soon as they come, others while the fold before works."""
@@ -352,13 +353,16 @@ class PlasticLayer(DenseLayer):
     def _probe(self, m):
         """Read a word while no tick runs: a weight as its product with one by the lanes, tau_m and its lag directly."""
         layer, lanes = self.layer, self.lanes
-        number = self.probe_bank - self.first_bank
-        asked = Signal(name="probe_lanes")
-        m.d.comb += asked.eq(self.probe & (self.probe_bank >= self.first_bank) & (number < layer.lanes))
+        # what is asked comes from far away: a register, and one more behind the comparison
+        probe, bank_q, addr_q = (later(m, value, 1, name=name, reset_less=False) for name, value in (
+            ("probe", self.probe), ("probe_bank", self.probe_bank), ("probe_addr", self.probe_addr)))
+        number, asked = Signal(signed(BANK_BITS + 1)), Signal(name="probe_lanes")
+        m.d.comb += number.eq(bank_q - self.first_bank)
+        m.d.sync += asked.eq(probe & (number >= 0) & (number < layer.lanes))
         probing, seen, lane = Signal(), Signal(range(layer.lanes + 1)), Signal(range(max(2, layer.lanes)))
         with m.If(asked):
             m.d.sync += [probing.eq(1), seen.eq(0), lane.eq(number)]
-            m.d.comb += [lanes.addr.eq(Cat(self.probe_addr[:bank_bits(layer)], self.half)), lanes.first.eq(1),
+            m.d.comb += [lanes.addr.eq(Cat(addr_q[:bank_bits(layer)], self.half)), lanes.first.eq(1),
                          lanes.last.eq(1)]
         with m.If(later(m, asked, lanes.OPERAND_OFFSET, name="probe_operand")):
             m.d.comb += lanes.operand.eq(1)
@@ -371,8 +375,8 @@ class PlasticLayer(DenseLayer):
         for name in self._learnt:
             bank_number = self.first_bank + layer.lanes + layer.constants.index(name)
             store = self._tau_rows if name == "tau" else self._lag_bank
-            wanted = self.probe & (self.probe_bank == bank_number)
+            wanted = later(m, probe & (bank_q == bank_number), 1, name=f"wants_{name}", reset_less=False)
             with m.If(wanted):
-                m.d.comb += store.read_addr.eq(Cat(self.probe_addr[:row_bits(layer)], self.half))
+                m.d.comb += store.read_addr.eq(Cat(addr_q[:row_bits(layer)], self.half))
             with m.If(later(m, wanted, Bank.LATENCY, name=f"probe_{name}")):
                 m.d.sync += [self.probe_valid.eq(1), self.probe_data.eq(store.read_data.as_signed())]

@@ -10,7 +10,7 @@ from golden import compiled, engine, learn
 from golden.compiled import RECORDS, CompiledLearner
 from golden.fixed import QFormat
 from golden.network import ACTIVATIONS, Dense, Network
-from golden.plastic import Plastic, Teacher
+from golden.plastic import RULES, Plastic, Teacher
 from golden.plasticity import PERIOD
 
 
@@ -37,7 +37,8 @@ def _wild(rng, fixed, plastic) -> Network:
             filtered, tau = rng.random() < 0.5, rng.random() < 0.4
             own = Plastic(
                 error=fmt(3, 17), slope=fmt(3, 18, 1, 2), bias=rng.random() < 0.7, halvings=rng.choice((0, 0, 2, 7)),
-                rate=rng.choice((None, *[rng.randint(-4, 30)] * 4)), gamma=rng.choice((None, rng.randint(0, 12))),
+                rule=rng.choice(RULES), rate=rng.choice((None, *[rng.randint(-4, 30)] * 4)),
+                gamma=rng.choice((None, rng.randint(0, 12))),
                 lead=fmt(4, 18) if filtered else None, lag=fmt(11, 18) if filtered else None,
                 guard=rng.choice((0, 1, 8)) if filtered else 0, tau=fmt(10, 18, 4, 9) if tau else None,
                 tau_r=fmt(5, 18, 1, 9) if tau else None, tau_rate=rng.randint(-8, 20), tau_min=rng.randint(1, 7))

@@ -75,41 +75,38 @@ def test_it_learns(monkeypatch):
         asked.append(split)
         return Split(*(a[:1600] for a in mnist1d(split)))
     monkeypatch.setattr(static, "mnist1d", some)
-    untaught = rates.accuracy([*static.front(), *static.new_layers(0)], mnist1d("held_out"), dt=tasks.MNIST_DT)
     figures = static.train_static(0, 2, True, lambda *a: shares.append(a))
     assert asked == ["fit", "held_out"], "the test set was read"
     assert [epoch for epoch, _ in shares] == [1, 2]
     assert 0.3 < shares[0][1] < shares[1][1], shares
     # of six seeds: 0.36 to 0.43
-    assert figures["accuracy"] > 0.3 > 0.2 > untaught
+    assert figures["accuracy"] > 0.3
     assert (figures["split"], figures["epochs"], figures["seed"]) == ("held_out", 2, 0)
 
 
-def test_fit_equals_readable_steps_and_torchs_adam(monkeypatch):
+def test_fit_equals_readable_steps(monkeypatch):
     """Two batches: what the first leaves, from which tick on weights move, the rates, the order."""
-    data = Split(*(a[:static.BATCH] for a in mnist1d("fit")))
+    data = Split(*(a[:2 * static.BATCH] for a in mnist1d("fit")))
     layers = double(static.new_layers(4))
     monkeypatch.setattr(static, "new_layers", lambda seed: layers)
-    found = static.fit(Split(data.x.astype(float), data.y), seed=4, epochs=2)[static.FRONT:]
-    moving = [[a.clone().requires_grad_() for a in layer[:2]] for layer in layers]
-    adam = torch.optim.Adam([a for pair in moving for a in pair])
+    found = static.fit(Split(data.x.astype(float), data.y), seed=4, epochs=1)[static.FRONT:]
     states, generator = rates.initial_state(layers, static.BATCH), torch.Generator().manual_seed(4)
     x, y = static.features(torch.from_numpy(data.x).double())[..., :-1], torch.eye(10, dtype=float)[data.y]
-    for batch in range(2):
-        order = torch.randperm(static.BATCH, generator=generator)
-        adam.param_groups[0]["lr"] = (1e-3, (1e-3 + 1e-6) / 2)[batch]
-        for tick in range(x.shape[0]):
-            now = [layer._replace(weight=w.detach(), bias=b.detach())
-                   for layer, (w, b) in zip(layers, moving, strict=True)]
+    flat = torch.cat([a.flatten() for layer in layers for a in layer[:2]])
+    sizes, adam = [a.numel() for layer in layers for a in layer[:2]], rates.Adam(flat, 0.0, np.inf)
+    orders = torch.randperm(2 * static.BATCH, generator=generator).split(static.BATCH)
+    for rate, order in zip((1e-3, (1e-3 + 1e-6) / 2), orders, strict=True):
+        for tick in range(len(x)):
+            parts = flat.split(sizes)
+            now = [layer._replace(weight=w.view_as(layer.weight), bias=b)
+                   for layer, w, b in zip(layers, parts[::2], parts[1::2], strict=True)]
             error = rates.cross_entropy_error(states[-1].r, y[order])
             states, gradients = rates.gle_step(now, states, x[tick, order], error, dt=tasks.MNIST_DT)
             if tick >= ANSWER_FROM:
-                for (w, b), g in zip(moving, gradients, strict=True):
-                    w.grad, b.grad = g.weight, g.bias
-                adam.step()
-    for i, (mine, pair) in enumerate(zip(found, moving, strict=True)):
-        for what, quick, readable in zip(("weight", "bias"), mine[:2], pair, strict=True):
-            assert (quick - readable.detach()).abs().max() < 1e-6, f"layer {i} {what}"
+                adam.step(torch.cat([-a.flatten() for g in gradients for a in g[:2]]), rate)
+    for i, (quick, readable) in enumerate(zip(found, now, strict=True)):
+        for what in ("weight", "bias"):
+            assert (getattr(quick, what) - getattr(readable, what)).abs().max() < 1e-9, f"layer {i} {what}"
 
 
 def test_it_refuses():

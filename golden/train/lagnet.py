@@ -5,8 +5,9 @@ lagging neuron. In frequency omega an adjoint neuron is (1 - i omega tau_r) / (1
 prospective error (1 + i omega tau_m) / (1 + i omega tau_r): the same phase, the inverse size.
 
 Ours, where the paper's settings are not known to us: the constants marked so, the output neuron
-(instantaneous), size 1 and phase 0 of the sines, how weights are drawn (`draw`), and that the adjoint
-learns once a window, TAIL late: it has to see what a rate does to later outputs.
+(instantaneous), size 1 and phase 0 of the sines, how weights are drawn (`draw`), and how the adjoint
+learns: once a window, TAIL late as it has to see what a rate does to later outputs, its rate being one
+per unit of time and its momentum, ten ticks long, taken as over within a window.
 """
 
 import torch
@@ -131,7 +132,6 @@ def lagnet(prospective: bool = True, *, signed: bool = False, seed: int = 0, ste
             local = [torch.stack(rows) for rows in zip(*eps[:WINDOW], strict=True)]
             now = [gradient(a, x[begin:begin + WINDOW], trail, dt=DT) for a in (local, lam)]
             parts = [[wave[begin:begin + WINDOW].T @ a.to(wave.dtype) for a in signals] for signals in (local, lam)]
-            # a momentum of ten ticks is over within a window
             weight[..., of["adjoint"]] -= ADJOINT_RATE / (1 - MOMENTUM) * blocks(now[1][0], nets)[..., of["adjoint"]]
             if windows < BEAT:
                 sums = [[a + b for a, b in zip(total, terms, strict=True)]

@@ -1,0 +1,54 @@
+"""The tick of a network that learns: lane-cycles counted in the circuit, and a schedule without slack to spare."""
+
+import numpy as np
+import pytest
+from cases import random_learner
+from core import image_writes
+from learning import random_vectors
+
+from golden import engine
+from rtl import schedule
+from rtl.network import NetworkCore
+from rtl.schedule import cycles_per_tick, fold, passes
+from sim.pysim import load, receive, run, send
+
+
+@pytest.mark.parametrize("seed", [1, 4, 9])
+def test_three_lane_cycles_a_synapse(seed):
+    """Counted at lane 0 of every layer that learns: cycles that multiply in a tick, over the words of the lane."""
+    net = random_learner(f"count {seed}")
+    rng = np.random.default_rng(seed)
+    params, vectors = engine.random_params(net, rng), random_vectors(net, rng, 3)
+    core, counts = NetworkCore(net), {}
+
+    async def drive(ctx):
+        await load(ctx, core.params, image_writes(net, params), half=1, settle=net.lanes + 5 * len(net.layers) + 5)
+        ctx.set(core.want_half, 1)
+        ctx.set(core.learning, 1)
+        await ctx.tick().repeat(4)
+        await send(ctx, core.i, [{"x": int(word), "first": int(vector.first and k == 0), "learn": 1, "teach": 1}
+                                 for vector in vectors for k, word in enumerate((*vector.x, *vector.target))])
+
+    async def sink(ctx):
+        await receive(ctx, core.o, len(vectors) * net.outputs)
+        await ctx.tick().repeat(cycles_per_tick(net, learning=True))
+
+    async def watch(ctx):
+        learning = [(n, unit) for n, unit in enumerate(core._engines) if net.layers[n].plastic]
+        for _ in range(len(vectors) * cycles_per_tick(net, learning=True) * 4):
+            await ctx.tick()
+            for n, unit in learning:
+                work = ctx.get(unit.walking) + ctx.get(unit.lanes.back) + ctx.get(unit.lanes.update)
+                counts[n] = counts.get(n, 0) + work
+    run(core, drive, sink, watch, cycles=20_000 + 6 * len(vectors) * cycles_per_tick(net, learning=True))
+    for n, count in counts.items():
+        words = net.layers[n].folds * (net.layers[n].inputs + 1)
+        assert count == passes(net.layers[n]) * words * len(vectors), f"layer {n}"
+
+
+def test_fold_gives_a_layer_that_learns_three_times_the_lanes():
+    from golden import tasks
+    net = fold(tasks.mnist1d_net(), 156)
+    assert [layer.lanes for layer in net.layers[4:]] == [10, 60, 10]
+    assert cycles_per_tick(net, learning=True) < 2 * cycles_per_tick(net)
+    assert schedule.lane_use(net, learning=True) > 0.75
