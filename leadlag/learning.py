@@ -142,8 +142,8 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
           console=None) -> dict:
     """Destroy the output layer, learn it again on a board through the host driver, and say how well it answers.
 
-    The first `on_board` samples are learnt on the board, whose weights are then read back and have to equal golden's;
-    the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], and more.
+    The first `on_board` samples are learnt on the board, whose weights are then read back, saved under build/, and have
+    to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], and more.
     """
     from leadlag.demo import open_board
     case = flow.prepare(name)
@@ -169,7 +169,9 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
                     _equal_words(net, got, want, f"board after {done} samples")
                     due = _note(relearn, done, due, net, learner)
                     status(f"adaptation on the board: {done} of {figures['board_samples']} samples")
-                _equal_params(net, device.read_parameters(destroyed), learner.params)
+                learnt = device.read_parameters(destroyed)
+                _equal_params(net, learnt, learner.params)
+                flow.write_words(net, learnt, flow.BUILD / net.name)
         while done < samples:
             block = next(blocks, None)
             if block is None:

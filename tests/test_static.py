@@ -20,6 +20,7 @@ def double(layers):
 
 def problem(ticks):
     """Stack, inputs (batch, ticks), and one-hot targets (batch, class) for two sequences."""
+    torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(BATCH, ticks, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (2, BATCH), generator=generator)
