@@ -150,7 +150,7 @@ def _learning_rows(data, *, short: bool) -> list:
         "w_seeds", "tau_seeds", detail=True)
     row("the same with instantaneous errors", "learn.lagline", lambda g: chain(g, "instantaneous_"), "instantaneous_w",
         "instantaneous_tau")
-    row("circuit equals golden, LagLine, all starts, both errors", "learn.lagline",
+    row("circuit equals golden, LagLine, all starts", "learn.lagline",
         lambda g: f"{g['rtl_equal_ticks']:,} ticks, all", "rtl_equal_ticks", detail=True)
     row("learnt on the chip: Fourier synthesis, squared error (variance 0.333)", "learn.fourier",
         lambda g: f"{g['mse_final']:.4f}, in float {g['mse_float']:.4f}", "mse_final", "mse_float")
@@ -177,12 +177,19 @@ def _learning_rows(data, *, short: bool) -> list:
     row("lane-cycles a synapse and learning tick (with the time that lanes wait)", LEARN_BUILD,
         lambda g: f"{g['lane_cycles_per_synapse_tick']:.2f} "
                   f"({g['lane_cycles_per_synapse_tick_with_idle']:.2f})", "lane_cycles_per_synapse_tick")
-    for errors in ("prospective", "instantaneous"):
-        row(f"LagNet, {errors} errors: median cosine of local and adjoint gradient, by layer", "learn.lagnet",
-            lambda g, e=errors: ", ".join(f"{name.replace('_', ' ')} {spread[1]:.3f}"
-                                          for name, spread in g[e]["cosine"].items()), errors, detail=True)
-        row("the same: students that found the teacher's weights, by the local rule", "learn.lagnet",
-            lambda g, e=errors: f"{g[e]['learnt']['local']} of {g[e]['students']}", errors, detail=True)
+    for weights, what in (("positive", "positive weights"), ("signed", "weights of either sign")):
+        pair = (f"{weights}_prospective", f"{weights}_instantaneous")
+        row(f"LagNet, {what}: cosine of local and adjoint gradient in hidden 1, median", "learn.lagnet",
+            lambda g, pair=pair: " / ".join(f"{g[kind]['cosine']['hidden_1'][1]:.3f}" for kind in pair)
+            + " (prospective / instantaneous)", *pair, detail=True)
+        row(f"LagNet, {what}: teacher found", "learn.lagnet",
+            lambda g, pair=pair: f"{g[pair[0]]['learnt']['local']} / {g[pair[1]]['learnt']['local']} / "
+                                 f"{g[pair[0]]['learnt']['adjoint']} of {g[pair[0]]['students']} "
+                                 f"(prospective / instantaneous / adjoint)", *pair, detail=True)
+    row("LagNet: phase of a slow neuron's error against the adjoint, largest median", "learn.lagnet",
+        lambda g: " / ".join(f"{max(row[1] for row in g[kind]['phase']['hidden_2_slow']):.1f}"
+                             for kind in ("positive_prospective", "positive_instantaneous"))
+        + " degrees (prospective / instantaneous)", "positive_prospective", "positive_instantaneous", detail=True)
     return rows
 
 

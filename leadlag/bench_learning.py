@@ -75,7 +75,8 @@ def lagnet(console) -> dict:
     """The local rule against the discretised adjoint on LagNet, in float."""
     from golden.train.lagnet import lagnet as check
     with console.status("LagNet"):
-        return {"prospective": check(True), "instantaneous": check(False), "seed": 0}
+        return {f"{weights}_{errors}": check(errors == "prospective", signed=weights == "signed")
+                for weights in ("positive", "signed") for errors in ("prospective", "instantaneous")} | {"seed": 0}
 
 
 def cost(console) -> dict:

@@ -143,7 +143,8 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     """Destroy the output layer, learn it again on a board through the host driver, and say how well it answers.
 
     The first `on_board` samples are learnt on the board, whose weights are then read back, saved under build/, and have
-    to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], and more.
+    to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], and
+    more.
     """
     from leadlag.demo import open_board
     case = flow.prepare(name)

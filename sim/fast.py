@@ -128,7 +128,7 @@ class FastSimulation:
         # one long sequence goes in parts, too
         parts = [(slice(n, n + size), slice(None)) for n in range(0, sequences, size)]
         if sequences == 1:
-            step = max(1, _CHUNK_CYCLES * ticks // max(1, cycles))
+            step = max(1, _CHUNK_CYCLES * ticks // max(1, cycles)) * self.net.streams
             parts = [(slice(None), slice(n, n + step)) for n in range(0, ticks, step)]
         for part in parts:
             sent = np.ascontiguousarray(words[part])
@@ -140,7 +140,7 @@ class FastSimulation:
             self._check(status, f"run of sequence {part[0].start or 0} or later")
             y[part] = found
             if progress is not None:
-                progress(sent.shape[1] if sequences == 1 and learning else sent.shape[0])
+                progress(sent.shape[1] // self.net.streams if learning else sent.shape[0])
         self.run_cycles = self.cycles - before
         return y.astype(np.int64)
 

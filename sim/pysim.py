@@ -21,7 +21,11 @@ def run(dut, *benches, cycles: int) -> None:
     simulator.add_clock(PERIOD)
     for bench in benches:
         simulator.add_testbench(wrap(bench))
-    simulator.run_until(cycles * PERIOD)
+    # little further than to the end of the last bench
+    for end in [*range(100, cycles, 100), cycles]:
+        simulator.run_until(end * PERIOD)
+        if len(done) == len(benches):
+            break
     waiting = len(benches) - len(done)
     assert not waiting, f"{waiting} of {len(benches)} benches still wait after {cycles} cycles"
 
