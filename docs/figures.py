@@ -174,7 +174,7 @@ def _learning_rows(data, *, short: bool) -> list:
                   f"({g['cycles_per_tick']} cycles)", "learn_ticks_per_s")
     row(f"{BOARD}, le-mnist1d: LUT4, FF, DSP, block RAM", LEARN_BUILD,
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", detail=True)
-    row("lane-cycles a synapse and learning tick (with the time that lanes wait)", LEARN_BUILD,
+    row("lane-cycles a synapse and learning tick (with the time that lanes wait)", "learn.cost",
         lambda g: f"{g['lane_cycles_per_synapse_tick']:.2f} "
                   f"({g['lane_cycles_per_synapse_tick_with_idle']:.2f})", "lane_cycles_per_synapse_tick")
     for weights, what in (("positive", "positive weights"), ("signed", "weights of either sign")):

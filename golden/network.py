@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
-from golden.plastic import MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
+from golden.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
 
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
 #: Raised when the same description begins to mean other bits, so that old images are refused.
@@ -81,6 +81,7 @@ class Dense:
         for name in ("operand", "weight", "state", "lead", "lag", "rate"):
             fmt = getattr(self, name)
             _check(isinstance(fmt, QFormat), f"{me}: {name} must be a QFormat, not {fmt!r}")
+            _check(fmt.frac_bits <= MAX_FRACTION, f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
             _check(fmt.width <= MULTIPLIER_BITS,
                    f"{me}: {name} {fmt} is {fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
         _check(self.multiplicand.width <= MULTIPLIER_BITS,

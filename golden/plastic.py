@@ -16,6 +16,8 @@ RULES = ("plain", "sign")
 LOSSES = ("squared_error", "cross_entropy")
 MULTIPLIER_BITS = 18
 MAX_HALVINGS = 7
+#: words are shifted to meet one another, and everything has to stay within 64 bits
+MAX_FRACTION = 30
 
 
 def _check(ok: bool, message: str) -> None:
@@ -71,6 +73,8 @@ class Plastic:
                            ("tau_r", True)):
             fmt = getattr(self, name)
             _check(isinstance(fmt, QFormat) or kind and fmt is None, f"{me}: {name} must be a QFormat, not {fmt!r}")
+            _check(fmt is None or fmt.frac_bits <= MAX_FRACTION,
+                   f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
             _check(fmt is None or fmt.width <= MULTIPLIER_BITS,
                    f"{me}: {name} {fmt} is {fmt and fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
         _check(self.error.width < MULTIPLIER_BITS, f"{me}: error {self.error} leaves no room for the bit that a "

@@ -79,27 +79,33 @@ def lagnet(console) -> dict:
                 for weights in ("positive", "signed") for errors in ("prospective", "instantaneous")} | {"seed": 0}
 
 
-def cost(console) -> dict:
-    """Place and route of the MNIST-1D system with learning on, for the ULX3S-85F; lane-cycles of a synapse."""
+def build_mnist1d(console) -> dict:
+    """Place and route of the MNIST-1D system with learning on, for the ULX3S-85F."""
     from boards.build import build
-    from rtl.schedule import cycles_per_tick, passes
     net = learning.folded(tasks.mnist1d_net())
     with console.status("place and route") as status:
-        result = build(net, flow.board(BOARD), out_dir=flow.BUILD, seeds=(1, 2, 3), clock_mhz=CLOCK_MHZ,
+        result = build(net, flow.board(BOARD), out_dir=flow.BUILD, seeds=(1,), clock_mhz=CLOCK_MHZ,
                        progress=lambda text: status.update(f"place and route: {text}"))
     names = ("fmax_mhz", "clock_mhz", "cycles_per_tick", "ticks_per_s", "learn_cycles_per_tick", "learn_ticks_per_s",
              "lanes", "lane_use", "learn_lane_use", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed",
              "timing_met")
+    return {name: result.report[name] for name in names} | {"seed": result.report["nextpnr_seed"]}
+
+
+def cost(console) -> dict:
+    """Lane-cycles that a synapse takes in a learning tick, as the schedule tests count them, and with idle ones."""
+    from rtl.schedule import cycles_per_tick, passes
+    net = learning.folded(tasks.mnist1d_net())
     plastic = [layer for layer in net.layers if layer.plastic is not None]
     words = sum(layer.parameters for layer in plastic)
     used = sum(passes(layer) * layer.lanes * layer.folds * (layer.inputs + 1) for layer in plastic)
     period = cycles_per_tick(net, learning=True)
-    return {name: result.report[name] for name in names} | {
-        "lane_cycles_per_synapse_tick": used / words,
-        "lane_cycles_per_synapse_tick_with_idle": sum(layer.lanes for layer in plastic) * period / words,
-        "seed": result.report["nextpnr_seed"]}
+    return {"lane_cycles_per_synapse_tick": used / words,
+            "lane_cycles_per_synapse_tick_with_idle": sum(layer.lanes for layer in plastic) * period / words,
+            "learn_cycles_per_tick": period, "cycles_per_tick": cycles_per_tick(net), "seed": 0}
 
 
-CLOCK_MHZ = 120.0
+CLOCK_MHZ = 100.0
 GROUPS = {"learn.lagline": lagline, "learn.fourier": fourier, "learn.mnist1d": mnist1d, "learn.lagnet": lagnet,
-          f"build.le-mnist1d.{BOARD}": cost}
+          "learn.cost": cost,
+          f"build.le-mnist1d.{BOARD}": build_mnist1d}
