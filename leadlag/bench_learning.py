@@ -67,6 +67,7 @@ def mnist1d(console) -> dict:
         real = train_static(seed=0)
     figures |= {"float_adam_accuracy": real["accuracy"], "float_adam_epochs": real["epochs"]}
     found = learning.adapt(console=console)
+    found.pop("device", None)       # a text for a person
     return figures | {f"relearn_{name}" if name != "relearn" else name: value for name, value in found.items()} | {
         "seed": list(SEEDS)}
 

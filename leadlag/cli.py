@@ -119,6 +119,8 @@ def adapt(network, port, samples, on_board):
     console.print(table)
     page = learning.write_page(network, figures, f"leadlag adapt {network} --port {port} -n {samples}")
     console.print(f"report {page}")
+    if "device" in figures:
+        console.print(f"the board says: {figures['device']}")
     console.print(f"{figures['board_samples']} samples on the board ({port}): every output word and every weight read "
                   f"back equal to golden")
 

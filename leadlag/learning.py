@@ -173,6 +173,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
                 learnt = device.read_parameters(destroyed)
                 _equal_params(net, learnt, learner.params)
                 flow.write_words(net, learnt, flow.BUILD / net.name)
+                figures["device"] = str(device.learning_state())
         while done < samples:
             block = next(blocks, None)
             if block is None:
