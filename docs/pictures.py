@@ -33,6 +33,7 @@ def tick() -> str:
         for n in range(ticks):
             ctx.set(dut.start, 1)
             ctx.set(dut.fresh, n == 0)
+            ctx.set(dut.restart, n == 0)
             await ctx.tick()
             ctx.set(dut.start, 0)
             await vector(ctx)

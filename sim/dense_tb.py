@@ -36,9 +36,9 @@ async def equals_golden(dut, half, jitter):
         out = dense_step(u, delay_read(line, layer.delay), params[0], layer)
         expected += out.rate[0].tolist()
         u, line = out.u, delay_write(line, x[tick:tick + 1])
-        dut.start.value, dut.fresh.value = 1, int(fresh)
+        dut.start.value, dut.fresh.value, dut.restart.value = 1, int(fresh), int(fresh)
         await cycles(dut)
-        dut.start.value = dut.fresh.value = 0
+        dut.start.value = dut.fresh.value = dut.restart.value = 0
         await source.send([int(word) & ((1 << layer.operand.width) - 1) for word in x[tick]])
         await cycles(dut, max(0, settings()["period"] - 1 - layer.inputs) + rng.randint(0, jitter))
     found, _ = await sink
