@@ -164,9 +164,9 @@ def _learning_rows(data, *, short: bool) -> list:
         lambda g: f"{g['float_adam_accuracy']:.1%}, {g['float_adam_epochs']} epochs", "float_adam_accuracy")
     row("circuit equals golden, MNIST-1D, first and last ticks", "learn.mnist1d",
         lambda g: f"{g['rtl_equal_ticks']:,} of {g['ticks']:,} ticks run", "rtl_equal_ticks", "ticks", detail=True)
-    row("output layer learnt again: before, destroyed, after", "learn.mnist1d",
-        lambda g: f"{g['relearn_before']:.1%}, {g['relearn_destroyed']:.1%}, {g['relearn_after']:.1%} after "
-                  f"{g['relearn'][-1][0]:,} sequences", "relearn", "relearn_before")
+    row("output layer learnt again: before, destroyed, after", "learn.adapt",
+        lambda g: f"{g['before']:.1%}, {g['destroyed']:.1%}, {g['after']:.1%} after {g['relearn'][-1][0]:,} sequences",
+        "relearn", "before")
     row(f"{BOARD}, le-mnist1d: Fmax, clock", LEARN_BUILD,
         lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz", "fmax_mhz", "clock_mhz")
     row(f"{BOARD}, le-mnist1d: ticks a second, learning and inference", LEARN_BUILD,
@@ -203,17 +203,17 @@ def learning() -> str:
 def relearn() -> str:
     """The picture of an output layer learnt again."""
     if relearn_svg() is None:
-        return "No run measured yet: `leadlag bench learn.mnist1d`, then `python docs/figures.py`."
+        return "No run measured yet: `leadlag bench learn.adapt`, then `python docs/figures.py`."
     return "![Accuracy while the output layer of gle-mnist1d is learnt again](relearn.svg)"
 
 
 def relearn_svg() -> str | None:
     """The curve of the bench; None without one."""
     from leadlag.report import relearn_svg as draw
-    found = _bench().get("learn.mnist1d", {})
+    found = _bench().get("learn.adapt", {})
     if "relearn" not in found:
         return None
-    return draw({"curve": found["relearn"], "before": found["relearn_before"], "board": found["relearn_board_samples"]})
+    return draw({"curve": found["relearn"], "before": found["before"], "board": found["board_samples"]})
 
 
 def _seeds(group, name) -> str:

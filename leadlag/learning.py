@@ -115,7 +115,8 @@ def accuracy(net: Network, params, split: str) -> float:
 # ---- adaptation: the zoo network learns its output layer again
 
 ADAPT_STREAMS, ADAPT_CLASSES = 16, 10
-ADAPT_RATE, ADAPT_HALVE_FROM = 8, 100       # the rate is halved when the samples have doubled
+ADAPT_RATE, ADAPT_HALVE_FROM = 8, 100       # the rate is halved when the samples have doubled,
+ADAPT_SETTLE = 0.8                          # and smallest from this share of the samples on
 
 
 def adaptive(case: flow.Case) -> Network:
@@ -163,7 +164,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
             with board as device:
                 device.load(build_image(net, destroyed))
                 while done < figures["board_samples"]:
-                    block, halve = next(blocks), _halve(done)
+                    block, halve = next(blocks), _halve(done, samples)
                     got = device.learn(block.x, block.target, first=done == 0, learn=block.learn, halvings=halve)
                     want = learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=halve)
                     done += ADAPT_CLASSES
@@ -179,7 +180,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
             if block is None:
                 blocks = adaptation_blocks(net, data, rng)
                 continue
-            learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=_halve(done))
+            learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=_halve(done, samples))
             done += ADAPT_CLASSES
             due = _note(relearn, done, due, net, learner)
     return figures | {"relearn": relearn, "after": relearn[-1][1]}
@@ -196,8 +197,8 @@ def write_page(name: str, figures: dict, command: str) -> Path:
         flow.BUILD / f"{name}-adaptive" / "page")
 
 
-def _halve(done: int) -> int:
-    return min(7, max(0, int(np.log2(max(1, done / ADAPT_HALVE_FROM)))))
+def _halve(done: int, samples: int) -> int:
+    return 7 if done >= ADAPT_SETTLE * samples else min(7, max(0, int(np.log2(max(1, done / ADAPT_HALVE_FROM)))))
 
 
 def _note(relearn, done, due, net, learner) -> int:
