@@ -111,3 +111,18 @@ def test_missing_tool_is_one_line(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("YOSYS", "/nothing/yosys")
     assert "yosys" in refused("build", tiny, cwd=tmp_path)
     assert not (tmp_path / "build" / "tiny").exists() or not list((tmp_path / "build" / "tiny").iterdir())
+
+
+def test_learn_writes_what_was_learnt(tmp_path):
+    done = leadlag("learn", "lagline", "--no-rtl", "--seed", 3, "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with safe_open(tmp_path / "here" / "parameters.safetensors", framework="numpy") as file:
+        net = Network.from_json(file.metadata()["network"])
+        tau = [file.get_tensor(f"layers.{n}.tau")[0] * layer.plastic.tau.lsb for n, layer in enumerate(net.layers)]
+    assert np.abs(np.array(tau) / (100, 200) - 1).max() < 0.03
+
+
+def test_learn_refuses(tmp_path):
+    assert "no sequences to hold out" in refused("learn", "lagline", "--hold-out", "--no-rtl", cwd=tmp_path)
+    assert "xor" in refused("learn", "xor", cwd=tmp_path)
+    assert not list(tmp_path.iterdir())

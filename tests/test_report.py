@@ -44,6 +44,7 @@ def sample_figures():
             {"name": "layer 0", "values": np.tanh(np.sin(time[:, None] / speeds) + rng.normal(0, .1, (72, 53)))},
             {"name": "layer 1", "values": np.tanh(np.cos(time[:, None] / speeds[::-1]))},
             {"name": "output", "values": np.cumsum(rng.normal(0, .2, (72, 10)), 0)}]},
+        "relearn": {"curve": [[0, 0.1], [10, 0.4], [20, 0.9]], "before": 0.95, "board": 10},
         "build": BUILD, "table": [("parameters", 15_123, "", "weights, biases, time constants"),
                                   ("ticks", BUILD["ticks_per_s"], "1/s", "at the clock of the PLL"),
                                   ("lane use", 95.7, "%", "lane-cycles that multiply by a weight")],
@@ -56,12 +57,12 @@ def test_page_has_every_section(tmp_path):
     figures = sample_figures()
     page = report.write_report(figures, tmp_path / "new")
     text = page.read_text(encoding="utf-8")
-    for heading in ("Accuracy", "Rates over time", "The circuit", "Critical path", "Figures",
+    for heading in ("Accuracy", "Rates over time", "Learning again", "The circuit", "Critical path", "Figures",
                     "How to get these figures again"):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text
-    assert text.count("data:image/svg+xml;base64,") == 5
+    assert text.count("data:image/svg+xml;base64,") == 6
     assert not re.search(r"""(src|href)=["'](?!data:)""", text), "the page must not load anything"
     assert json.loads((tmp_path / "new/report.json").read_text())["build"] == BUILD
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
@@ -69,11 +70,11 @@ def test_page_has_every_section(tmp_path):
 
 @pytest.mark.parametrize("absent", sorted(set(report.SECTIONS) - {"title"}))
 def test_absent_section_is_left_out(absent, monkeypatch):
-    for name in ("ladder", "rates", "utilisation", "critical_path", "lanes"):
+    for name in ("ladder", "rates", "relearn", "utilisation", "critical_path", "lanes"):
         monkeypatch.setattr(report, f"{name}_svg", lambda figures: "<svg/>")    # drawing is slow
     page = report.render({key: value for key, value in sample_figures().items() if key != absent})
     assert "None" not in page
-    heading = {"ladder": "Accuracy", "rates": "Rates over time", "build": "Critical path", "table": "Figures"}
+    heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "build": "Critical path", "table": "Figures"}
     for section, text in heading.items():
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
