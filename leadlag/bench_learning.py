@@ -111,6 +111,5 @@ def cost(console) -> dict:
 
 
 CLOCK_MHZ = 100.0
-GROUPS = {"learn.lagline": lagline, "learn.fourier": fourier, "learn.mnist1d": mnist1d, "learn.adapt": adapt, "learn.lagnet": lagnet,
-          "learn.cost": cost,
-          f"build.le-mnist1d.{BOARD}": build_mnist1d}
+GROUPS = {"learn.lagline": lagline, "learn.fourier": fourier, "learn.mnist1d": mnist1d, "learn.adapt": adapt,
+          "learn.lagnet": lagnet, "learn.cost": cost, f"build.le-mnist1d.{BOARD}": build_mnist1d}

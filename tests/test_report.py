@@ -74,7 +74,8 @@ def test_absent_section_is_left_out(absent, monkeypatch):
         monkeypatch.setattr(report, f"{name}_svg", lambda figures: "<svg/>")    # drawing is slow
     page = report.render({key: value for key, value in sample_figures().items() if key != absent})
     assert "None" not in page
-    heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "build": "Critical path", "table": "Figures"}
+    heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "build": "Critical path",
+               "table": "Figures"}
     for section, text in heading.items():
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
