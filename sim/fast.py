@@ -127,7 +127,7 @@ class FastSimulation:
         size = max(1, _CHUNK_CYCLES // max(1, cycles))
         # one long sequence goes in parts, too
         parts = [(slice(n, n + size), slice(None)) for n in range(0, sequences, size)]
-        if sequences == 1:
+        if learning:
             step = max(1, _CHUNK_CYCLES * ticks // max(1, cycles)) * self.net.streams
             parts = [(slice(None), slice(n, n + step)) for n in range(0, ticks, step)]
         for part in parts:
