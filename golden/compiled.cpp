@@ -37,12 +37,37 @@ struct Function {
 // leadlag_step; where tau_m is learnt, the lead is made of two words by `made` and `lead_out`
 struct Filter { Shift lead, lag, made; int64_t guard; Format lead_out, x, y; };
 
+// The way of a message (golden.extrapolator). Where in the words of a stream its messages are: a ring of depth + 1, the
+// distance of two, and where the place of the newest is.
+struct Ring { int64_t line, depth, position; };
+
+struct Way {
+    int64_t size, message, delay;
+    Ring ring, history;
+    // the predictor: none, a sum of products, or neural; words that it sees, taps (coefficients, stride)
+    int64_t predicts, is_neural, spacing, words, stride;
+    int32_t* taps;
+    Shift shift;
+    Format out;
+    // taps that learn; `one` is 1.0
+    int64_t has_taps, learns, up, quiet, noise, one;
+    Format gain;
+    // hidden units
+    int64_t hidden, frac, rate_bits;
+    Shift hidden_shift;
+    Format hidden_out;
+    Function tanh;
+    // lanes in which a prediction was not sent
+    int64_t* lost;
+};
+
 struct Layer {
     // sizes; distance of two rows of weights; magnitude of the largest word of a message, or 1.0
     int64_t inputs, outputs, row, largest;
     int32_t *weight, *lead, *lag, *error_lead, *error_lag, *tau, *tau_r;
-    // where the words of a stream are; `message` is the distance of two messages in the line
-    int64_t u, v, slope, errors, line, message, depth, delay, position;
+    // where the words of a stream are; messages into the layer, and errors that it sends down
+    int64_t u, v, slope;
+    Way way, error_way;
     // the neurons
     Shift sum_shift;
     Filter membrane;
@@ -290,17 +315,111 @@ void move_rows(const Layer& l, const Network& net, const int32_t* x) {
 
 // ---- layers
 
-const int32_t* read(const Layer& l, const int32_t* stream) {
-    int64_t place = stream[l.position] + l.delay;
-    return stream + l.line + (place > l.depth ? place - l.depth - 1 : place) * l.message;
+const int32_t* at(const Way& w, const Ring& r, const int32_t* stream, int64_t age) {
+    int64_t place = stream[r.position] + age;
+    return stream + r.line + (place > r.depth ? place - r.depth - 1 : place) * w.message;
 }
 
-// Room for the newest message into the layer.
-int32_t* push(const Layer& l, int32_t* stream) {
-    int32_t& place = stream[l.position];
-    place = place ? place - 1 : int32_t(l.depth);
-    return stream + l.line + place * l.message + 1;
+// [1.0, words] that arrive now.
+const int32_t* read(const Way& w, const int32_t* stream) {
+    return w.predicts && !w.delay ? at(w, w.history, stream, 0) : at(w, w.ring, stream, w.delay);
 }
+
+// Room for the newest message.
+int32_t* push(const Way& w, const Ring& r, int32_t* stream) {
+    int32_t& place = stream[r.position];
+    place = place ? place - 1 : int32_t(r.depth);
+    return stream + r.line + place * w.message + 1;
+}
+
+int32_t* push(const Way& w, int32_t* stream) { return push(w, w.predicts ? w.history : w.ring, stream); }
+
+// ---- predictors
+
+Long bit_length(Long x, int64_t least) {
+    for (int i = 0; i < N; i++) {
+        int64_t bits = x[i] ? 64 - __builtin_clzll(x[i]) : 0;
+        x[i] = bits > least ? bits : least;
+    }
+    return x;
+}
+
+// V tanh(W x + b) + c, of N elements.
+Long neural(const Way& w, const int32_t* const* x, int64_t b) {
+    const int32_t* taps = w.taps + b;
+    const int64_t inputs = w.words + 1;
+    Long total = load(taps + w.hidden * inputs * w.stride) << all(w.rate_bits);
+    for (int64_t h = 0; h < w.hidden; h++) {
+        const int32_t* row = taps + h * inputs * w.stride;
+        Long z = load(row) << all(w.frac);
+        for (int64_t j = 0; j < w.words; j++) z += times(load(row + (j + 1) * w.stride), load(x[j] + b));
+        Long rate = evaluate(w.tanh, saturate(round_shift(z, w.hidden_shift), w.hidden_out));
+        total += times(load(taps + (w.hidden * inputs + 1 + h) * w.stride), rate);
+    }
+    return round_shift(total, w.shift);
+}
+
+// Taps of the next tick, of N elements; x: what they saw when they predicted what is newest now.
+void nlms(const Way& w, const Network& net, const int32_t* const* x, Long newest, Long lost, int64_t b) {
+    Long sum = {}, power = {};
+    for (int64_t j = 0; j < w.words; j++) {
+        Long word = load(x[j] + b);
+        sum += times(load(w.taps + j * w.stride + b), word);
+        power += times(word, word);
+    }
+    Long e = newest - saturate(round_right(sum, w.shift), w.out), right = bit_length(power, w.quiet) - w.quiet;
+    const int64_t first = w.noise + net.ticks % net.period * (w.size * w.words) + b * w.words;
+    for (int64_t j = 0; j < w.words; j++) {
+        Long noise = {}, product = times(e, load(x[j] + b));
+        for (int i = 0; i < N; i++) noise[i] = net.noise[(first + i * w.words + j) % net.period];
+        Long scaled = w.up < 0 ? product >> all(-w.up) : product << all(w.up);
+        int32_t* tap = w.taps + j * w.stride + b;
+        Long now = saturate(load(tap) + (((scaled >> right) + noise) >> NOISE_BITS), w.gain);
+        store(tap, lost ? (j ? Long{} : existing(b, w.size) & w.one) : now);
+    }
+}
+
+// Send what the newest message will be when it arrives; taps learn.
+void predict(const Way& w, const Network& net, int32_t* stream, bool learn) {
+    const int32_t *x[16], *then[16];
+    for (int64_t j = 0; j < w.words; j++) {
+        x[j] = at(w, w.history, stream, w.delay ? j * w.spacing : 0) + 1;
+        then[j] = at(w, w.history, stream, w.learns && w.delay ? w.delay + j * w.spacing : 0) + 1;
+    }
+    int32_t* out = push(w, w.ring, stream);
+    Long flags = get<Long>(w.lost);
+    for (int64_t b = 0; b < w.size; b += N) {
+        Long newest = load(x[0] + b), y = newest, wrong = {}, lost = {};
+        if (w.delay) {
+            if (w.is_neural) y += neural(w, x, b);
+            else {
+                Long sum = {};
+                for (int64_t j = 0; j < w.words; j++) {
+                    Long tap = load(w.taps + j * w.stride + b);
+                    sum += times(tap, load(x[j] + b));
+                    if (w.has_taps) lost |= (tap == all(w.gain.min)) | (tap == all(w.gain.max));
+                }
+                y = round_right(sum, w.shift);
+            }
+            wrong = (lost | (y < all(w.out.min)) | (y > all(w.out.max))) & existing(b, w.size);
+            flags |= wrong;
+            y = (wrong ? newest : y) & existing(b, w.size);
+            if (w.learns && learn) nlms(w, net, then, newest, lost, b);
+        }
+        store(out + b, y);
+    }
+    put(w.lost, flags);
+}
+
+void predict_all(const Network& net, int32_t* stream, bool errors, bool learn) {
+    for (int64_t n = 0; n < net.count; n++) {
+        const Layer& l = net.layers[n];
+        if (l.way.predicts) predict(l.way, net, stream, learn);
+        if (errors && l.error_way.predicts) predict(l.error_way, net, stream, learn);
+    }
+}
+
+// ---- errors and neurons
 
 // eps, and the filter's next state.
 void error_step(const Layer& l, int32_t* stream, const int32_t* above) {
@@ -393,16 +512,16 @@ void teach(const Network& net, const int32_t* rate, const int32_t* target) {
 
 // Layers from the top down: each reads its line before the layer below writes into it.
 template <bool LEARN> void tick(const Network& net, int32_t* stream, const int32_t* x, bool learn) {
-    memcpy(push(net.layers[0], stream), x, net.layers[0].inputs * sizeof *x);
+    memcpy(push(net.layers[0].way, stream), x, net.layers[0].inputs * sizeof *x);
     for (int64_t n = net.count - 1; n >= 0; n--) {
         const Layer& l = net.layers[n];
-        const int32_t* message = read(l, stream);
+        const int32_t* message = read(l.way, stream);
         if (LEARN && l.sends_errors) {
             sum_rows<true>(l, message);
-            send_errors(l, stream + net.layers[n - 1].errors);
+            send_errors(l, push(l.error_way, stream));
         } else sum_rows<false>(l, message);
         if (LEARN && learn && l.learns_weight) move_rows(l, net, message);
-        int32_t* out = n + 1 < net.count ? push(net.layers[n + 1], stream) : stream + net.rate;
+        int32_t* out = n + 1 < net.count ? push(net.layers[n + 1].way, stream) : stream + net.rate;
         work_neurons<LEARN>(l, net, stream, out, learn);
     }
 }
@@ -430,10 +549,12 @@ extern "C" void learner_run(Network* net, int64_t ticks, int64_t first, const in
             if (starts) memcpy(stream, net->rest, net->block * sizeof *stream);
             if (*is_taught++ && !starts) teach(*net, stream + net->rate, target);
             else memset(net->output_error, 0, top.outputs * sizeof *net->output_error);
+            predict_all(*net, stream, true, *learn);
             // all layers take the errors of the tick before: none may be replaced yet
             for (int64_t n = net->first_plastic; n < net->count; n++) {
                 const Layer& l = net->layers[n];
-                error_step(l, stream, n + 1 < net->count ? stream + l.errors : net->output_error);
+                error_step(l, stream, n + 1 < net->count ? read(net->layers[n + 1].error_way, stream) + 1
+                                                         : net->output_error);
             }
             tick<true>(*net, stream, x, *learn++);
             net->ticks++;
@@ -450,6 +571,7 @@ extern "C" void learner_infer(Network* net, int64_t ticks, int64_t sequences, in
     for (int64_t s = 0; s < sequences; s++) {
         memcpy(net->spare, first ? net->rest : net->activity + s * net->block, net->block * sizeof *net->spare);
         for (int64_t t = 0; t < ticks; t++) {
+            predict_all(*net, net->spare, false, false);
             tick<false>(*net, net->spare, x + (t * sequences + s) * bottom.inputs, false);
             memcpy(rates + (t * sequences + s) * top.outputs, net->spare + net->rate, top.outputs * sizeof *rates);
         }

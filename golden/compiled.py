@@ -19,9 +19,10 @@ import numpy as np
 from golden.activation import is_tabulated, table
 from golden.dense import DenseParams
 from golden.engine import check_params
+from golden.extrapolator import HIDDEN_RATE, HIDDEN_STATE, Predicted, Way, step_bits
 from golden.fixed import QFormat
 from golden.leadlag import at_rest, integrator
-from golden.learn import Activity, LearnState, registers, start
+from golden.learn import Activity, LearnState, Registers, registers, start
 from golden.loss import EXP, difference_format
 from golden.network import MAX_NEURONS, Dense, Network
 from golden.plastic import increment_format, tau_shift, weight_shift
@@ -53,14 +54,16 @@ class CompiledLearner:
         self._places, self._rate, size = _places(net)
         self._streams, self._rest, self._spare = _zeros((net.streams, size)), _zeros(size), _zeros(size)
         for layer, place in zip(net.layers, self._places, strict=True):
-            ones = place["line"] + np.arange(layer.max_delay + 1) * place["message"]
-            self._rest[ones] = 1 << layer.operand.frac_bits
+            for ring in (place["way"]["ring"], place["way"]["history"]):
+                if ring:
+                    ones = ring["line"] + np.arange(ring["depth"] + 1) * place["way"]["message"]
+                    self._rest[ones] = 1 << layer.operand.frac_bits
             for name, unit in (("u", layer), ("v", layer.plastic)):
                 if unit is not None:
                     self._rest[place[name]:place[name] + layer.outputs] = at_rest(unit)
         # what the structures point to stays as long as they do
-        self._described = [_layer(net, n, lanes) | self._places[n] | self._layers[n]
-                           for n, lanes in enumerate(registers(net))]
+        self._described = [_layer(net, n, noise) | self._places[n] | self._layers[n] | self._ways(n, noise)
+                           for n, noise in enumerate(registers(net))]
         layers = [_fill(self._structures, "Layer", layer) for layer in self._described]
         self._described.append(_teacher(net) | {
             "layers": (self._structures["Layer"] * len(layers))(*layers), "count": len(layers),
@@ -69,6 +72,18 @@ class CompiledLearner:
             "noise": _numbers(), "period": PERIOD})
         self._network = _fill(self._structures, "Network", self._described[-1])
         self.state = state
+
+    def _ways(self, n: int, noise: Registers | None) -> dict:
+        """Messages into layer n, and errors out of it."""
+        layer, arrays, place = self.net.layers[n], self._layers[n], self._places[n]
+
+        def register(name):
+            return noise.taps.get(name) if noise else None
+        found = {"way": _way(layer.way, place["way"], arrays.get("taps"), arrays["lost"], register("taps"))}
+        if self.net.sends_errors(n):
+            found["error_way"] = _way(self.net.error_way(n), place["error_way"], arrays.get("error_taps"),
+                                      arrays["error_lost"], register("error_taps"))
+        return found
 
     def run(self, x, target, *, first: bool = False, learn=None, teach=None, halve: int = 0, record=()) -> np.ndarray:
         """Ticks with errors, the streams taking turns -> output words (ticks, streams, outputs), int32.
@@ -124,17 +139,22 @@ class CompiledLearner:
         return tuple(bool(arrays["overflow"].any()) for arrays in self._layers)
 
     @property
+    def lost(self) -> tuple[tuple[bool, bool], ...]:
+        return tuple(tuple(bool(arrays[name].any()) for name in ("lost", "error_lost")) for arrays in self._layers)
+
+    @property
     def params(self) -> tuple[DenseParams, ...]:
         """A copy, as `state` is."""
         return tuple(DenseParams(
             weight=arrays["weight"][:layer.outputs, 1:layer.inputs + 1].astype(np.int64),
             bias=arrays["weight"][:layer.outputs, 0].astype(np.int64),
-            **{name: arrays[name][:layer.outputs].astype(np.int64) for name in layer.constants})
+            **{name: arrays[name][:layer.outputs].astype(np.int64) for name in layer.constants},
+            **{name: arrays[name][:, :layer.shape(name)[0]].T.astype(np.int64) for name in layer.taps})
             for layer, arrays in zip(self.net.layers, self._layers, strict=True))
 
     @property
     def state(self) -> LearnState:
-        return LearnState(tuple(map(self._activity, self._streams)), self.params, self.ticks, self.overflow)
+        return LearnState(tuple(map(self._activity, self._streams)), self.params, self.ticks, self.overflow, self.lost)
 
     @state.setter
     def state(self, state: LearnState):
@@ -144,12 +164,15 @@ class CompiledLearner:
             raise ValueError(f"the state has {len(state.streams)} streams and {len(state.overflow)} layers, "
                              f"{net.name} has {net.streams} and {len(net.layers)}")
         self._streams[:] = np.stack([self._block(activity) for activity in state.streams])
-        for layer, arrays, p, saturated in zip(net.layers, self._layers, state.params, state.overflow, strict=True):
+        for layer, arrays, p, saturated, lost in zip(net.layers, self._layers, state.params, state.overflow, state.lost,
+                                                     strict=True):
             rows = arrays["weight"][:layer.outputs]
             rows[:, 0], rows[:, 1:layer.inputs + 1] = p.bias, p.weight
             for name in layer.constants:
                 arrays[name][:layer.outputs] = getattr(p, name)
-            arrays["overflow"][:] = saturated
+            for name in layer.taps:     # one predictor for all elements stands in the place of each
+                arrays[name][:, :layer.inputs] = np.broadcast_to(getattr(p, name).T, (len(arrays[name]), layer.inputs))
+            arrays["overflow"][:], arrays["lost"][:], arrays["error_lost"][:] = saturated, *lost
         self._network.ticks = state.ticks
 
     def _activity(self, block) -> Activity:
@@ -160,11 +183,20 @@ class CompiledLearner:
             return block[None, at:at + count].astype(np.int64)
         found = {name: tuple(words(place[name], layer.outputs)
                              for layer, place in zip(net.layers, self._places, strict=True))
-                 for name in ("u", "v", "slope", "errors")}
-        lines = tuple(tuple(words(place["line"] + (block[place["position"]] + age) % (layer.max_delay + 1)
-                                  * place["message"] + 1, layer.inputs) for age in range(layer.max_delay + 1))
-                      for layer, place in zip(net.layers, self._places, strict=True))
-        return Activity(**found, lines=lines, rate=words(self._rate, net.outputs))
+                 for name in ("u", "v", "slope")}
+
+        def ring(of, way, message):
+            place = block[of["position"]] + np.arange(of["depth"] + 1)
+            return tuple(words(of["line"] + at % (of["depth"] + 1) * message + 1, way.size) for at in place)
+
+        def line(way, place):
+            sent = ring(place["ring"], way, place["message"])
+            return sent if way.predictor is None else Predicted(
+                sent[:-1], ring(place["history"], way, place["message"]))
+        lines = tuple(line(layer.way, place["way"]) for layer, place in zip(net.layers, self._places, strict=True))
+        errors = tuple(line(net.error_way(n + 1), self._places[n + 1]["error_way"]) if net.sends_errors(n + 1) else ()
+                       for n in range(len(net.layers)))
+        return Activity(**found, lines=lines, errors=errors, rate=words(self._rate, net.outputs))
 
     def _block(self, activity: Activity) -> np.ndarray:
         """The reverse of `_activity`; ValueError for what does not fit."""
@@ -172,17 +204,22 @@ class CompiledLearner:
 
         def write(name, words, at, count, fmt):
             block[at:at + count] = _words(f"state: {name}", words, (1, count), fmt)[0]
+
+        def write_line(name, line, way, place):
+            rings = [("ring", line)] if way.predictor is None else [("ring", line.sent), ("history", line.history)]
+            for kind, messages in rings:
+                for age, words in enumerate(messages):
+                    write(name, words, place[kind]["line"] + age * place["message"] + 1, way.size, way.fmt)
         for n, (layer, place) in enumerate(zip(net.layers, self._places, strict=True)):
             # words of a layer that does not learn are never read
-            formats = dict.fromkeys(("v", "slope", "errors"), QFormat(31, 0)) | {"u": integrator(layer)}
+            formats = dict.fromkeys(("v", "slope"), QFormat(31, 0)) | {"u": integrator(layer)}
             if layer.plastic is not None:
-                formats |= {"v": integrator(layer.plastic), "slope": layer.plastic.slope,
-                            "errors": layer.plastic.error}
+                formats |= {"v": integrator(layer.plastic), "slope": layer.plastic.slope}
             for name, fmt in formats.items():
                 write(f"{name} of layer {n}", getattr(activity, name)[n], place[name], layer.outputs, fmt)
-            for age in range(layer.max_delay + 1):
-                write(f"line into layer {n}", activity.lines[n][age], place["line"] + age * place["message"] + 1,
-                      layer.inputs, layer.operand)
+            write_line(f"line into layer {n}", activity.lines[n], layer.way, place["way"])
+            if net.sends_errors(n):
+                write_line(f"errors of layer {n - 1}", activity.errors[n - 1], net.error_way(n), place["error_way"])
         write("rate", activity.rate, self._rate, net.outputs, net.layers[-1].rate)
         return block
 
@@ -208,13 +245,18 @@ class CompiledLearner:
             if name != "eps" and name not in layer.constants:
                 return None
             entry |= {"source": arrays[name]}
-        elif name != "rate":
+        elif name not in ("rate", "errors"):
             entry |= {"offset": place[name]}
         elif n == len(self.net.layers) - 1:
+            if name == "errors":
+                return None
             entry |= {"offset": self._rate}
-        else:
-            above = self._places[n + 1]
-            entry |= {"offset": above["line"] + 1, "position": above["position"], "message": above["message"]}
+        else:       # the newest message that the sender made
+            way = self._places[n + 1]["error_way" if name == "errors" else "way"]
+            if way is None:
+                return None
+            ring = way["history"] or way["ring"]
+            entry |= {"offset": ring["line"] + 1, "position": ring["position"], "message": way["message"]}
         words = np.empty(shape, np.int32)
         entries.append(_fill(self._structures, "Record", entry | {"out": words}))
         return words
@@ -271,17 +313,24 @@ def _zeros(shape, dtype=np.int32) -> np.ndarray:
 
 def _places(net: Network) -> tuple[list[dict], int, int]:
     """Where in a block of words a layer has its own, a dictionary a layer; where the outputs are; size of a block."""
-    size = _whole(len(net.layers))      # in front, the newest messages of the lines
+    size = _whole(4 * len(net.layers))      # in front, the newest messages of the rings
 
     def room(words):
         nonlocal size
         size += _whole(words)
         return size - _whole(words)
-    found = []
-    for n, layer in enumerate(net.layers):
-        message = _whole(1 + _whole(layer.inputs))      # 1.0, then whole vectors of rates are written
-        found.append({name: room(layer.outputs) for name in ("u", "v", "slope", "errors")}
-                     | {"position": n, "line": room(message * (layer.max_delay + 1)), "message": message})
+
+    def way(of: Way, position):
+        message = _whole(1 + _whole(of.size))           # 1.0, then whole vectors of rates are written
+
+        def ring(depth, at):
+            return {"line": room(message * (depth + 1)), "depth": depth, "position": at}
+        return {"message": message, "ring": ring(of.depth, position),
+                "history": ring(of.predictor.history, position + 1) if of.predictor else None}
+    found = [{name: room(layer.outputs) for name in ("u", "v", "slope")}
+             | {"way": way(layer.way, 4 * n),
+                "error_way": way(net.error_way(n), 4 * n + 2) if net.sends_errors(n) else None}
+             for n, layer in enumerate(net.layers)]
     rate = room(net.outputs)
     return found, rate, size
 
@@ -289,7 +338,9 @@ def _places(net: Network) -> tuple[list[dict], int, int]:
 def _layer_arrays(layer: Dense) -> dict:
     """Parameters and scratch of a layer, by their names in compiled.cpp."""
     row, neurons = _whole(layer.inputs + 1), _whole(layer.outputs)
-    return {"weight": _zeros((neurons, row))} | {name: _zeros(neurons) for name in (*layer.constants, "eps")} | {
+    taps = {name: _zeros((layer.shape(name)[1], _whole(layer.inputs))) for name in layer.taps}
+    return {"weight": _zeros((neurons, row))} | {name: _zeros(neurons) for name in (*layer.constants, "eps")} | taps | {
+        "lost": _zeros(_VECTOR, np.int64), "error_lost": _zeros(_VECTOR, np.int64),
         "sums": _zeros(neurons, np.int64), "overflow": _zeros(_VECTOR, np.int64),
         "message_in": _zeros(row, np.float64), "back": _zeros(row + _VECTOR, np.float64)}
 
@@ -304,11 +355,11 @@ def _teacher(net: Network) -> dict:
             "target": _zeros(_whole(net.outputs)), "output_error": _zeros(_whole(net.outputs))}
 
 
-def _layer(net: Network, n: int, lanes: list[Noise]) -> dict:
+def _layer(net: Network, n: int, noise: Registers | None) -> dict:
     """What compiled.cpp knows of layer n, but for words that change."""
     layer, plastic = net.layers[n], net.layers[n].plastic
     found = {"inputs": layer.inputs, "outputs": layer.outputs, "row": _whole(layer.inputs + 1),
-             "largest": -layer.multiplicand.min, "depth": layer.max_delay, "delay": layer.delay,
+             "largest": -layer.multiplicand.min,
              "sum_shift": layer.shift, "membrane": _filter(layer),
              "rate": _activation(layer.activation, layer.state, layer.rate)}
     if plastic is None:
@@ -327,7 +378,7 @@ def _layer(net: Network, n: int, lanes: list[Noise]) -> dict:
         found |= {"back_shift": net.back_shift(n), "error_below": net.layers[n - 1].plastic.error}
     if plastic.rate is not None:
         # a row's numbers in tick 0 begin here in the cycle that all registers share
-        row, first = np.arange(layer.outputs), np.array([noise.start for noise in lanes])
+        row, first = np.arange(layer.outputs), np.array([noise.start for noise in noise.lanes])
         place = _zeros(layer.outputs, np.int64)
         place[:] = (first[row % layer.lanes] + row // layer.lanes * (layer.inputs + 1)) % PERIOD
         found |= {"weight_step": _step(weight_shift(layer), layer.weight), "row_noise": place,
@@ -339,10 +390,35 @@ def _layer(net: Network, n: int, lanes: list[Noise]) -> dict:
         if plastic.is_filtered:
             found["filter"] |= {"made": plastic.tau.frac_bits + plastic.lag.frac_bits - plastic.lead.frac_bits,
                                 "lead_out": plastic.lead}
-        found |= {"tau_step": _step(tau_shift(layer), plastic.tau), "tau_noise": lanes[-1].start,
+        found |= {"tau_step": _step(tau_shift(layer), plastic.tau), "tau_noise": noise.tau.start,
                   "tau_min": plastic.tau_min << plastic.tau.frac_bits, "increment": increment_format(layer),
                   "tau_lag_shift": plastic.tau.frac_bits, "lag_shift": layer.lag.frac_bits,
                   "lag_one": 1 << layer.lag.frac_bits, "lag_out": layer.lag}
+    return found
+
+
+def _way(way: Way, place: dict, taps, lost, noise: Noise | None) -> dict:
+    """What compiled.cpp knows of the way of a message; taps: the words of `_layer_arrays`, None where fixed."""
+    p, found = way.predictor, {"size": way.size, "delay": way.delay, "message": place["message"], "ring": place["ring"]}
+    if p is None:
+        return found
+    found |= {"history": place["history"], "predicts": True, "is_neural": p.kind == "neural", "words": p.words,
+              "spacing": p.spacing or way.delay, "out": way.fmt, "lost": lost, "stride": _whole(way.size)}
+    if taps is None:
+        taps = _zeros((p.words, found["stride"]))
+        if way.delay:
+            taps[:, :way.size] = np.array(p.fixed_taps(way.delay))[:, None]
+    found |= {"taps": taps, "shift": p.gain.frac_bits if p.kind == "fir" else p.fixed_bits}
+    if p.kind == "fir":
+        found |= {"has_taps": True, "gain": p.gain, "one": 1 << p.gain.frac_bits}
+    if p.learns:
+        found |= {"learns": True, "up": step_bits(p), "quiet": p.quiet, "noise": noise.start}
+    if p.kind == "neural":
+        frac = way.fmt.frac_bits - p.scale
+        found |= {"hidden": p.hidden, "frac": frac, "rate_bits": HIDDEN_RATE.frac_bits,
+                  "shift": p.gain.frac_bits + HIDDEN_RATE.frac_bits - frac, "hidden_out": HIDDEN_STATE,
+                  "hidden_shift": p.gain.frac_bits + frac - HIDDEN_STATE.frac_bits,
+                  "tanh": _tabulated("tanh", HIDDEN_STATE, HIDDEN_RATE)}
     return found
 
 

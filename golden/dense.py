@@ -11,9 +11,10 @@ from golden.leadlag import leadlag_step
 
 
 class DenseParams(NamedTuple):
-    """Words of one layer: weight (outputs, inputs), bias and `Dense.constants` (outputs,), formats as in `Dense`.
+    """Words of one layer, formats as in `Dense`; what the layer does not have is None.
 
-    What the layer does not have is None.
+    weight (outputs, inputs); bias and `Dense.constants` (outputs,); taps and error_taps (rows, coefficients), of the
+    predictors of its messages and of the errors that it sends down.
     """
 
     weight: object
@@ -24,6 +25,8 @@ class DenseParams(NamedTuple):
     error_lag: object = None
     tau: object = None
     tau_r: object = None
+    taps: object = None
+    error_taps: object = None
 
 
 class DenseOut(NamedTuple):

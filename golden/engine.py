@@ -1,13 +1,15 @@
 """The network of layers in the two-phase tick: every layer reads tick n - 1, all commit together.
 
-Layer 0 reads the input of tick n; a message from layer to layer takes one tick and its connection's delay on top.
+Layer 0 reads the input of tick n; a message from layer to layer takes one tick and its connection's delay on top,
+which its predictor, if it has one, makes up for.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from golden.delay import delay_line, delay_read, delay_write
+from golden import extrapolator
+from golden.delay import delay_write
 from golden.dense import DenseParams, dense_step
 from golden.leadlag import at_rest
 from golden.network import Network
@@ -25,15 +27,16 @@ def reset(net: Network, batch: int, like=None) -> NetworkState:
     def zeros(n):
         return np.zeros((batch, n), np.int64) if like is None else like.new_zeros((batch, n))
     return NetworkState(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers),
-                        lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers))
+                        lines=tuple(extrapolator.line(zeros(layer.inputs), layer.way) for layer in net.layers))
 
 
 def network_step(state: NetworkState, x, params, net: Network):
     """One tick: x (batch, inputs) words -> (next state, outputs of all layers as a tuple of DenseOut)."""
     lines = (delay_write(state.lines[0], x), *state.lines[1:])
-    outs = tuple(dense_step(u, delay_read(line, layer.delay), p, layer)
+    outs = tuple(dense_step(u, extrapolator.read(line, layer.way), p, layer)
                  for u, line, p, layer in zip(state.u, lines, params, net.layers, strict=True))
-    later = (lines[0], *(delay_write(line, out.rate) for line, out in zip(lines[1:], outs, strict=False)))
+    later = (lines[0], *(extrapolator.write(line, out.rate, layer.way, p.taps)[0] for line, out, layer, p
+                         in zip(lines[1:], outs, net.layers[1:], params[1:], strict=False)))
     return NetworkState(u=tuple(out.u for out in outs), lines=later), outs
 
 
@@ -57,7 +60,7 @@ def check_params(net: Network, params) -> None:
     if len(params) != len(net.layers):
         raise ValueError(f"{net.name} has {len(net.layers)} layers, the parameters are for {len(params)}")
     for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
-        names = ("weight", "bias", *layer.constants)
+        names = layer.names
         unknown = [name for name in p._fields if name not in names and getattr(p, name) is not None]
         if unknown:
             raise ValueError(f"layer {n}: has no {unknown[0]}, its parameters are {', '.join(names)}")
@@ -75,7 +78,7 @@ def random_params(net: Network, rng: np.random.Generator) -> tuple[DenseParams, 
     """Uniform random words over the full range of every format (constants: not negative); for tests and benches."""
     def words(layer, name):
         fmt = layer.format(name)
-        low = fmt.min if name in ("weight", "bias") else 0
+        low = fmt.min if name in ("weight", "bias", *layer.taps) else 0
         return rng.integers(low, fmt.max + 1, layer.shape(name), dtype=np.int64)
-    return tuple(DenseParams(**{name: words(layer, name) for name in ("weight", "bias", *layer.constants)})
+    return tuple(DenseParams(**{name: words(layer, name) for name in layer.names})
                  for layer in net.layers)

@@ -1,15 +1,18 @@
 """The parameter image: trained parameters as the words that a board takes, and back.
 
-A layer takes banks of the address map (golden.regmap): one a lane, one for each of its `Dense.constants`, the delay.
+A layer takes banks of the address map (golden.regmap): one a lane, one for each of its `Dense.constants`, the delays,
+one for the taps of each of its predictors.
 
     first + lane        for each fold f: bias, then `inputs` weights of row f * lanes + lane, from word f * (inputs + 1)
     first + lanes + n   words of constant n by neuron: lead, lag, ...
-    the last            word 0: the delay
+    the next            the delays, see `timing`
+    those behind it     taps and error_taps: `Predictor.coefficients` words for each row
 
 Words are two's complement in 18 bits. A file is a header and a body; the body holds an address and a word (two
 little-endian u32) for each write in the order of sending, and its CRC-32 is what the device computes on receiving them.
 """
 
+import math
 import os
 import struct
 import zlib
@@ -36,11 +39,12 @@ PAIR_BYTES = 8
 
 
 class LayerBanks(NamedTuple):
-    """Bank numbers of one layer: the first lane, the constants by name, the delay, and the first bank behind them."""
+    """Bank numbers of one layer: the first lane, constants and taps by name, delays, and the first bank behind them."""
 
     lanes: int
     constants: dict[str, int]
     delay: int
+    taps: dict[str, int]
     end: int
 
 
@@ -50,8 +54,9 @@ def bank_layout(net: Network) -> tuple[LayerBanks, ...]:
     for layer in net.layers:
         constants = {name: first + layer.lanes + n for n, name in enumerate(layer.constants)}
         delay = first + layer.lanes + len(constants)
-        found.append(LayerBanks(lanes=first, constants=constants, delay=delay, end=delay + 1))
-        first = delay + 1
+        taps = {name: delay + 1 + n for n, name in enumerate(layer.taps)}
+        found.append(LayerBanks(lanes=first, constants=constants, delay=delay, taps=taps, end=delay + 1 + len(taps)))
+        first = found[-1].end
     return tuple(found)
 
 
@@ -60,9 +65,25 @@ def first_banks(net: Network) -> list[int]:
     return [banks.lanes for banks in bank_layout(net)]
 
 
+def timing(layer: Dense) -> dict[int, int]:
+    """Words of a layer's bank of delays, by address.
+
+    0 delay, 1 error_delay; where there is a predictor, 2 the spacing of what it sees, from 4 on the taps of linear and
+    second order that have a spacing of their own; for errors the same, 3 and from 8 on.
+    """
+    found = {0: layer.delay} | ({1: layer.error_delay} if layer.max_error_delay else {})
+    for n, (p, delay) in enumerate(((layer.predictor, layer.delay), (layer.error_predictor, layer.error_delay))):
+        if p is not None:
+            found[2 + n] = p.spacing or delay
+            if not p.has_taps and p.spacing:
+                found |= {4 + 4 * n + j: a for j, a in enumerate(p.fixed_taps(delay))}
+    return dict(sorted(found.items()))
+
+
 def layer_words(layer: Dense) -> int:
-    """Words that the image has for one layer: weights and biases, constants, the delay."""
-    return layer.parameters + len(layer.constants) * layer.outputs + 1
+    """Words that the image has for one layer: weights and biases, constants, delays, taps."""
+    taps = sum(math.prod(layer.shape(name)) for name in layer.taps)
+    return layer.parameters + len(layer.constants) * layer.outputs + len(timing(layer)) + taps
 
 
 def parameter_words(net: Network) -> int:
@@ -80,13 +101,16 @@ def _layer_addresses(layer, banks):
     # raises where the last word of a bank, or the last bank, has no address
     parameter_address(banks.lanes, layer.folds * (layer.inputs + 1) - 1)
     parameter_address(banks.delay, layer.outputs - 1)
+    taps = {bank: math.prod(layer.shape(name)) for name, bank in banks.taps.items()}
+    parameter_address(banks.end - 1, max(taps.values(), default=1) - 1)
     row = _row_order(layer)
     lane, fold = row % layer.lanes, row // layer.lanes
     start = PARAMETER_BASE + (banks.lanes + lane << BANK_SHIFT) + fold * (layer.inputs + 1)
     rows = start[:, None] + np.arange(layer.inputs + 1)
     neurons = np.arange(layer.outputs)
     return np.concatenate([rows.ravel(), *(parameter_address(bank, 0) + neurons for bank in banks.constants.values()),
-                           [parameter_address(banks.delay, 0)]])
+                           parameter_address(banks.delay, 0) + np.array(list(timing(layer))),
+                           *(parameter_address(bank, 0) + np.arange(count) for bank, count in taps.items())])
 
 
 def _row_order(layer):
@@ -193,12 +217,13 @@ def build_image(net: Network, params) -> Image:
     check_params(net, params)
     words = []
     for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
-        arrays = {name: np.asarray(getattr(p, name)) for name in ("weight", "bias", *layer.constants)}
+        arrays = {name: np.asarray(getattr(p, name)) for name in layer.names}
         for name, array in arrays.items():
             if array.dtype.kind not in "iu":
                 raise ValueError(f"layer {n}: {name} must be integer words, not {array.dtype}")
         rows = np.column_stack([arrays["bias"], arrays["weight"]])[_row_order(layer)]
-        words += [rows.ravel(), *(arrays[name] for name in layer.constants), [layer.delay]]
+        words += [rows.ravel(), *(arrays[name] for name in layer.constants), list(timing(layer).values()),
+                  *(arrays[name].ravel() for name in layer.taps)]
     data = np.concatenate(words).astype(np.int64) & ((1 << WORD_BITS) - 1)
     return Image(net.fingerprint, np.column_stack([image_addresses(net), data]).astype("<u4").tobytes())
 
@@ -212,12 +237,20 @@ def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], t
         part, data = data[:layer_words(layer)], data[layer_words(layer):]
         rows = np.empty((layer.outputs, layer.inputs + 1), np.int64)
         rows[_row_order(layer)] = part[:layer.parameters].reshape(rows.shape)
-        constants = part[layer.parameters:-1].reshape(len(layer.constants), -1).copy()
-        params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(),
-                                  **dict(zip(layer.constants, constants, strict=True))))
-        delays.append(int(part[-1]))
-        if not 0 <= delays[-1] <= layer.max_delay:
-            raise ValueError(f"layer {n}: delay is {delays[-1]}, the design holds 0..{layer.max_delay}")
+        part = part[layer.parameters:]
+        found, part = np.split(part, [len(layer.constants) * layer.outputs])
+        found = dict(zip(layer.constants, found.reshape(len(layer.constants), -1).copy(), strict=True))
+        times, part = np.split(part, [len(timing(layer))])
+        times = dict(zip(timing(layer), times.tolist(), strict=True))
+        for name in layer.taps:
+            words, part = np.split(part, [math.prod(layer.shape(name))])
+            found[name] = words.reshape(layer.shape(name)).copy()
+        params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(), **found))
+        delays.append(times[0])
+        for name, value, most in (("delay", times[0], layer.max_delay),
+                                  ("error_delay", times.get(1, 0), layer.max_error_delay)):
+            if not 0 <= value <= most:
+                raise ValueError(f"layer {n}: {name} is {value}, the design holds 0..{most}")
     check_params(net, params)
     return tuple(params), tuple(delays)
 
@@ -254,6 +287,13 @@ def learning_words(net: Network, x, target, *, first: bool, learn=True, teach=Tr
     return words.astype(np.uint32)
 
 
+def learnt_banks(layer: Dense, banks: LayerBanks) -> list[int]:
+    """Banks of what a layer learns beside its weights."""
+    found = [banks.constants[name] for name in ("lag", "tau") if layer.plastic.tau is not None]
+    both = {"taps": layer.predictor, "error_taps": layer.error_predictor}
+    return found + [banks.taps[name] for name in layer.taps if both[name].learns]
+
+
 def learning_addresses(net: Network) -> np.ndarray:
     """Addresses of all that learns, in the order of the image (uint32)."""
     found = []
@@ -261,8 +301,8 @@ def learning_addresses(net: Network) -> np.ndarray:
         if layer.plastic is not None:
             number = (addresses >> BANK_SHIFT) & 0xFFF
             learnt = number < banks.lanes + layer.lanes
-            for name in ("lag", "tau") if layer.plastic.tau is not None else ():
-                learnt |= number == banks.constants[name]
+            for bank in learnt_banks(layer, banks):
+                learnt |= number == bank
             found.append(addresses[learnt])
     return np.concatenate(found) if found else np.zeros(0, np.uint32)
 

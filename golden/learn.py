@@ -8,6 +8,9 @@ Every layer reads tick n - 1 of its neighbours (papers.md 2.2); the input x and 
     eb for the layer below = W^T eps              with the weights of this tick
     W += eps r_pre, b += eps, tau_m -= eps du     by golden.plasticity: the weights of the next tick
 
+Messages and errors take as many ticks more as their ways say (golden.extrapolator); eb and r_pre are what has arrived,
+hence, with predictors, predictions. Predictors that learn do so while weights may move.
+
 `streams` inputs take turns: each has an Activity of its own, all share the parameters, which move every tick.
 """
 
@@ -15,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden import extrapolator
 from golden.activation import activation_step, derivative_step
-from golden.delay import delay_line, delay_read, delay_write
+from golden.delay import delay_write
 from golden.dense import DenseParams, dense_sum, neuron_lead
 from golden.engine import check_params
 from golden.fixed import exact_matmul, round_shift, saturate
@@ -33,8 +37,8 @@ SPACING = 48_271
 class Activity(NamedTuple):
     """State of one stream, a tuple with an array (1, ...) a layer.
 
-    u, membranes; lines, delay lines into the layers; v and slope; errors, eb into the layer from above (the last layer
-    has none); and rate, the output of the last tick.
+    u, membranes; lines, of messages into the layers; v and slope; errors, lines of eb into the layer from above (the
+    last layer and those below the first that learns have none); and rate, the output of the last tick.
     """
 
     u: tuple
@@ -46,12 +50,17 @@ class Activity(NamedTuple):
 
 
 class LearnState(NamedTuple):
-    """streams: an Activity each; params; ticks in which errors ran so far; overflow: layers whose errors saturated."""
+    """streams: an Activity each; params; ticks in which errors ran so far.
+
+    Flags by layer: overflow, an error saturated; lost, a prediction of a message into it, or of an error that it sends
+    down, was replaced by the message itself (two flags).
+    """
 
     streams: tuple
     params: tuple
     ticks: int
     overflow: tuple
+    lost: tuple
 
 
 class LearnOut(NamedTuple):
@@ -68,8 +77,10 @@ def rest(net: Network) -> Activity:
     outputs = tuple(zeros(layer.outputs) for layer in net.layers)
     v = tuple(zeros(layer.outputs) + (at_rest(layer.plastic) if layer.plastic else 0) for layer in net.layers)
     return Activity(u=tuple(zeros(layer.outputs) + at_rest(layer) for layer in net.layers),
-                    lines=tuple(delay_line(zeros(layer.inputs), layer.max_delay) for layer in net.layers),
-                    v=v, slope=outputs, errors=outputs, rate=zeros(net.outputs))
+                    lines=tuple(extrapolator.line(zeros(layer.inputs), layer.way) for layer in net.layers),
+                    v=v, slope=outputs, rate=zeros(net.outputs),
+                    errors=tuple(extrapolator.line(zeros(layer.outputs), net.error_way(n + 1))
+                                 if net.sends_errors(n + 1) else () for n, layer in enumerate(net.layers)))
 
 
 def start(net: Network, params) -> LearnState:
@@ -78,19 +89,38 @@ def start(net: Network, params) -> LearnState:
     if net.teacher is None:
         raise ValueError(f"{net.name} has no teacher and no plastic layer: nothing in it learns")
     return LearnState(streams=(rest(net),) * net.streams, params=tuple(params), ticks=0,
-                      overflow=(False,) * len(net.layers))
+                      overflow=(False,) * len(net.layers), lost=((False, False),) * len(net.layers))
 
 
-def registers(net: Network) -> list[list[Noise]]:
-    """The registers of each layer: one a lane, and one for tau_m."""
+class Registers(NamedTuple):
+    """The noise registers of a layer: one a lane, one for tau_m, one for each predictor that learns, by its taps."""
+
+    lanes: list
+    tau: Noise
+    taps: dict
+
+
+def registers(net: Network) -> list[Registers | None]:
+    """The registers of each layer that learns; None of others."""
     first, count, found = Noise(net.teacher.seed), 0, []
     for layer in net.layers:
-        mine = []
+        mine = None
         if layer.plastic is not None:
-            mine = [Noise(int(first[SPACING * (count + k) % PERIOD])) for k in range(layer.lanes + 1)]
-            count += layer.lanes + 1
+            row = [Noise(int(first[SPACING * (count + k) % PERIOD])) for k in range(layer.lanes + 1)]
+            mine, count = Registers(row[:-1], row[-1], {}), count + layer.lanes + 1
         found.append(mine)
+    # behind all others, whose numbers do not depend on what predicts
+    for layer, mine in zip(net.layers, found, strict=True):
+        for name, p in (("taps", layer.predictor), ("error_taps", layer.error_predictor)):
+            if p is not None and p.learns:
+                mine.taps[name] = Noise(int(first[SPACING * count % PERIOD]))
+                count += 1
     return found
+
+
+def tap_noise(p, size: int, register: Noise, ticks: int) -> np.ndarray:
+    """Numbers for the taps of a message of `size` elements in tick number `ticks`: (size, taps), in this order."""
+    return register[(ticks * size + np.arange(size))[:, None] * p.taps + np.arange(p.taps)]
 
 
 def weight_noise(layer, lanes: list[Noise], ticks: int) -> np.ndarray:
@@ -118,19 +148,43 @@ def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first
     old = rest(net) if first else state.streams[stream]
     lines = (delay_write(old.lines[0], np.asarray(x, np.int64)[None]), *old.lines[1:])
     target = np.asarray(target, np.int64)[None]
-    above = (*old.errors[:-1], output_error(old.rate, target, net) * int(teach and not first))
-    outs = [_layer_tick(old, n, delay_read(lines[n], layer.delay), above[n], state.params[n], net)
-            for n, layer in enumerate(net.layers)]
-    params = tuple(move(p, layer, out, noise[n], state.ticks, halve) if learn else p
-                   for n, (p, layer, out) in enumerate(zip(state.params, net.layers, outs, strict=True)))
+    top = output_error(old.rate, target, net) * int(teach and not first)
+    outs = []
+    for n, layer in enumerate(net.layers):
+        above = top if n == len(net.layers) - 1 else \
+            extrapolator.read(old.errors[n], net.error_way(n + 1)) if net.sends_errors(n + 1) else 0 * old.u[n]
+        outs.append(_layer_tick(old, n, extrapolator.read(lines[n], layer.way), above, state.params[n], net))
+    params, ticks = state.params, state.ticks
+    if learn:
+        params = tuple(_learn_taps(move(p, layer, out, noise[n], ticks, halve), n, old, noise[n], ticks, net)
+                       for n, (p, layer, out) in enumerate(zip(params, net.layers, outs, strict=True)))
+    sent, errors, lost = [lines[0]], list(old.errors), []
+    for n, (layer, p) in enumerate(zip(net.layers, state.params, strict=True)):
+        wrong = [False, False]
+        if n:
+            line, wrong[0] = extrapolator.write(lines[n], outs[n - 1].rate, layer.way, p.taps)
+            sent.append(line)
+        if net.sends_errors(n):
+            errors[n - 1], wrong[1] = extrapolator.write(old.errors[n - 1], outs[n].below, net.error_way(n),
+                                                         p.error_taps)
+        lost.append(tuple(was or bool(np.any(now)) for was, now in zip(state.lost[n], wrong, strict=True)))
     now = Activity(u=tuple(out.u for out in outs), v=tuple(out.v for out in outs),
-                   slope=tuple(out.slope for out in outs), rate=outs[-1].rate,
-                   errors=(*(out.below for out in outs[1:]), old.errors[-1]),
-                   lines=(lines[0], *(delay_write(line, out.rate)
-                                      for line, out in zip(lines[1:], outs, strict=False))))
+                   slope=tuple(out.slope for out in outs), rate=outs[-1].rate, errors=tuple(errors), lines=tuple(sent))
     overflow = tuple(was or bool(out.overflow) for was, out in zip(state.overflow, outs, strict=True))
-    return (LearnState((*state.streams[:stream], now, *state.streams[stream + 1:]), params, state.ticks + 1, overflow),
+    streams = (*state.streams[:stream], now, *state.streams[stream + 1:])
+    return (LearnState(streams, params, ticks + 1, overflow, tuple(lost)),
             LearnOut(rate=outs[-1].rate[0], eps=tuple(out.eps[0] for out in outs)))
+
+
+def _learn_taps(p: DenseParams, n: int, old: Activity, noise: Registers | None, ticks: int,
+                net: Network) -> DenseParams:
+    """The taps of layer n in the next tick."""
+    for name, register in noise.taps.items() if noise else ():
+        way, line = (net.layers[n].way, old.lines[n]) if name == "taps" else (net.error_way(n), old.errors[n - 1])
+        if way.delay:
+            number = tap_noise(way.predictor, way.size, register, ticks)
+            p = p._replace(**{name: extrapolator.nlms_step(line.history, getattr(p, name), number, way)})
+    return p
 
 
 class LayerTick(NamedTuple):
@@ -159,11 +213,9 @@ def _layer_tick(old: Activity, n: int, pre, above, p: DenseParams, net: Network)
         overflow = any((words == end).any() for words in (above, eps) for end in (plastic.error.min, plastic.error.max))
         if plastic.gamma is not None:
             s = saturate(s + round_shift(eps, layer.gamma_shift), layer.state)
-    if n > net.first_plastic:
+    if net.sends_errors(n):
         below = saturate(round_shift(exact_matmul(eps, p.weight.T), net.back_shift(n)),
                          net.layers[n - 1].plastic.error)
-    elif n:
-        below = old.errors[n - 1]
     unit = leadlag_step(u, s, neuron_lead(p, layer), p.lag, layer)
     slope = old.slope[n] if plastic is None else \
         derivative_step(unit.y, layer.activation, layer.state, plastic.slope)
@@ -183,11 +235,11 @@ def error_step(v, e_in, p: DenseParams, plastic):
     return unit.y, unit.x
 
 
-def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int, halve: int = 0) -> DenseParams:
+def move(p: DenseParams, layer, out: LayerTick, noise: Registers | None, ticks: int, halve: int = 0) -> DenseParams:
     """The parameters of the next tick."""
     plastic = layer.plastic
     if plastic is not None and plastic.rate is not None:
-        number, shift, eps = weight_noise(layer, noise, ticks), weight_shift(layer), plastic.paced(out.eps[0])
+        number, shift, eps = weight_noise(layer, noise.lanes, ticks), weight_shift(layer), plastic.paced(out.eps[0])
         up = plastic.halvings - min(halve, plastic.halvings)
         p = p._replace(weight=plasticity_step(p.weight, eps[:, None], out.pre << up, number[:, 1:], shift,
                                               layer.weight))
@@ -195,7 +247,7 @@ def move(p: DenseParams, layer, out: LayerTick, noise: list[Noise], ticks: int, 
             one = 1 << layer.operand.frac_bits + up
             p = p._replace(bias=plasticity_step(p.bias, eps, one, number[:, 0], shift, layer.weight))
     if plastic is not None and plastic.tau is not None:
-        number = noise[-1][ticks * layer.outputs + np.arange(layer.outputs)]
+        number = noise.tau[ticks * layer.outputs + np.arange(layer.outputs)]
         increment = saturate(lag_step(out.d[0], p.lag, layer), increment_format(layer))
         p = tau_step(p, layer, out.eps[0], increment, number)
     return p

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from golden import extrapolator
+from golden.extrapolator import Predictor, Way
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
 from golden.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
 
@@ -47,6 +49,9 @@ class Dense:
       rate              format of the outgoing message
       delay             extra ticks that the incoming message takes; loaded at run time
       max_delay         the longest delay that the circuit holds
+      predictor         what the sender makes up for the delay with (golden.extrapolator); None: nothing
+      error_delay, max_error_delay, error_predictor
+                        the same for the errors that the layer sends down
       lanes             multiply-accumulate lanes, each holding ceil(outputs / lanes) rows of the weights;
                         at most inputs + 1, since they hand over their sums one a cycle
       guard             fraction bits that the membrane carries beyond those of `state`
@@ -67,6 +72,10 @@ class Dense:
     lanes: int = 1
     guard: int = 0
     plastic: Plastic | None = None
+    predictor: Predictor | None = None
+    error_delay: int = 0
+    max_error_delay: int = 0
+    error_predictor: Predictor | None = None
 
     def __post_init__(self):
         me = "dense layer"
@@ -74,6 +83,11 @@ class Dense:
         _check_int(me, "outputs", self.outputs, 1, MAX_NEURONS)
         _check_int(me, "max_delay", self.max_delay, 0, MAX_DELAY)
         _check_int(me, "delay", self.delay, 0, self.max_delay)
+        _check_int(me, "max_error_delay", self.max_error_delay, 0, MAX_DELAY)
+        _check_int(me, "error_delay", self.error_delay, 0, self.max_error_delay)
+        for name in ("predictor", "error_predictor"):
+            _check(getattr(self, name) is None or isinstance(getattr(self, name), Predictor),
+                   f"{me}: {name} must be a Predictor or None, not {getattr(self, name)!r}")
         # a row ends every inputs + 1 cycles, and its lanes hand over their sums one a cycle
         _check_int(me, "lanes", self.lanes, 1, min(self.outputs, self.inputs + 1))
         _check(self.activation in ACTIVATIONS,
@@ -109,6 +123,7 @@ class Dense:
                f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
         _check(self.plastic is None or isinstance(self.plastic, Plastic),
                f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
+        self.way.check()
         if self.plastic is not None:
             self._check_learning(me)
 
@@ -124,6 +139,15 @@ class Dense:
         if self.plastic.gamma is not None:
             _check(self.gamma_shift >= 0, f"{me}: gamma {self.plastic.gamma} makes eps finer than the state "
                                           f"{self.state}: at least {self.plastic.gamma - self.gamma_shift}")
+
+    @property
+    def way(self) -> Way:
+        """How messages come into the layer."""
+        return Way(self.inputs, self.operand, self.delay, self.max_delay, self.predictor)
+
+    def error_way(self, fmt: QFormat) -> Way:
+        """How errors, words of `fmt` in the layer below, leave the layer."""
+        return Way(self.inputs, fmt, self.error_delay, self.max_error_delay, self.error_predictor)
 
     @property
     def multiplicand(self) -> QFormat:
@@ -165,14 +189,30 @@ class Dense:
         return self.outputs * (self.inputs + 1)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Array shape of the parameter `name`: weight (outputs, inputs), all others (outputs,)."""
+        """Array shape of `name`: weight (outputs, inputs), taps (rows, coefficients), all others (outputs,)."""
+        if name in ("taps", "error_taps"):
+            p = self.predictor if name == "taps" else self.error_predictor
+            return p.rows(self.inputs), p.coefficients
         return (self.outputs, self.inputs) if name == "weight" else (self.outputs,)
 
     def format(self, name: str) -> QFormat:
         """Format of the parameter `name`."""
+        if name in ("taps", "error_taps"):
+            return (self.predictor if name == "taps" else self.error_predictor).gain
         if name.startswith("error_") or name in ("tau", "tau_r"):
             return getattr(self.plastic, name.removeprefix("error_"))
         return self.weight if name == "bias" else getattr(self, name)
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Names of the words that its predictors are loaded with."""
+        both = {"taps": self.predictor, "error_taps": self.error_predictor}
+        return tuple(name for name, p in both.items() if p is not None and p.coefficients)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all parameters."""
+        return ("weight", "bias", *self.constants, *self.taps)
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -215,6 +255,8 @@ class Network:
                    f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
             _check(above.operand == below.rate,
                    f"network: layer {n} takes {above.operand}, layer {n - 1} sends {below.rate}")
+        _check(self.layers[0].predictor is None,
+               "network: messages into layer 0 come from outside, which has to predict them")
         self._check_learning()
 
     def _check_learning(self):
@@ -226,7 +268,14 @@ class Network:
         _check(self.teacher is None or self.teacher.loss != "cross_entropy" or self.layers[-1].activation == "linear",
                f"network: cross-entropy takes the linear outputs of the last layer, not {self.layers[-1].activation}")
         _check(plastic == sorted(plastic), "network: plastic layers are the last ones, errors come from above")
+        for n, layer in enumerate(self.layers):
+            _check(layer.predictor is None or not layer.predictor.learns or layer.plastic is not None,
+                   f"network: layer {n} does not learn, nor does the predictor of its messages: rate must be None")
+        for n, layer in enumerate(self.layers[:self.first_plastic + 1]):
+            _check(not layer.max_error_delay and layer.error_predictor is None,
+                   f"network: layer {n} sends no errors down that could be late")
         for n in range(self.first_plastic + 1, len(self.layers)):
+            self.error_way(n).check()
             shift = self.back_shift(n)
             _check(0 <= shift < self.layers[n].back_bits,
                    f"network: error {self.layers[n - 1].plastic.error} of layer {n - 1} cannot be made of products "
@@ -253,6 +302,14 @@ class Network:
         above, below = self.layers[n], self.layers[n - 1]
         return above.weight.frac_bits + above.plastic.error.frac_bits - below.plastic.error.frac_bits
 
+    def sends_errors(self, n: int) -> bool:
+        """Whether errors go from layer n to the layer below."""
+        return self.first_plastic < n < len(self.layers)
+
+    def error_way(self, n: int) -> Way:
+        """How errors come from layer n into layer n - 1."""
+        return self.layers[n].error_way(self.layers[n - 1].plastic.error)
+
     @property
     def inputs(self) -> int:
         return self.layers[0].inputs
@@ -276,7 +333,7 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """16 hex digits over everything that shapes the circuit or the meaning of its bits."""
-        layers = [{k: v for k, v in _plain(layer).items() if k != "delay"} for layer in self.layers]
+        layers = [_built(_plain(layer)) for layer in self.layers]
         entry = {"numerics": NUMERICS, "layers": layers}
         if self.teacher is not None:
             entry["teacher"] = plain(self.teacher)
@@ -320,7 +377,7 @@ class Network:
 
 
 #: fields that are left out where they say nothing: descriptions without them keep their fingerprint
-_OPTIONAL = ("guard", "plastic")
+_OPTIONAL = ("guard", "plastic", "predictor", "error_delay", "max_error_delay", "error_predictor")
 
 
 def _plain(layer: Dense) -> dict:
@@ -333,8 +390,19 @@ def _plain(layer: Dense) -> dict:
             continue
         elif isinstance(value, Plastic):
             value = plain(value)
+        elif isinstance(value, Predictor):
+            value = extrapolator.plain(value)
         entry[field.name] = value
     return entry
+
+
+def _built(entry: dict) -> dict:
+    """What of a layer's entry shapes the circuit: not what is loaded at run time."""
+    found = {name: value for name, value in entry.items() if name not in ("delay", "error_delay")}
+    for name in ("predictor", "error_predictor"):
+        if name in found and "spacing" in found[name]:
+            found[name] = found[name] | {"spacing": True}
+    return found
 
 
 def _layer(n: int, entry) -> Dense:
@@ -351,6 +419,9 @@ def _layer(n: int, entry) -> Dense:
     try:
         if "plastic" in entry:
             entry["plastic"] = parse(Plastic, entry["plastic"])
+        for name in ("predictor", "error_predictor"):
+            if entry.get(name) is not None:
+                entry[name] = extrapolator.parse(entry[name])
         return Dense(**{name: QFormat.parse(value) if known[name].type in (QFormat, "QFormat") else value
                         for name, value in entry.items()})
     except ValueError as error:

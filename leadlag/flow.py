@@ -201,7 +201,7 @@ def write_words(net: Network, params, out) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     tensors = {f"layers.{n}.{name}": np.asarray(getattr(p, name)).astype(np.int32)
                for n, (layer, p) in enumerate(zip(net.layers, params, strict=True))
-               for name in ("weight", "bias", *layer.constants)}
+               for name in layer.names}
     files = {"network.json": net.to_json().encode(),
              "parameters.safetensors": save(tensors, {"network": net.to_json()}),
              "parameters.image": build_image(net, params).to_bytes()}

@@ -238,7 +238,7 @@ def _equal_words(net, got, want, what) -> None:
 
 def _equal_params(net, got, want) -> None:
     for n, (mine, golden) in enumerate(zip(got, want, strict=True)):
-        for name in ("weight", "bias", *net.layers[n].constants):
+        for name in net.layers[n].names:
             if not np.array_equal(getattr(mine, name), getattr(golden, name)):
                 raise flow.CheckFailed(f"{net.name}: {name} of layer {n} as read back is not what golden has learnt")
 

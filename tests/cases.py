@@ -1,9 +1,11 @@
 """Random networks, parameters and inputs for tests, all from a seed."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 
+from golden.extrapolator import KINDS, Predictor
 from golden.fixed import QFormat
 from golden.network import ACTIVATIONS, Dense, Network
 from golden.plastic import Plastic, Teacher
@@ -95,3 +97,38 @@ def _learner(rng, largest) -> Network:
         operand = rate
     return Network(name="learner", dt=0.1, layers=tuple(layers), teacher=Teacher(
         loss=loss, beta=rng.choice((0, 2)), streams=rng.choice((1, 1, 2, 4)), seed=rng.randint(1, PERIOD)))
+
+
+def random_predictor(rng: random.Random, delay: int, *, learns: bool = False) -> Predictor | None:
+    """Any predictor for a message that is up to `delay` ticks late; learns: one that does, maybe."""
+    kind, words = rng.choice((None, *KINDS)), rng.randint(1, 5)
+    if kind is None:
+        return None
+    has_taps = kind in ("fir", "neural")
+    spacing = rng.randint(1, 4) if has_taps or rng.random() < 0.5 else None
+    learning = kind == "fir" and learns and rng.random() < 0.8
+    oldest = ((words if has_taps else 3) - 1) * (spacing or delay) + delay
+    return Predictor(kind=kind, history=oldest + rng.randint(0, 3), spacing=spacing, taps=words,
+                     gain=QFormat(rng.randint(5, 8), rng.randint(2, 9)), quiet=rng.randint(4, 14),
+                     rate=rng.randint(0, 6) if learning else None, hidden=rng.randint(1, 4),
+                     shared=rng.random() < 0.5, scale=rng.randint(0, 2))
+
+
+def with_delays(net: Network, seed: str) -> Network:
+    """The network with messages and errors that are late, and predictors for some of them."""
+    rng, layers = random.Random(seed), list(net.layers)
+    for n, layer in enumerate(layers):
+        if n:
+            late = rng.choice((0, 1, 2, 5))
+            layer = replace(layer, max_delay=late, delay=rng.randint(0, late), predictor=_suited(
+                layer.operand, random_predictor(rng, late, learns=layer.plastic is not None) if late else None))
+        if net.sends_errors(n):
+            late = rng.choice((0, 1, 2, 5))
+            layer = replace(layer, max_error_delay=late, error_delay=rng.randint(0, late), error_predictor=_suited(
+                layers[n - 1].plastic.error, random_predictor(rng, late, learns=True) if late else None))
+        layers[n] = layer
+    return replace(net, layers=tuple(layers))
+
+
+def _suited(fmt: QFormat, p: Predictor | None) -> Predictor | None:
+    return None if p is None or fmt.width > 17 else replace(p, scale=min(p.scale, fmt.frac_bits))

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from cases import corners, random_learner, random_network
+from cases import corners, random_learner, random_network, with_delays
 
 from golden import compiled, engine, learn
 from golden.compiled import RECORDS, CompiledLearner
@@ -50,6 +50,14 @@ def _wild(rng, fixed, plastic) -> Network:
         operand = rate
     return Network(name="wild", dt=0.1, layers=tuple(layers), teacher=Teacher(
         loss=loss, beta=rng.randint(0, 4), streams=rng.choice((1, 2, 4)), seed=rng.randint(1, PERIOD)))
+
+
+def late_learner(seed: str) -> Network:
+    return with_delays(random_learner(seed, largest=20), seed)
+
+
+def late_wild_learner(seed: str) -> Network:
+    return with_delays(wild_learner(seed), seed)
 
 
 def words(rng, fmt, shape):
@@ -100,7 +108,8 @@ def check(got, want, name="state"):
 
 
 @pytest.mark.parametrize(("kind", "seed"), [(random_learner, n) for n in range(24)]
-                         + [(wild_learner, n) for n in range(72)])
+                         + [(wild_learner, n) for n in range(72)] + [(late_learner, n) for n in range(40)]
+                         + [(late_wild_learner, n) for n in range(24)])
 def test_equals_golden(kind, seed):
     net, rng, ticks = kind(f"compiled {seed}"), np.random.default_rng(seed), 8
     state = learn.start(net, some_params(net, rng, (0, 2, 4, 7)[seed % 4]))
@@ -190,7 +199,8 @@ def test_record(seed):
     for name in RECORDS:
         for n, layer in enumerate(net.layers):
             got = learner.recorded[name][n]
-            if name == "tau" and (layer.plastic is None or layer.plastic.tau is None):
+            if name == "tau" and (layer.plastic is None or layer.plastic.tau is None) \
+                    or name == "errors" and not net.sends_errors(n + 1):
                 assert got is None
                 continue
             for k, (state, eps) in enumerate(states):
@@ -199,6 +209,8 @@ def test_record(seed):
                     want = eps[n]
                 elif name == "rate":
                     want = stream.lines[n + 1][0][0] if n + 1 < len(net.layers) else stream.rate[0]
+                elif name == "errors":
+                    want = stream.errors[n][0][0]
                 else:
                     want = getattr(stream, name)[n][0] if name in stream._fields else getattr(p, name)
                 assert (got[divmod(k, net.streams)] == want).all(), f"{name} of layer {n} in tick {k}"

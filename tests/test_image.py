@@ -65,7 +65,7 @@ def test_layout_by_hand():
 def test_banks():
     net = network((3, 5, 2), [2, 1])
     assert first_banks(net) == [0, 5]
-    assert bank_layout(net)[1] == (5, {"lead": 6, "lag": 7}, 8, 9)
+    assert bank_layout(net)[1] == (5, {"lead": 6, "lag": 7}, 8, {}, 9)
 
 
 def test_header_by_hand():
