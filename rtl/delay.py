@@ -27,7 +27,7 @@ class DelayLine(wiring.Component):
 
     def __init__(self, *, size: int, fmt: QFormat, depth: int, ahead: bool = False, vendor: str = "generic"):
         self.size, self.fmt, self.depth, self.ahead, self.vendor = size, fmt, depth, ahead, vendor
-        self.slot_bits, self.index_bits = self._bits(size, depth)
+        self.slot_bits, self.index_bits = self.ring_bits(size, depth)
         super().__init__({
             "i": In(stream.Signature(shape(fmt), always_ready=True)),
             "start": In(1), "fresh": In(1), "delay": In(max(1, depth.bit_length())),
@@ -35,14 +35,15 @@ class DelayLine(wiring.Component):
         })
 
     @staticmethod
-    def _bits(size: int, depth: int) -> tuple[int, int]:
+    def ring_bits(size: int, depth: int) -> tuple[int, int]:
+        """Bits of a slot and of an index in it."""
         # one message being written beside the `depth` + 1 that can be read
         return max(1, (depth + 1).bit_length()), max(1, (size - 1).bit_length())
 
     @classmethod
     def banks(cls, size: int, fmt: QFormat, depth: int) -> list[tuple[int, int]]:
         """Depth and width of the ring."""
-        return [(1 << sum(cls._bits(size, depth)), fmt.width)]
+        return [(1 << sum(cls.ring_bits(size, depth)), fmt.width)]
 
     def elaborate(self, platform):
         m = Module()

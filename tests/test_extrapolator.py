@@ -1,0 +1,117 @@
+"""Extrapolators: exactness, NLMS, divergence; the circuit equals golden.extrapolator tick by tick."""
+
+import random
+
+import numpy as np
+import pytest
+from cases import corners, random_predictor
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden import extrapolator
+from golden.extrapolator import Predictor, Way, identity
+from golden.fixed import QFormat
+from golden.plasticity import Noise
+from rtl.extrapolator import PredictedLine, predictor
+from sim.pysim import run
+
+WORD = QFormat(1, 12)
+
+
+def drawn_way(seed: int, kind: str | None = None) -> Way:
+    """Any way with a predictor."""
+    rng = random.Random(f"way {seed}")
+    while True:
+        depth = rng.randint(1, 6)
+        p, fmt = random_predictor(rng, depth, learns=True), QFormat(rng.randint(-1, 3), rng.randint(4, 13))
+        if p is not None and p.kind!='neural' and kind in (None, p.kind):
+            return Way(rng.randint(1, 5), fmt, rng.randint(0, depth), depth, p)
+
+
+def drawn_taps(way: Way, rng) -> np.ndarray | None:
+    p = way.predictor
+    if not p.coefficients:
+        return None
+    shape = p.rows(way.size), p.coefficients
+    taps = rng.integers(p.gain.min >> 3, p.gain.max >> 3, shape)
+    return np.where(rng.random(shape) < 0.02, rng.choice(corners(p.gain), shape), taps)
+
+
+def golden_line(way: Way, taps, messages, *, fresh, moves, register):
+    """What is read in each tick of a stream, the taps, and flags."""
+    line, seen, lost = None, [], False
+    for tick, message in enumerate(messages):
+        if tick in fresh:
+            line = extrapolator.line(np.zeros((1, way.size), np.int64), way)
+        seen.append(extrapolator.read(line, way)[0])
+        old, (line, wrong) = line, extrapolator.write(line, message[None], way, taps)
+        lost |= bool(np.any(wrong))
+        if way.predictor.learns and moves[tick] and way.delay:
+            number = register[(tick * way.size + np.arange(way.size))[:, None] * way.predictor.words
+                              + np.arange(way.predictor.words)]
+            taps = extrapolator.nlms_step(old.history, taps, number, way)
+    return np.array(seen), taps, lost
+
+
+@pytest.mark.parametrize("seed", range(48))
+def test_circuit_equals_golden(seed):
+    way, rng, ticks = drawn_way(seed, (None, "fir")[seed % 2]), np.random.default_rng(seed), 24
+    p, taps = way.predictor, drawn_taps(way, rng)
+    messages = rng.integers(way.fmt.min, way.fmt.max + 1, (ticks, way.size)) >> (0, 2)[seed % 2]
+    moves, fresh = rng.random(ticks) < 0.8, (0, 15)
+    want, after, lost = golden_line(way, taps, messages, fresh=fresh, moves=moves, register=Noise(77))
+    dut, got, back, flag, ended = PredictedLine(way, bank=3, seed=77), [], [], [], []
+    period = max(predictor(way).period(way, learning=True), 2 * way.size + 8)
+
+    async def drive(ctx):
+        for n, word in enumerate(() if taps is None else taps.ravel()):
+            ctx.set(dut.params.en, 1)
+            ctx.set(dut.params.bank, 3)
+            ctx.set(dut.params.half, 1)
+            ctx.set(dut.params.addr, n)
+            ctx.set(dut.params.data, int(word) & 0x3FFFF)
+            await ctx.tick()
+        ctx.set(dut.params.en, 0)
+        ctx.set(dut.half, 1)
+        ctx.set(dut.delay, way.delay)
+        ctx.set(dut.spacing, p.spacing or way.delay)
+        for n, word in enumerate(p.fixed_taps(way.delay) if not p.has_taps and p.spacing else ()):
+            ctx.set(dut.fixed[n], word)
+        await ctx.tick().repeat(3)
+        for tick in range(ticks):
+            ctx.set(dut.start, 1)
+            ctx.set(dut.fresh, tick in fresh)
+            ctx.set(dut.errors, 1)
+            ctx.set(dut.learn, bool(moves[tick]))
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            row = []
+            for cycle in range(period):
+                ctx.set(dut.read_index, min(cycle, way.size - 1))
+                writes = cycle >= period - way.size
+                ctx.set(dut.i.valid, writes)
+                if writes:
+                    ctx.set(dut.i.payload, int(messages[tick][cycle - period + way.size]))
+                if dut.LATENCY <= cycle < dut.LATENCY + way.size:
+                    row.append(ctx.get(dut.read_data))
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+            got.append(row)
+        ctx.set(dut.probe, 1)
+        for n in range(0 if taps is None else taps.size):
+            ctx.set(dut.probe_addr, n)
+            await ctx.tick().repeat(dut.predictor.PROBE_LATENCY)
+            back.append(ctx.get(dut.probe_data))
+        ended.append(True)
+
+    async def watch(ctx):
+        while not ended:
+            *_, lost_now = await ctx.tick().sample(dut.lost)
+            flag.append(lost_now)
+
+    run(dut, drive, watch, cycles=200 + ticks * (period + 3) + 4 * (0 if taps is None else taps.size))
+    wrong = np.argwhere(np.array(got) != want)
+    assert not len(wrong), f"{p}: tick {wrong[0][0]}, element {wrong[0][1]}: {got[wrong[0][0]]}, golden {want[wrong[0][0]]}"
+    if taps is not None:
+        assert back == after.ravel().tolist()
+    assert any(flag) == lost
