@@ -61,6 +61,9 @@ REGISTERS = {
     "teacher": Register(18, "r", "target words of a tick in bits 15..0, streams in bits 31..16; 0: nothing learns"),
     "learn_cycles": Register(19, "r", "clock cycles from tick to tick where errors run"),
     "overflow": Register(20, "rw", "a bit a layer: an error word was at an end of its format; a one clears"),
+    "lost": Register(21, "rw", "two bits for each of the first 16 layers: a prediction of a message into the layer, or "
+                     "of an error that it sends down, did not fit its format or came of taps that have diverged, and "
+                     "the message itself was sent; a one clears"),
 }
 
 

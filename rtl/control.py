@@ -9,7 +9,7 @@ from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from golden.image import bank_layout
+from golden.image import bank_layout, learnt_banks
 from golden.network import Network
 from golden.plastic import MAX_HALVINGS
 from golden.regmap import (
@@ -60,7 +60,7 @@ class Control(wiring.Component):
             "bus": In(BusSignature()),
             "i": Out(stream.Signature(input_layout(net))), "o": In(stream.Signature(output_layout(net))),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
-            "tick": In(1), "busy": In(1), "stall": In(1),
+            "tick": In(1), "busy": In(1), "stall": In(1), "lost": In(2 * len(net.layers)),
         })
 
     def elaborate(self, platform):
@@ -76,6 +76,7 @@ class Control(wiring.Component):
                 m.d.sync += self._writes[name].eq(0)
         self._loader()
         self._counters()
+        self._keep("lost", self.lost[:32])
         if self._learns:
             self._learning()
         self._registers(is_write)
@@ -182,6 +183,12 @@ class Control(wiring.Component):
         with m.Else():
             m.next = "nowhere"
 
+    def _keep(self, name, events):
+        """A register of sticky flags; a one clears."""
+        self._values[name] = flags = Signal(len(events), name=name)
+        cleared = Mux(self._writes[name], self._data, 0)[:len(events)]
+        self._m.d.sync += flags.eq((flags & ~cleared) | events)
+
     def _learning(self):
         """Registers of learning, and which banks can be read."""
         m, net = self._m, self.net
@@ -189,14 +196,12 @@ class Control(wiring.Component):
             self._values[name] = signal
             with m.If(self._writes[name]):
                 m.d.sync += signal.eq(self._data)
-        self._values["overflow"] = overflow = Signal(len(net.layers))
-        cleared = Mux(self._writes["overflow"], self._data, 0)[:len(overflow)]
-        m.d.sync += overflow.eq((overflow & ~cleared) | self.overflow)
+        self._keep("overflow", self.overflow)
         bank, readable = self._addr[BANK_SHIFT:31], []
         for layer, banks in zip(net.layers, bank_layout(net), strict=True):
             if layer.plastic is not None:
                 readable.append((bank >= banks.lanes) & (bank < banks.lanes + layer.lanes))
-                readable += [bank == banks.constants[name] for name in ("lag", "tau") if layer.plastic.tau]
+                readable += [bank == number for number in learnt_banks(layer, banks)]
         self._readable = Signal(reset_less=True)
         m.d.sync += self._readable.eq(Cat(*readable).any())
         m.d.comb += [self.probe_bank.eq(self._addr[BANK_SHIFT:]), self.probe_addr.eq(self._addr)]

@@ -16,6 +16,7 @@ from golden.leadlag import at_rest, integrator
 from golden.network import Dense
 from rtl.activation import Activation
 from rtl.delay import DelayLine
+from rtl.extrapolator import PredictedLine
 from rtl.fixed import exact, saturate, shape
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes, bank_bits
@@ -36,6 +37,7 @@ class DenseLayer(wiring.Component):
       half            which half of every bank is in force (writes say their own half)
       i, o            message words in neuron order; never stall
       params, params_out  parameter bus
+      lost            a prediction of a message (bit 0), or of an error (bit 1), was not sent
     ROW_LATENCY: from a finished sum to the read of its neuron's membrane and constants.
     """
 
@@ -49,7 +51,7 @@ class DenseLayer(wiring.Component):
             "start": In(1), "fresh": In(1), "restart": In(1), "stream": In(range(max(2, streams))), "half": In(1),
             "i": In(stream.Signature(shape(layer.operand), always_ready=True)),
             "o": Out(stream.Signature(shape(layer.rate), always_ready=True)),
-            "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
+            "params": In(ParameterBus()), "params_out": Out(ParameterBus()), "lost": Out(2),
         })
 
     @classmethod
@@ -70,7 +72,7 @@ class DenseLayer(wiring.Component):
         return [*[(2 << bank_bits(layer), layer.weight.width)] * layer.lanes,
                 *((2 * rows, layer.format(name).width) for name in layer.constants),
                 (rows * streams, integrator(layer).width),
-                *DelayLine.banks(layer.inputs, layer.operand, longest(layer.max_delay, streams, ahead)),
+                *line_banks(layer.way, streams, ahead),
                 *Activation.banks(layer.activation, layer.state, layer.rate)]
 
     def elaborate(self, platform):
@@ -82,6 +84,7 @@ class DenseLayer(wiring.Component):
                                                                vendor=vendor)
         params = self._parameters(m)
         self._sums(m, params)
+        join(m, self.params_out, self._bus)
         row = self._rows(m)
         self._neurons(m, row, params)
         return m
@@ -99,22 +102,55 @@ class DenseLayer(wiring.Component):
         layer, lanes = self.layer, self.lanes
         wiring.connect(m, wiring.flipped(self.params), lanes.params)
         bus = hop(m, lanes.params_out, name="params_q")
-        join(m, self.params_out, bus)
-        found, first = {}, self.first_bank + layer.lanes
+        self._bus, first = bus, self.first_bank + layer.lanes
+        found = {}
         for n, name in enumerate(layer.constants):
             fmt = layer.format(name)
             m.submodules[f"{name}_bank"] = found[name] = store = bank(
                 self.vendor, depth=2 << row_bits(self.layer), width=fmt.width)
             self._write_constant(m, name, store, (
                 bus.en & (bus.bank == first + n), Cat(bus.addr[:row_bits(self.layer)], bus.half), bus.data[:fmt.width]))
-        delays = [Signal(max(1, layer.max_delay.bit_length()), name=f"delay_{half}") for half in range(2)]
-        if layer.max_delay:
-            for half, delay in enumerate(delays):
-                with m.If(bus.en & (bus.bank == first + len(layer.constants)) & (bus.half == half)):
-                    m.d.sync += delay.eq(bus.data)
         self._lag_bank = found["lag"]
-        found["delay"] = Mux(self.half, delays[1], delays[0])
         return found
+
+    def _times(self, m, bus, number: int, way, which: int):
+        """Words of golden.image.timing in force for a way: which is 0 for messages, 1 for errors."""
+        def word(address, bits):
+            halves = [Signal(bits, name=f"time{address}_{half}") for half in range(2)]
+            for half, signal in enumerate(halves):
+                with m.If(bus.en & (bus.bank == number) & (bus.half == half) & (bus.addr == address)):
+                    m.d.sync += signal.eq(bus.data)
+            return Mux(self.half, halves[1], halves[0])
+        found, p = {"delay": word(which, way.depth.bit_length()) if way.depth else Const(0, 1)}, way.predictor
+        if p is not None:
+            found["spacing"] = word(2 + which, p.history.bit_length())
+            fixed = p.words if not p.has_taps and p.spacing else 0
+            found["fixed"] = [word(4 + 4 * which + j, p.gain.width).as_signed() for j in range(fixed)]
+        return found
+
+    def _make_line(self, m, name: str, bus, way, *, number: int, taps: int = 0, which: int = 0, ahead: bool = False):
+        """The line that messages of a way come by; `number` of the bank with its times, `taps` of that with its taps.
+
+        Returns the line and the bus behind it.
+        """
+        times = self._times(m, bus, number, way, which)
+        if way.predictor is None:
+            m.submodules[name] = line = DelayLine(size=way.size, fmt=way.fmt, ahead=ahead, vendor=self.vendor,
+                                                  depth=longest(way.depth, self.streams, ahead))
+            # a tick of a stream is as many ticks as there are streams, a power of two: those in between are ones
+            turns = Const(0 if ahead else self.streams - 1, self.stream_bits)
+            m.d.comb += line.delay.eq(Cat(turns, times["delay"]))
+            return line, bus
+        options = {"streams": self.streams, "bank": taps, "vendor": self.vendor} | self._tap_seed(which)
+        m.submodules[name] = line = PredictedLine(way, **options)
+        m.d.comb += [line.delay.eq(times["delay"]), line.spacing.eq(times["spacing"]), line.half.eq(self.half),
+                     *(target.eq(word) for target, word in zip(line.fixed, times["fixed"], strict=False)),
+                     self.lost[which].eq(line.lost)]
+        join(m, line.params, bus)
+        return line, line.params_out
+
+    def _tap_seed(self, which: int) -> dict:
+        return {}
 
     def _write_constant(self, m, name, store, loaded):
         write = later(m, Cat(*loaded), 1, name=f"{name}_write")
@@ -123,12 +159,10 @@ class DenseLayer(wiring.Component):
     def _sums(self, m, params):
         """The walk of a tick: bias, then every operand, for each fold."""
         layer, lanes = self.layer, self.lanes
-        m.submodules.line = line = DelayLine(size=layer.inputs, fmt=layer.operand, ahead=self.ahead,
-                                             depth=longest(layer.max_delay, self.streams, self.ahead),
-                                             vendor=self.vendor)
+        times = self.first_bank + layer.lanes + len(layer.constants)
+        line, bus = self._make_line(m, "line", self._bus, layer.way, number=times, taps=times + 1, ahead=self.ahead)
+        self._line, self._bus = line, bus
         wiring.connect(m, wiring.flipped(self.i), line.i)
-        # a tick of a stream is as many ticks as there are streams, a power of two: those in between are ones
-        turns = Const(0 if self.ahead else self.streams - 1, self.stream_bits)
         self.walking = active = Signal(name="walking")
         position = Signal(range(layer.inputs + 1), reset_less=True)
         index = Signal(line.index_bits, reset_less=True)          # position - 1, where there is an operand
@@ -143,7 +177,7 @@ class DenseLayer(wiring.Component):
         # what the operand line is asked for; a layer that learns walks a second time
         self._read_index, self._read_bias = Signal.like(index, name="read_index"), Signal(name="read_bias")
         is_bias = position == 0
-        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart), line.delay.eq(Cat(turns, params["delay"])),
+        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart),
                      self._read_index.eq(index), self._read_bias.eq(is_bias),
                      line.read_index.eq(self._read_index),
                      lanes.addr.eq(Cat(address, half)), lanes.first.eq(is_bias),
@@ -220,6 +254,13 @@ def row_bits(layer: Dense) -> int:
 def longest(delay: int, streams: int, ahead: bool) -> int:
     """Ticks of the network that a message of `delay` ticks of its stream is old when it is read, beyond the newest."""
     return delay * streams if ahead else (delay + 1) * streams - 1
+
+
+def line_banks(way, streams: int, ahead: bool) -> list[tuple[int, int]]:
+    """Depth and width of the memories of a line."""
+    if way.predictor is not None:
+        return PredictedLine.banks(way, streams)
+    return DelayLine.banks(way.size, way.fmt, longest(way.depth, streams, ahead))
 
 
 def row_read(layer: Dense, row: int) -> int:

@@ -17,7 +17,7 @@ from golden.extrapolator import Predictor, Way, step_bits
 from golden.plasticity import BITS
 from rtl.delay import DelayLine
 from rtl.fixed import exact, saturate, shape
-from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, hop, join, later
+from rtl.pipeline import ADDR_BITS, WORD_BITS, ParameterBus, hop, join, later
 from rtl.plasticity import leap
 from rtl.primitives import Bank, Multiplier, bank, multiplier
 

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.image import first_banks
+from golden.image import bank_layout, first_banks
 from golden.learn import registers
 from golden.network import Network
 from golden.plastic import MAX_HALVINGS
@@ -15,7 +15,7 @@ from rtl.dense import DenseLayer
 from rtl.fixed import shape
 from rtl.loss import OutputError, target_format
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
-from rtl.plastic import PlasticLayer
+from rtl.plastic import ErrorsIn, PlasticLayer
 from rtl.schedule import cycles_per_tick, engine, top_latency
 
 
@@ -48,6 +48,7 @@ class NetworkCore(wiring.Component):
       params    writes to parameter banks
       half      the half in force; changes between ticks when it differs from `want_half`
       tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
+      lost      two bits a layer: a prediction of a message into it, or of an error that it sends down, was not sent
     of a network that learns
       learning  whether errors run, taken over with the first word of a sequence
       halve     how often rates are halved, taken over with a tick
@@ -71,7 +72,7 @@ class NetworkCore(wiring.Component):
         super().__init__(members | {
             "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
-            "tick": Out(1), "stall": Out(1), "busy": Out(1),
+            "tick": Out(1), "stall": Out(1), "busy": Out(1), "lost": Out(2 * len(net.layers)),
         })
 
     def elaborate(self, platform):
@@ -170,14 +171,19 @@ class NetworkCore(wiring.Component):
     def _layers(self, m, start, output):
         net, params, message = self.net, self.params, None
         self._engines = []
-        seeds = [[int(noise[0]) for noise in layer] for layer in registers(net)] if net.teacher else []
+        noise = registers(net) if net.teacher else []
         for n, (layer, first) in enumerate(zip(net.layers, first_banks(net), strict=True)):
             options = {"vendor": self.vendor, "first_bank": first, "ahead": n == 0, "streams": net.streams}
             if layer.plastic is None:
                 unit = DenseLayer(layer, **options)
             else:
                 below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
-                unit = PlasticLayer(layer, seeds=seeds[n], below=below, top=top_latency(net, n), **options)
+                own = noise[n]
+                options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}
+                if "taps" in own.taps:
+                    options["tap_seed"] = int(own.taps["taps"][0])
+                unit = PlasticLayer(layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
+                                    **options)
             m.submodules[f"layer{n}"] = unit
             self._engines.append(unit)
             wiring.connect(m, wiring.flipped(params) if n == 0 else params, unit.params)
@@ -198,8 +204,20 @@ class NetworkCore(wiring.Component):
                 wiring.connect(m, unit.o_error, self._engines[n - 1].i_error)
             message = unit.o
         m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
+        # errors that a layer sends down come by a line of the layer below
+        lost = [engine.lost for engine in self._engines]
+        m.d.comb += self.lost.eq(Cat(Cat(own[0], below[1]) for own, below in zip(lost, (Const(0, 2), *lost),
+                                                                                 strict=False)))
         if net.teacher is not None:
             self._teacher(m, start, message)
+
+    def _errors_in(self, n: int, noise) -> ErrorsIn | None:
+        """How errors come into layer n."""
+        if not self.net.sends_errors(n + 1):
+            return None
+        above, register = bank_layout(self.net)[n + 1], noise[n + 1].taps.get("error_taps")
+        return ErrorsIn(self.net.error_way(n + 1), above.delay, above.taps.get("error_taps", 0),
+                        int(register[0]) if register else 1)
 
     def _teacher(self, m, start, message):
         m.submodules.teacher = teacher = OutputError(self.net, vendor=self.vendor)

@@ -7,17 +7,20 @@
 A tick without errors is pass 1 alone, the tick of a DenseLayer.
 """
 
+from typing import NamedTuple
+
 from amaranth.hdl import Cat, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.extrapolator import Way
 from golden.fixed import QFormat
 from golden.network import Dense
 from golden.plastic import MAX_HALVINGS, increment_format
 from rtl.activation import Activation
 from rtl.columns import Columns
 from rtl.delay import DelayLine
-from rtl.dense import DenseLayer, longest, row_bits, row_read
+from rtl.dense import DenseLayer, line_banks, row_bits, row_read
 from rtl.error import RATIO_LATENCY, ErrorUnit, ratio
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.lanes import PlasticLanes, merge_writes
@@ -31,13 +34,22 @@ from rtl.tau import TimeConstant
 LOAD_LATENCY = Bank.LATENCY
 
 
+class ErrorsIn(NamedTuple):
+    """How errors come from the layer above: their way, its banks of times and of taps, the seed of taps that learn."""
+
+    way: Way
+    times: int
+    taps: int
+    seed: int
+
+
 class PlasticLayer(DenseLayer):
     """A DenseLayer with errors and plasticity.
 
-    Parameters: those of DenseLayer; seeds, a state of the noise register for each lane and one for tau_m; below, the
-    format of the errors that are sent down and the bits that W^T eps is shifted by, None for the lowest layer that
-    learns; top, for the last layer: the teacher's errors come `top` cycles after `start` by `i_error`, where those of a
-    layer above are a tick old.
+    Parameters: those of DenseLayer; seeds, a state of the noise register for each lane and one for tau_m; tap_seed,
+    that of its predictor; below, the format of the errors that are sent down and the bits that W^T eps is shifted by,
+    None for the lowest layer that learns; above, an ErrorsIn; None for the last layer: the teacher's errors come `top`
+    cycles after `start` by `i_error`, where those of a layer above are a tick old, or older.
     Members, beside those of DenseLayer
       errors, learn   with `start`: the tick has errors; the weights move
       halve           how often their rate is halved, during the tick
@@ -49,8 +61,9 @@ class PlasticLayer(DenseLayer):
       probe_valid, probe_data         the word, some cycles later
     """
 
-    def __init__(self, layer: Dense, *, seeds, below: tuple[QFormat, int] | None = None, top: int = 0, **options):
-        self.seeds, self.below, self.top = list(seeds), below, top
+    def __init__(self, layer: Dense, *, seeds, tap_seed: int = 1, below: tuple[QFormat, int] | None = None,
+                 above: ErrorsIn | None = None, top: int = 0, **options):
+        self.seeds, self.tap_seed, self.below, self.above, self.top = list(seeds), tap_seed, below, above, top
         error = layer.plastic.error
         super().__init__(layer, **options, **{
             "errors": In(1), "learn": In(1), "halve": In(range(MAX_HALVINGS + 1)), "reseed": In(1), "overflow": Out(1),
@@ -99,14 +112,15 @@ class PlasticLayer(DenseLayer):
                    cls.first_error(layer, top) + layer.lanes + LOAD_LATENCY)
 
     @classmethod
-    def banks(cls, layer: Dense, *, streams: int = 1, ahead: bool = False, top: bool = False, below: bool = False):
-        """Depth and width of every memory of the layer."""
+    def banks(cls, layer: Dense, *, streams: int = 1, ahead: bool = False, above: Way | None = None,
+              below: bool = False):
+        """Depth and width of every memory of the layer; above: the way of errors into it, below: it sends some down."""
         rows = streams << row_bits(layer)
         plastic = layer.plastic
         copies = 1 + (plastic.gamma is not None or plastic.tau is not None)
         return [*DenseLayer.banks(layer, streams=streams, ahead=ahead), *ErrorUnit.banks(layer, rows),
                 *[(1 << row_bits(layer), plastic.error.width)] * copies,
-                *([] if top else DelayLine.banks(layer.outputs, plastic.error, streams - 1)),
+                *([] if above is None else line_banks(above, streams, False)),
                 *(Activation.banks(f"{layer.activation}_derivative", layer.state, plastic.slope)
                   if layer.activation != "linear" else []),
                 *(Columns.banks(layer) if below else [])]
@@ -140,6 +154,7 @@ class PlasticLayer(DenseLayer):
 
     def _sums(self, m, params):
         super()._sums(m, params)
+        self._learns_with(m, self._line, self.layer.predictor)
         self._tick = self._flags(m)
         self._errors(m, params)
         self._second_pass(m)
@@ -168,11 +183,21 @@ class PlasticLayer(DenseLayer):
                      store.write_data.eq(self._unit.o.payload)]
         return store
 
+    def _tap_seed(self, which: int) -> dict:
+        return {"seed": self.above.seed if which else self.tap_seed}
+
+    def _learns_with(self, m, line, p):
+        """Taps of a line move where weights may."""
+        if p is not None:
+            m.d.comb += [line.errors.eq(self.errors), line.learn.eq(self.learn), line.reseed.eq(self.reseed)]
+
     def _error_line(self, m, unit):
-        """Errors of the layer above as they were a tick ago, read out from `start` on."""
+        """Errors of the layer above as they were a tick ago, or more, read out from `start` on."""
         layer = self.layer
-        m.submodules.error_line = line = DelayLine(size=layer.outputs, fmt=layer.plastic.error,
-                                                   depth=longest(0, self.streams, False), vendor=self.vendor)
+        way, times, taps, _ = self.above
+        line, self._bus = self._make_line(m, "error_line", self._bus, way, number=times, taps=taps, which=1)
+        self._error_taps = line
+        self._learns_with(m, line, way.predictor)
         wiring.connect(m, wiring.flipped(self.i_error), line.i)
         go = self.start & self.errors
         active, index = Signal(name="eb_active"), Signal(line.index_bits, name="eb_index")
@@ -181,7 +206,7 @@ class PlasticLayer(DenseLayer):
             m.d.sync += [active.eq(1), index.eq(0)]
         with m.Elif(active):
             m.d.sync += [active.eq(~last), index.eq(index + 1)]
-        m.d.comb += [line.start.eq(go), line.fresh.eq(self.restart), line.delay.eq(self.streams - 1),
+        m.d.comb += [line.start.eq(go), line.fresh.eq(self.restart),
                      line.read_index.eq(index), unit.i.payload.eq(line.read_data),
                      unit.i.valid.eq(later(m, active, line.LATENCY, name="eb_valid", reset_less=False))]
 
@@ -380,3 +405,17 @@ class PlasticLayer(DenseLayer):
                 m.d.comb += store.read_addr.eq(Cat(addr_q[:row_bits(layer)], self.half))
             with m.If(later(m, wanted, Bank.LATENCY, name=f"probe_{name}")):
                 m.d.sync += [self.probe_valid.eq(1), self.probe_data.eq(store.read_data.as_signed())]
+        taps = self.first_bank + layer.lanes + len(layer.constants) + 1
+        self._probe_taps(m, "message", layer.predictor, self._line, taps, probe, bank_q, addr_q)
+        if self.above:
+            self._probe_taps(m, "error", self.above.way.predictor, self._error_taps, self.above.taps, probe, bank_q,
+                             addr_q)
+
+    def _probe_taps(self, m, name, p, line, number, probe, bank_q, addr_q):
+        if p is None or not p.learns:
+            return
+        wanted = Signal(name=f"wants_{name}_taps")
+        m.d.sync += wanted.eq(probe & (bank_q == number))
+        m.d.comb += [line.probe.eq(wanted), line.probe_addr.eq(addr_q)]
+        with m.If(later(m, wanted, line.predictor.PROBE_LATENCY, name=f"probe_{name}_taps", reset_less=False)):
+            m.d.sync += [self.probe_valid.eq(1), self.probe_data.eq(line.probe_data)]

@@ -6,10 +6,12 @@ which may be before the last neurons have drained. The constraints are written h
 
 from collections.abc import Callable
 
+from golden.extrapolator import Way
 from golden.network import Dense, Network
 from rtl.activation import Activation
 from rtl.columns import Columns
 from rtl.dense import DenseLayer, row_read
+from rtl.extrapolator import Extrapolator, predictor
 from rtl.lanes import PlasticLanes
 from rtl.leadlag import LeadLag
 from rtl.loss import OutputError
@@ -85,7 +87,14 @@ def cycles_per_tick(net: Network, *, learning: bool = False) -> int:
             periods.append(min_learn_period(layer, feeds_errors=n > net.first_plastic, **options))
         else:
             periods.append(min_period(layer, **options))
+        periods += [predictor(way).period(way, learning=learning) for way in ways(net, n, errors=learning)
+                    if way.predictor is not None]
     return max(periods)
+
+
+def ways(net: Network, n: int, *, errors: bool = True) -> list[Way]:
+    """The way of messages into layer n, and that of errors out of it."""
+    return [net.layers[n].way] + ([net.error_way(n)] if errors and net.sends_errors(n) else [])
 
 
 def lane_use(net: Network, *, learning: bool = False) -> float:
@@ -105,7 +114,8 @@ def banks(net: Network) -> list[tuple[int, int]]:
     for n, layer in enumerate(net.layers):
         options = {"streams": net.streams, "ahead": n == 0}
         if layer.plastic is not None:
-            options |= {"top": n == len(net.layers) - 1, "below": n > net.first_plastic}
+            options |= {"above": net.error_way(n + 1) if net.sends_errors(n + 1) else None,
+                        "below": n > net.first_plastic}
         found += engine(layer).banks(layer, **options)
     return found + (OutputError.banks(net) if net.teacher else [])
 
@@ -119,6 +129,8 @@ def fold(net: Network, multipliers: int, fits: Callable[[Network], bool] = lambd
     """
     spare = multipliers - sum(neuron_multipliers(layer) for layer in net.layers)
     spare -= OutputError.multipliers(net) if net.teacher else 0
+    spare -= sum(Extrapolator.multipliers(way.predictor) for n in range(len(net.layers)) for way in ways(net, n)
+                 if way.predictor is not None)
     if spare < len(net.layers):
         raise ValueError(f"{net.name} needs at least {multipliers - spare + len(net.layers)} multipliers, "
                          f"the board has {multipliers}")

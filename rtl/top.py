@@ -36,7 +36,7 @@ class NetworkTop(wiring.Component):
         connect(m, core.o, control.o)
         connect(m, control.params, core.params)
         m.d.comb += [self.busy.eq(core.busy), core.want_half.eq(control.want_half), control.half.eq(core.half),
-                     control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall)]
+                     control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall), control.lost.eq(core.lost)]
         if self.net.teacher is not None:
             m.d.comb += [core.learning.eq(control.learning), core.halve.eq(control.halve),
                          core.probe.eq(control.probe), core.probe_bank.eq(control.probe_bank),

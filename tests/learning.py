@@ -1,12 +1,13 @@
 """A NetworkCore that learns in Amaranth's simulator, and golden beside it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from core import image_writes
 
 from golden import learn
-from golden.image import bank_layout
+from golden.image import bank_layout, learnt_banks
 from golden.network import Network
 from rtl.network import NetworkCore
 from rtl.schedule import cycles_per_tick
@@ -113,6 +114,9 @@ def readable(net: Network) -> list[tuple[int, int]]:
             found += [(banks.lanes + lane, fold * (layer.inputs + 1) + k) for k in range(layer.inputs + 1)]
         for name in ("lag", "tau") if layer.plastic.tau is not None else ():
             found += [(banks.constants[name], row) for row in range(layer.outputs)]
+        for name, bank in banks.taps.items():
+            if bank in learnt_banks(layer, banks):
+                found += [(bank, word) for word in range(math.prod(layer.shape(name)))]
     return found
 
 
@@ -128,4 +132,7 @@ def learnt_words(net: Network, params) -> dict:
                 found[banks.lanes + lane, fold * (layer.inputs + 1) + k] = int(word)
             for name in ("lag", "tau") if layer.plastic.tau is not None else ():
                 found[banks.constants[name], row] = int(getattr(p, name)[row])
+        for name, bank in banks.taps.items():
+            if bank in learnt_banks(layer, banks):
+                found |= {(bank, word): int(value) for word, value in enumerate(getattr(p, name).ravel())}
     return found

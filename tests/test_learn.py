@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import random_learner
+from cases import random_learner, with_delays
 from core import strict_bank
 from learning import circuit_run, golden_run, learnt_words, random_vectors
 
@@ -24,10 +24,18 @@ def small(params, bits):
 
 @pytest.mark.parametrize("seed", range(NETWORKS))
 def test_random_learner(seed):
-    net = random_learner(f"learner {seed}")
+    check(random_learner(f"learner {seed}"), seed, 6)
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_random_learner_with_delays_and_predictors(seed):
+    check(with_delays(random_learner(f"late {seed}"), f"late {seed}"), seed, 12)
+
+
+def check(net, seed, ticks):
     rng = np.random.default_rng(seed)
     params = small(engine.random_params(net, rng), seed % 4)
-    vectors = random_vectors(net, rng, 6)
+    vectors = random_vectors(net, rng, ticks)
     got, back, overflow, gaps = circuit_run(net, params, vectors, halve=seed % 5,
                                              pattern=("none", "random", "bursts")[seed % 3])
     want, state = golden_run(net, params, vectors, seed % 5)
