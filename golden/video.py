@@ -83,7 +83,8 @@ def bouncing_digits(clips: int, count: int, rng: np.random.Generator) -> np.ndar
 
 def decode(path: Path, *, cache: str | Path = CACHE) -> np.ndarray:
     """A video at FPS frames a second, blocks averaged: float32 (frames, SIZE, SIZE) in 0..1, levels of 1/255."""
-    key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as source:
+        key = hashlib.file_digest(source, "sha256").hexdigest()[:12]
     file = Path(cache) / f"video-{path.stem}-{key}-{SIZE}x{SIZE}-{FPS}fps.npz"
     if not file.exists():
         _write(file, {"frames": _ffmpeg(path)})

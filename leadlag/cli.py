@@ -219,6 +219,28 @@ def demo(board, network, train_first, count, seeds, no_build):
               console=console)
 
 
+@cli.command(short_help="Predict video with late messages, with and without PM.")
+@click.option("--data", default="digits", show_default=True, metavar="NAME",
+              help="digits, vtest (Debian package opencv-doc), or the path of a video that ffmpeg reads.")
+@click.option("--steps", default=6, show_default=True, type=click.IntRange(1, 30), help="Roll-out steps.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of weights and training windows.")
+def video(data, steps, seed):
+    """Learn to predict video, then roll out predictions: without delay, with delay, with prospective messaging."""
+    from leadlag import video as experiment
+    with console.status("video") as status:
+        result = experiment.experiment(data, steps=steps, seed=seed, progress=status.update)
+    names = (*experiment.CONDITIONS, *experiment.BASELINES)
+    table = Table("step", *names, title_justify="left",
+                  title=f"{result.name}, mean squared error x 1000 of {result.facts['roll_outs']} held-out roll-outs")
+    for step, values in enumerate(zip(*map(result.mse, names), strict=True), 1):
+        table.add_row(str(step), *(f"{1000 * value:.3f}" for value in values))
+    console.print(table)
+    if result.facts["errors_saturated"]:
+        console.print("error words saturated: " + ", ".join(result.facts["errors_saturated"]))
+    page = experiment.write_page(result, f"leadlag video --data {data} --steps {steps} --seed {seed}")
+    console.print(f"report {page}, figures {page.with_name('rows.json')}")
+
+
 @cli.command(short_help="Measure the figures of README and docs.")
 @click.argument("groups", nargs=-1)
 @click.option("--list", "list_groups", is_flag=True, help="Print the groups and end.")
@@ -231,6 +253,38 @@ def bench(groups, list_groups):
         return
     for name in groups or benches.GROUPS:
         _figures(name, benches.measure(name, console))
+
+
+@cli.group()
+def study():
+    """Sweeps over settings and seeds: resumable, one table and one picture."""
+
+
+@study.command(short_help="Late messages and what makes up for them.")
+@click.option("--delays", "delays_ms", metavar="MS,...", default="0,0.25,0.5,1,2,5", show_default=True)
+@click.option("--predictors", metavar="NAME,...", default="none,linear,second_order,nlms,neural", show_default=True)
+@click.option("--seeds", metavar="N,...", default="0,1,2", show_default=True)
+@click.option("--arithmetic", type=click.Choice(["float", "integer"]), default="float", show_default=True)
+@click.option("--ms", default=1200.0, show_default=True, help="Length of a run; float only.")
+@click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs them, such as tcp://host:8786.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/study/delays by default.")
+def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
+    """Fourier synthesis over delayed messages: delays x predictors x seeds. Finished runs are not run again."""
+    from leadlag import study as studies
+    out = out or flow.BUILD / "study" / "delays"
+    table = studies.delays(_listed("--delays", delays_ms, float), _listed("--predictors", predictors, str),
+                           _listed("--seeds", seeds, int), arithmetic=arithmetic, ms=ms, jobs=jobs,
+                           scheduler=scheduler, out=out, console=console)
+    console.print(studies.console_table(table))
+    console.print("written: " + ", ".join(str(out / name) for name in studies.FILES))
+
+
+def _listed(option, text, kind):
+    try:
+        return [kind(entry.strip()) for entry in text.split(",") if entry.strip()]
+    except ValueError:
+        raise click.UsageError(f"{option}: {text!r} is no list of numbers such as 1,2") from None
 
 
 def _figures(title, figures):

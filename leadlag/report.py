@@ -7,6 +7,9 @@
     rates             {"label", "dt", "unit", "layers": [{"name", "values": (ticks, neurons)}]}: one sample over time
     relearn           {"curve": [[samples, accuracy]], "before", "board"}: an output layer that was destroyed learns
                       again; accuracy before that, and samples that were learnt on the board
+    lines             {"x", "y", "label", "series": [{"name", "values", "dashed"}]}: values at 1, 2, ...
+    strip             {"label", "columns": [text], "groups": [[{"name", "frames": (columns, height, width)}]]}: rows of
+                      small grey pictures, groups side by side with the same rows; white is the largest value
     build             report.json of boards.build
     table             [(name, value, unit, remark)]
     commands          [shell lines];  seeds, tools {name: value};  commit, date
@@ -29,8 +32,8 @@ from leadlag.flow import write_whole
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
-SECTIONS = ("title", "note", "ladder", "rates", "relearn", "build", "table", "commands", "seeds", "tools", "commit",
-            "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "strip", "build", "table", "commands", "seeds",
+            "tools", "commit", "date")
 #: layers up to this size are drawn as lines, larger ones as a map of neurons over time
 LINES = 12
 _RC = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "leadlag",
@@ -140,6 +143,68 @@ def relearn_svg(relearn) -> str:
     return _svg(draw, 3.0)
 
 
+def lines_svg(lines) -> str:
+    """One line a series, its name at the end, names that would meet are moved apart; dashed ones are baselines."""
+    series = lines["series"]
+    colours = [ACCENT, WARN, SECOND, "#2b8a3e", "#7048e8"]
+
+    def draw(figure):
+        axes = figure.subplots()
+        top = max(max(entry["values"]) for entry in series)
+        solid = [entry["name"] for entry in series if not entry.get("dashed")]
+        ordered = sorted(series, key=lambda entry: entry["values"][-1])
+        places = _apart([entry["values"][-1] for entry in ordered], 0.075 * top)
+        for entry, place in zip(ordered, places, strict=True):
+            values, dashed = entry["values"], entry.get("dashed", False)
+            colour = MUTED if dashed else colours[solid.index(entry["name"]) % len(colours)]
+            axes.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.2 if dashed else 1.8,
+                      linestyle=(0, (4, 3)) if dashed else "-", marker=None if dashed else "o", markersize=4)
+            axes.annotate(entry["name"], (len(values), place), (8, 0), textcoords="offset points", va="center",
+                          color=colour, annotation_clip=False)
+        axes.set(xlabel=lines["x"], ylabel=lines["y"], ylim=(0, 1.05 * top))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y")
+    return _svg(draw, 3.2)
+
+
+def _apart(values, gap) -> list[float]:
+    """Ascending values as places that are at least `gap` apart: those that meet spread around their mean."""
+    groups = []                 # [mean, count]: neighbours that touch are one group
+    for value in values:
+        groups.append([value, 1])
+        while len(groups) > 1 and groups[-1][0] - groups[-2][0] < gap * (groups[-1][1] + groups[-2][1]) / 2:
+            (a, n), (b, m) = groups[-2:]
+            groups[-2:] = [[(a * n + b * m) / (n + m), n + m]]
+    return [mean + gap * (k - (count - 1) / 2) for mean, count in groups for k in range(count)]
+
+
+def strip_svg(strip) -> str:
+    """Rows of small pictures, a column a step: one image with white gaps, drawn without smoothing."""
+    groups = [[np.asarray(row["frames"], dtype=float) for row in group] for group in strip["groups"]]
+    columns, high, wide = groups[0][0].shape
+    gap, between = 1, wide // 2
+    span = columns * (wide + gap) + between
+    image = np.full((len(groups[0]) * (high + gap), len(groups) * span - between), np.nan)
+    for g, group in enumerate(groups):
+        for r, row in enumerate(group):
+            for c, frame in enumerate(row):
+                top, left = r * (high + gap), g * span + c * (wide + gap)
+                image[top:top + high, left:left + wide] = frame
+
+    def draw(figure):
+        axes = figure.subplots()
+        axes.imshow(image, cmap="gray", vmin=np.nanmin(image), vmax=np.nanmax(image), interpolation="nearest")
+        axes.set_yticks([r * (high + gap) + high / 2 for r in range(len(groups[0]))],
+                        [row["name"] for row in strip["groups"][0]], color=INK)
+        axes.set_xticks([g * span + c * (wide + gap) + wide / 2 for g in range(len(groups)) for c in range(columns)],
+                        strip["columns"] * len(groups))
+        axes.tick_params(length=0)
+        axes.xaxis.tick_top()
+        for side in axes.spines.values():
+            side.set_visible(False)
+    return _svg(draw, 0.3 + (_WIDTH - 1.0) * image.shape[0] / image.shape[1])
+
+
 def utilisation_svg(build) -> str:
     """What the routed design takes of the part."""
     names = [name for name in ("dsp", "bram", "comb", "ff") if build["available"].get(name)]
@@ -239,7 +304,7 @@ def render(figures: dict) -> str:
     environment.filters["picture"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     environment.filters["value"] = _value
     build = figures.get("build")
-    pictures = dict.fromkeys(("ladder", "rates", "relearn", "utilisation", "lanes", "path"))
+    pictures = dict.fromkeys(("ladder", "rates", "relearn", "lines", "strip", "utilisation", "lanes", "path"))
     # a rung of a few samples says nothing about accuracy: it is in the table alone
     most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
     whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
@@ -249,6 +314,10 @@ def render(figures: dict) -> str:
         pictures["rates"] = rates_svg(figures["rates"])
     if figures.get("relearn"):
         pictures["relearn"] = relearn_svg(figures["relearn"])
+    if figures.get("lines"):
+        pictures["lines"] = lines_svg(figures["lines"])
+    if figures.get("strip"):
+        pictures["strip"] = strip_svg(figures["strip"])
     if build:
         pictures |= {"utilisation": utilisation_svg(build), "lanes": lanes_svg(build)}
         if build.get("critical_path"):

@@ -25,10 +25,11 @@ class DelayLine(wiring.Component):
 
     LATENCY = Bank.LATENCY + 1
 
-    def __init__(self, *, size: int, fmt: QFormat, depth: int, ahead: bool = False, vendor: str = "generic"):
+    def __init__(self, *, size: int, fmt: QFormat, depth: int, ahead: bool = False, vendor: str = "generic",
+                 **members):
         self.size, self.fmt, self.depth, self.ahead, self.vendor = size, fmt, depth, ahead, vendor
         self.slot_bits, self.index_bits = self.ring_bits(size, depth)
-        super().__init__({
+        super().__init__(members | {
             "i": In(stream.Signature(shape(fmt), always_ready=True)),
             "start": In(1), "fresh": In(1), "delay": In(max(1, depth.bit_length())),
             "read_index": In(self.index_bits), "read_data": Out(shape(fmt)),

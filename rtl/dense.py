@@ -16,11 +16,11 @@ from golden.leadlag import at_rest, integrator
 from golden.network import Dense
 from rtl.activation import Activation
 from rtl.delay import DelayLine
-from rtl.extrapolator import PredictedLine
 from rtl.fixed import exact, saturate, shape
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes, bank_bits
 from rtl.pipeline import ParameterBus, hop, join, later
+from rtl.predicted import PredictedLine
 from rtl.primitives import Bank, bank
 
 
@@ -113,27 +113,12 @@ class DenseLayer(wiring.Component):
         self._lag_bank = found["lag"]
         return found
 
-    def _times(self, m, bus, number: int, way, which: int):
-        """Words of golden.image.timing in force for a way: which is 0 for messages, 1 for errors."""
-        def word(address, bits):
-            halves = [Signal(bits, name=f"time{address}_{half}") for half in range(2)]
-            for half, signal in enumerate(halves):
-                with m.If(bus.en & (bus.bank == number) & (bus.half == half) & (bus.addr == address)):
-                    m.d.sync += signal.eq(bus.data)
-            return Mux(self.half, halves[1], halves[0])
-        found, p = {"delay": word(which, way.depth.bit_length()) if way.depth else Const(0, 1)}, way.predictor
-        if p is not None:
-            found["spacing"] = word(2 + which, p.history.bit_length())
-            fixed = p.words if not p.has_taps and p.spacing else 0
-            found["fixed"] = [word(4 + 4 * which + j, p.gain.width).as_signed() for j in range(fixed)]
-        return found
-
     def _make_line(self, m, name: str, bus, way, *, number: int, taps: int = 0, which: int = 0, ahead: bool = False):
         """The line that messages of a way come by; `number` of the bank with its times, `taps` of that with its taps.
 
         Returns the line and the bus behind it.
         """
-        times = self._times(m, bus, number, way, which)
+        times = loaded_times(m, bus, self.half, number, way, which)
         if way.predictor is None:
             m.submodules[name] = line = DelayLine(size=way.size, fmt=way.fmt, ahead=ahead, vendor=self.vendor,
                                                   depth=longest(way.depth, self.streams, ahead))
@@ -244,6 +229,22 @@ class DenseLayer(wiring.Component):
         p = self.unit.i.p
         m.d.comb += [p.i.eq(s), p.x.eq(u), p.lead.eq(params["lead"].read_data), p.lag.eq(params["lag"].read_data)]
         return 0
+
+
+def loaded_times(m, bus, half, number: int, way, which: int) -> dict:
+    """Words of golden.image.timing in force for a way: which is 0 for messages, 1 for errors; `number` of the bank."""
+    def word(address, bits):
+        halves = [Signal(bits, name=f"time{address}_{n}") for n in range(2)]
+        for n, signal in enumerate(halves):
+            with m.If(bus.en & (bus.bank == number) & (bus.half == n) & (bus.addr == address)):
+                m.d.sync += signal.eq(bus.data)
+        return Mux(half, halves[1], halves[0])
+    found, p = {"delay": word(which, way.depth.bit_length()) if way.depth else Const(0, 1)}, way.predictor
+    if p is not None:
+        found["spacing"] = word(2 + which, p.history.bit_length())
+        fixed = p.words if not p.has_taps and p.spacing else 0
+        found["fixed"] = [word(4 + 4 * which + j, p.gain.width).as_signed() for j in range(fixed)]
+    return found
 
 
 def row_bits(layer: Dense) -> int:

@@ -69,28 +69,36 @@ class Extrapolator(wiring.Component):
         """Ticks of the network that the oldest word of the history is old."""
         return (way.predictor.history + 1) * streams - 1
 
+    #: cycles from an element's last address to its prediction, before it is judged
+    DONE = SUM
+    #: whether the words of an element begin with a one, for a bias
+    BIAS = 0
+
     @staticmethod
-    def latency(p: Predictor) -> int:
-        """Cycles from an element's last address to its word on `o`."""
-        return SUM + 2
+    def passes(p: Predictor) -> int:
+        """How often the words of an element are read."""
+        return 1
 
     @classmethod
     def period(cls, way: Way, *, learning: bool) -> int:
         """Cycles that one tick needs before the next: all words have left, all taps are written."""
-        last = FIRST + way.size * way.predictor.words - 1
-        writes = WRITE + way.predictor.words if learning and way.predictor.learns else 0
-        return last + max(cls.latency(way.predictor), writes) + 1
+        p = way.predictor
+        last = FIRST + way.size * cls.passes(p) * (p.words + cls.BIAS) - 1
+        return last + max(cls.DONE + 2, WRITE + p.words if learning and p.learns else 0) + 1
 
     @classmethod
     def banks(cls, way: Way, streams: int) -> list[tuple[int, int]]:
         """Depth and width of every memory."""
         p, taps = way.predictor, tap_depth(way)
+        copies = 4 if p.kind == "neural" else 2
         found = DelayLine.banks(way.size, way.fmt, cls.ring_depth(way, streams)) * (1 + p.learns)
-        return found + ([(taps, p.gain.width)] * 2 if taps else [])
+        return found + ([(max(taps, 2), p.gain.width)] * copies if taps else [])
 
     @staticmethod
     def multipliers(p: Predictor) -> int:
         """Multipliers that a predictor takes."""
+        if p.kind == "neural":
+            return 2
         return 4 if p.learns else int(p.has_taps or p.spacing is not None)
 
     # ---- the circuit
@@ -100,20 +108,23 @@ class Extrapolator(wiring.Component):
         self._walk = walk = self._make_walk(m)
         x = self._ring(m, "now")
         self._tap = tap = self._taps(m)
-        # the newest word of an element; later by HELD, it is there when the element's sum is
+        # the newest word of an element; held while its taps go by
         newest = Signal(shape(self.way.fmt), reset_less=True)
-        with m.If(later(m, walk["first"], WORD, name="first_word")):
+        with m.If(later(m, walk["newest"], WORD, name="first_word")):
             m.d.sync += newest.eq(x)
-        self._newest = later(m, newest, SUM - WORD, name="newest").as_signed()
+        # it stays for WORD + 1 cycles after the element's last address, and is delayed to when it is added, and sent
+        self._added = later(m, newest, self.DONE - WORD - 2, name="added").as_signed()
+        self._newest = later(m, self._added, 2, name="newest").as_signed()
         off = self._diverged(m)
-        self._send(m, self._sum(m, "now", x, tap), off)
+        self._send(m, self._predict(m, x, tap), off)
         if self.way.predictor.learns:
             self._learn(m, self._ring(m, "then"), tap, off)
         return m
 
     def _make_walk(self, m):
         """Element and word of each cycle, where in the ring it is, and whether there has been one yet (left >= 0)."""
-        way, words, shift = self.way, self.way.predictor.words, self.streams.bit_length() - 1
+        way, shift, passes = self.way, self.streams.bit_length() - 1, self.passes(self.way.predictor)
+        words = way.predictor.words + self.BIAS
         ages = range(-2 * (self.depth + 2), self.depth + 3)
         age, tick_slot = Signal(range(self.depth + 2)), Signal(self.slot_bits)
         newest, seen = Signal(self.slot_bits, reset_less=True), Signal(range(self.depth + 2), reset_less=True)
@@ -132,16 +143,21 @@ class Extrapolator(wiring.Component):
         walk, kept = ({name: Signal(ages if "left" in name else self.slot_bits, name=f"{kind}_{name}", reset_less=True)
                        for name in base} for kind in ("walk", "first"))
         active, index, word = Signal(name="walking"), Signal(self.index_bits), Signal(range(max(2, words)))
-        end = word == words - 1
+        turn, end = Signal(range(max(2, passes))), word == words - 1
+        last = end & (turn == passes - 1)
         with m.If(begin):
-            m.d.sync += [active.eq(1), index.eq(0), word.eq(0),
+            m.d.sync += [active.eq(1), index.eq(0), word.eq(0), turn.eq(0),
                          *(target[name].eq(value) for name, value in base.items() for target in (walk, kept))]
         with m.Elif(active):
             m.d.sync += [word.eq(Mux(end, 0, word + 1)),
-                         *(signal.eq(Mux(end, kept[name], signal - step)) for name, signal in walk.items())]
+                         *(signal.eq(Mux(end, kept[name], Mux(word < self.BIAS, signal, signal - step)))
+                           for name, signal in walk.items())]
             with m.If(end):
+                m.d.sync += turn.eq(Mux(last, 0, turn + 1))
+            with m.If(last):
                 m.d.sync += [index.eq(index + 1), active.eq(index != way.size - 1)]
-        return walk | {"index": index, "word": word, "first": word == 0, "last": active & end, "valid": active,
+        return walk | {"index": index, "word": word, "first": word == 0, "end": active & end, "last": active & last,
+                       "valid": active, "newest": active & (turn == 0) & (word == self.BIAS),
                        "draw": active & flags[0], "move": active & flags[1], "late": flags[2]}
 
     def _ring(self, m, name):
@@ -170,23 +186,34 @@ class Extrapolator(wiring.Component):
             return None if p.spacing is None else \
                 later(m, Array(list(self.fixed))[walk["word"]], WORD, name="tap").as_signed()
         self._address = address = Signal(range(max(2, tap_depth(self.way))), name="tap_address", reset_less=True)
+        # V and c of a neural predictor stand behind what the walk reads
+        jump = 1 + p.coefficients - self.passes(p) * (p.words + self.BIAS)
         with m.If(walk["valid"]):
-            m.d.sync += address.eq(address + 1)
-        with m.If(self.start):
+            m.d.sync += address.eq(address + Mux(walk["last"], jump, 1))
+        with m.If(self.start | walk["last"] & (p.rows(self.way.size) == 1)):
             m.d.sync += address.eq(0)
-        # a half has a memory of its own: one takes what is learnt while the other is loaded
-        self._tap_banks = [bank(self.vendor, depth=tap_depth(self.way), width=p.gain.width) for _ in range(2)]
         hit = bus.en & (bus.bank == self.bank)
-        loaded = later(m, Cat(hit, bus.half, bus.addr[:len(address)], bus.data[:p.gain.width]), 1, name="loaded")
-        for half, store in enumerate(self._tap_banks):
-            m.submodules[f"taps{half}"] = store
-            m.d.comb += [store.read_addr.eq(Mux(self.probe, self.probe_addr, address)),
-                         store.write_en.eq(loaded[0] & (loaded[1] == half)),
-                         Cat(store.write_addr, store.write_data).eq(loaded[2:])]
-        tap = Signal(shape(p.gain), name="tap", reset_less=True)
-        m.d.sync += tap.eq(Mux(self.half, self._tap_banks[1].read_data, self._tap_banks[0].read_data).as_signed())
+        self._loaded = later(m, Cat(hit, bus.half, bus.addr[:len(address)], bus.data[:p.gain.width]), 1, name="loaded")
+        tap, self._tap_banks = self._tap_bank(m, "tap", Mux(self.probe, self.probe_addr, address))
         m.d.comb += self.probe_data.eq(tap)
         return tap
+
+    def _tap_bank(self, m, name, address):
+        """A memory of the taps for each half: one takes what is learnt while the other is loaded."""
+        gain, found = self.way.predictor.gain, []
+        for half in range(2):
+            m.submodules[f"{name}_bank{half}"] = store = bank(self.vendor, depth=max(2, tap_depth(self.way)),
+                                                              width=gain.width)
+            m.d.comb += [store.read_addr.eq(address), store.write_en.eq(self._loaded[0] & (self._loaded[1] == half)),
+                         Cat(store.write_addr, store.write_data).eq(self._loaded[2:])]
+            found.append(store)
+        tap = Signal(shape(gain), name=name, reset_less=True)
+        m.d.sync += tap.eq(Mux(self.half, found[1].read_data, found[0].read_data).as_signed())
+        return tap, found
+
+    def _predict(self, m, x, tap):
+        """The prediction of an element, DONE cycles after its last address."""
+        return self._sum(m, "now", x, tap)
 
     def _sum(self, m, name, x, tap):
         """Sum of the products of an element, rounded, SUM cycles after its last address."""
@@ -212,7 +239,7 @@ class Extrapolator(wiring.Component):
     def _send(self, m, y, off):
         """Predictions, or the newest word where one does not fit, or where the element has diverged."""
         fmt = self.way.fmt
-        done = later(m, self._walk["last"], SUM, name="done", reset_less=False)
+        done = later(m, self._walk["last"], self.DONE, name="done", reset_less=False)
         inside, word, sent = Signal(reset_less=True), Signal(shape(fmt), reset_less=True), Signal(
             shape(fmt), name="sent", reset_less=True)
         m.d.sync += [inside.eq((y >= fmt.min) & (y <= fmt.max) & ~off), word.eq(y),
@@ -297,54 +324,3 @@ def _bit_length(value):
     for n, bit in enumerate(value, 1):
         found = Mux(bit, n, found)
     return found
-
-
-class PredictedLine(wiring.Component):
-    """A DelayLine with an Extrapolator in front: what is read are predictions of what was sent `delay` ticks later.
-
-    With a delay of 0 it is the message itself. Members: those of DelayLine, but `delay` in ticks of a stream, and those
-    of Extrapolator.
-    """
-
-    LATENCY = DelayLine.LATENCY
-
-    def __init__(self, way: Way, *, streams: int = 1, vendor: str = "generic", **options):
-        self.way, self.streams, self.vendor = way, streams, vendor
-        self.predictor = predictor(way)(way, streams=streams, vendor=vendor, **options)
-        self.index_bits = self.predictor.index_bits
-        super().__init__({name: member for name, member in self.predictor.signature.members.items() if name != "o"} | {
-            "read_index": In(self.index_bits), "read_data": Out(shape(way.fmt))})
-
-    @staticmethod
-    def banks(way: Way, streams: int) -> list[tuple[int, int]]:
-        """Depth and width of every memory."""
-        return [*predictor(way).banks(way, streams), *DelayLine.banks(way.size, way.fmt, streams - 1),
-                *DelayLine.banks(way.size, way.fmt, way.depth * streams - 1)]
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.predictor = unit = self.predictor
-        shift, lines = self.streams.bit_length() - 1, {}
-        for name, depth in (("newest", self.streams - 1), ("sent", self.way.depth * self.streams - 1)):
-            m.submodules[name] = lines[name] = line = DelayLine(size=self.way.size, fmt=self.way.fmt, depth=depth,
-                                                                vendor=self.vendor)
-            m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.read_index.eq(self.read_index)]
-        wiring.connect(m, wiring.flipped(self.i), lines["newest"].i)
-        wiring.connect(m, unit.o, lines["sent"].i)
-        m.d.comb += [unit.i.valid.eq(self.i.valid), unit.i.payload.eq(self.i.payload),
-                     lines["newest"].delay.eq(self.streams - 1), lines["sent"].delay.eq((self.delay << shift) - 1),
-                     self.read_data.eq(Mux(self.delay == 0, lines["newest"].read_data, lines["sent"].read_data))]
-        join(m, unit.params, self.params)
-        join(m, self.params_out, unit.params_out)
-        for name, member in unit.signature.members.items():
-            if name in ("i", "o", "params", "params_out", "fixed"):
-                continue
-            inner, outer = getattr(unit, name), getattr(self, name)
-            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
-        m.d.comb += [inner.eq(outer) for inner, outer in zip(unit.fixed, self.fixed, strict=True)]
-        return m
-
-
-def predictor(way: Way) -> type[Extrapolator]:
-    """The component that predicts a message."""
-    return Extrapolator

@@ -59,12 +59,12 @@ class NetworkCore(wiring.Component):
     output_ticks: how many ticks the output buffer holds.
     """
 
-    def __init__(self, net: Network, *, vendor: str = "generic"):
-        self.net, self.vendor = net, vendor
+    def __init__(self, net: Network, *, vendor: str = "generic", **members):
+        self.net, self.vendor, self.numbers = net, vendor, range(len(net.layers))
         self.period = cycles_per_tick(net)
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
-        members = {} if net.teacher is None else {
+        members |= {} if net.teacher is None else {
             "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1),
             "overflow": Out(len(net.layers)), "probe": In(1),
             "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
@@ -83,7 +83,7 @@ class NetworkCore(wiring.Component):
         vector = self._input_vector(m)
         room, output = self._output_buffer(m)
         wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
-        go, ready = self._go, vector["complete"] & ~self._hold
+        go, ready = self._go, self._ready(vector)
         m.d.comb += [go.eq(ready & room & due), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
         period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
         m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go)]
@@ -99,6 +99,10 @@ class NetworkCore(wiring.Component):
         if learns:
             self._probe(m, due)
         return m
+
+    def _ready(self, vector):
+        """Whether all is there that a tick takes."""
+        return vector["complete"] & ~self._hold
 
     def _input_vector(self, m):
         """Count words into the first layer's delay line; `complete` until the tick takes the vector."""

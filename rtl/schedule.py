@@ -11,12 +11,13 @@ from golden.network import Dense, Network
 from rtl.activation import Activation
 from rtl.columns import Columns
 from rtl.dense import DenseLayer, row_read
-from rtl.extrapolator import Extrapolator, predictor
+from rtl.extrapolator import Extrapolator
 from rtl.lanes import PlasticLanes
 from rtl.leadlag import LeadLag
 from rtl.loss import OutputError
 from rtl.mac import MacLanes
 from rtl.plastic import PlasticLayer
+from rtl.predicted import predictor
 from rtl.primitives import Bank
 from rtl.tau import TimeConstant
 

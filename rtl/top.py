@@ -20,13 +20,13 @@ class NetworkTop(wiring.Component):
     Members: bus, as slave (golden.regmap); busy, a tick is under way.
     """
 
-    def __init__(self, net: Network, *, vendor: str = "generic"):
+    def __init__(self, net: Network, *, vendor: str = "generic", **members):
         self.net, self.vendor = net, vendor
-        super().__init__({"bus": In(BusSignature()), "busy": Out(1)})
+        super().__init__(members | {"bus": In(BusSignature()), "busy": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.core = core = NetworkCore(self.net, vendor=self.vendor)
+        m.submodules.core = core = self._make_core()
         m.submodules.control = control = Control(self.net, constants={
             "parameter_words": parameter_words(self.net), "cycles_per_tick": core.period,
             "output_ticks": core.output_ticks,
@@ -36,7 +36,8 @@ class NetworkTop(wiring.Component):
         connect(m, core.o, control.o)
         connect(m, control.params, core.params)
         m.d.comb += [self.busy.eq(core.busy), core.want_half.eq(control.want_half), control.half.eq(core.half),
-                     control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall), control.lost.eq(core.lost)]
+                     control.tick.eq(core.tick), control.busy.eq(core.busy), control.stall.eq(core.stall),
+                     control.lost.eq(core.lost)]
         if self.net.teacher is not None:
             m.d.comb += [core.learning.eq(control.learning), core.halve.eq(control.halve),
                          core.probe.eq(control.probe), core.probe_bank.eq(control.probe_bank),
@@ -45,6 +46,9 @@ class NetworkTop(wiring.Component):
                          control.running.eq(core.running),
                          control.overflow.eq(core.overflow)]
         return m
+
+    def _make_core(self):
+        return NetworkCore(self.net, vendor=self.vendor)
 
 
 class SerialTop(wiring.Component):

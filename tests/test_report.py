@@ -45,6 +45,10 @@ def sample_figures():
             {"name": "layer 1", "values": np.tanh(np.cos(time[:, None] / speeds[::-1]))},
             {"name": "output", "values": np.cumsum(rng.normal(0, .2, (72, 10)), 0)}]},
         "relearn": {"curve": [[0, 0.1], [10, 0.4], [20, 0.9]], "before": 0.95, "board": 10},
+        "lines": {"x": "step", "y": "error", "label": "Made up", "series": [
+            {"name": "net", "values": [0.1, 0.3]}, {"name": "copy", "values": [0.2, 0.31], "dashed": True}]},
+        "strip": {"label": "Made up", "columns": ["1", "2"], "groups": [
+            [{"name": name, "frames": rng.uniform(size=(2, 4, 6))} for name in ("true", "net")] for _ in range(2)]},
         "build": BUILD, "table": [("parameters", 15_123, "", "weights, biases, time constants"),
                                   ("ticks", BUILD["ticks_per_s"], "1/s", "at the clock of the PLL"),
                                   ("lane use", 95.7, "%", "lane-cycles that multiply by a weight")],
@@ -57,12 +61,12 @@ def test_page_has_every_section(tmp_path):
     figures = sample_figures()
     page = report.write_report(figures, tmp_path / "new")
     text = page.read_text(encoding="utf-8")
-    for heading in ("Accuracy", "Rates over time", "Learning again", "The circuit", "Critical path", "Figures",
-                    "How to get these figures again"):
+    for heading in ("Accuracy", "Rates over time", "Learning again", "Error", "Pictures", "The circuit",
+                    "Critical path", "Figures", "How to get these figures again"):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text
-    assert text.count("data:image/svg+xml;base64,") == 6
+    assert text.count("data:image/svg+xml;base64,") == 8
     assert not re.search(r"""(src|href)=["'](?!data:)""", text), "the page must not load anything"
     assert json.loads((tmp_path / "new/report.json").read_text())["build"] == BUILD
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
@@ -70,12 +74,12 @@ def test_page_has_every_section(tmp_path):
 
 @pytest.mark.parametrize("absent", sorted(set(report.SECTIONS) - {"title"}))
 def test_absent_section_is_left_out(absent, monkeypatch):
-    for name in ("ladder", "rates", "relearn", "utilisation", "critical_path", "lanes"):
+    for name in ("ladder", "rates", "relearn", "lines", "strip", "utilisation", "critical_path", "lanes"):
         monkeypatch.setattr(report, f"{name}_svg", lambda figures: "<svg/>")    # drawing is slow
     page = report.render({key: value for key, value in sample_figures().items() if key != absent})
     assert "None" not in page
-    heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "build": "Critical path",
-               "table": "Figures"}
+    heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "lines": "Error",
+               "strip": "Pictures", "build": "Critical path", "table": "Figures"}
     for section, text in heading.items():
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
@@ -103,7 +107,7 @@ def test_text_is_escaped():
     assert "a &lt; b &amp;&amp; c" in page
 
 
-@pytest.mark.parametrize("picture", ["ladder", "rates", "utilisation", "critical_path", "lanes"])
+@pytest.mark.parametrize("picture", ["ladder", "rates", "lines", "strip", "utilisation", "critical_path", "lanes"])
 def test_pictures_are_svg_and_repeat(picture):
     figures = sample_figures()
     draw = getattr(report, f"{picture}_svg")
@@ -136,3 +140,8 @@ def test_carry_chain_is_one_step():
     steps = report._steps(BUILD)
     assert [step["kind"] for step in steps] == ["clk-to-q", "routing", "logic", "carry", "logic", "routing"]
     assert sum(s["delay_ns"] for s in steps) == pytest.approx(sum(s["delay_ns"] for s in PATH))
+
+
+def test_names_of_lines_do_not_meet():
+    assert report._apart([0, 10, 11, 30], 4) == [0, 8.5, 12.5, 30]
+    assert np.allclose(report._apart([1, 1, 1, 4.5], 2), np.array([-1.125, 0.875, 2.875, 4.875]))

@@ -16,8 +16,7 @@ from golden.train.pm import Neural
 
 SEEDS = (1000, 1001, 1002)      # networks whose messages are learnt
 EARLY = 3000                    # ticks of errors
-NOISE = 0.03                    # of the inputs, in standard deviations of the messages
-STEPS, BATCH, RATE = 1500, 2048, 1e-2
+STEPS, BATCH, RATE = 1000, 2048, 3e-3
 LINEAR = 0.3                    # standard deviation of the hidden sums that training starts with
 
 
@@ -83,9 +82,12 @@ def train_one(x, y, *, hidden: int, noise: float, steps: int = STEPS, seed: int 
     return Neural(w1 @ whiten.T, b1, w2 * scale, float(b2) * scale)
 
 
-def train_neural(delay: int, *, inputs: int = 8, hidden: int = 4, spacing: int = 25, noise: float = NOISE,
+def train_neural(delay: int, *, inputs: int = 8, hidden: int = 4, spacing: int = 25, noise: float = 0.03,
                  seeds=SEEDS, steps: int = STEPS, ms: float = pm.MS) -> tuple[Neural, Neural]:
-    """The predictors of rates and of errors for a delay in ticks; the same again for the same arguments."""
+    """The predictors of rates and of errors for a delay in ticks; the same again for the same arguments.
+
+    noise of the inputs is in standard deviations of the messages: the longer the delay, the more of it helps.
+    """
     if not pm.check_delay(delay):
         raise ValueError("without a delay there is nothing to predict")
     found, threads = [], torch.get_num_threads()

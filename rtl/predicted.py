@@ -1,0 +1,63 @@
+"""PredictedLine: a delay line whose messages are predicted where they leave, golden.extrapolator.read and write."""
+
+from amaranth.hdl import Module, Mux
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.extrapolator import Way
+from rtl.delay import DelayLine
+from rtl.extrapolator import Extrapolator
+from rtl.fixed import shape
+from rtl.neural import NeuralExtrapolator
+from rtl.pipeline import join
+
+
+class PredictedLine(wiring.Component):
+    """A DelayLine with an Extrapolator in front: what is read are predictions of what was sent `delay` ticks later.
+
+    With a delay of 0 it is the message itself. Members: those of DelayLine, but `delay` in ticks of a stream, and those
+    of Extrapolator.
+    """
+
+    LATENCY = DelayLine.LATENCY
+
+    def __init__(self, way: Way, *, streams: int = 1, vendor: str = "generic", **options):
+        self.way, self.streams, self.vendor = way, streams, vendor
+        self.predictor = predictor(way)(way, streams=streams, vendor=vendor, **options)
+        self.index_bits = self.predictor.index_bits
+        super().__init__({name: member for name, member in self.predictor.signature.members.items() if name != "o"} | {
+            "read_index": In(self.index_bits), "read_data": Out(shape(way.fmt))})
+
+    @staticmethod
+    def banks(way: Way, streams: int) -> list[tuple[int, int]]:
+        """Depth and width of every memory."""
+        return [*predictor(way).banks(way, streams), *DelayLine.banks(way.size, way.fmt, streams - 1),
+                *DelayLine.banks(way.size, way.fmt, way.depth * streams - 1)]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.predictor = unit = self.predictor
+        shift, lines = self.streams.bit_length() - 1, {}
+        for name, depth in (("newest", self.streams - 1), ("sent", self.way.depth * self.streams - 1)):
+            m.submodules[name] = lines[name] = line = DelayLine(size=self.way.size, fmt=self.way.fmt, depth=depth,
+                                                                vendor=self.vendor)
+            m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.read_index.eq(self.read_index)]
+        wiring.connect(m, wiring.flipped(self.i), lines["newest"].i)
+        wiring.connect(m, unit.o, lines["sent"].i)
+        m.d.comb += [unit.i.valid.eq(self.i.valid), unit.i.payload.eq(self.i.payload),
+                     lines["newest"].delay.eq(self.streams - 1), lines["sent"].delay.eq((self.delay << shift) - 1),
+                     self.read_data.eq(Mux(self.delay == 0, lines["newest"].read_data, lines["sent"].read_data))]
+        join(m, unit.params, self.params)
+        join(m, self.params_out, unit.params_out)
+        for name, member in unit.signature.members.items():
+            if name in ("i", "o", "params", "params_out", "fixed"):
+                continue
+            inner, outer = getattr(unit, name), getattr(self, name)
+            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+        m.d.comb += [inner.eq(outer) for inner, outer in zip(unit.fixed, self.fixed, strict=True)]
+        return m
+
+
+def predictor(way: Way) -> type[Extrapolator]:
+    """The component that predicts a message."""
+    return NeuralExtrapolator if way.predictor.kind == "neural" else Extrapolator
