@@ -22,9 +22,10 @@ from sim.verilated import build_library
 from sim.verilog import ToolError
 
 CYCLES = 40_000
-#: every width of a DP16KD and every way to put them side by side: one bit to more than two 18-bit blocks
+#: every width of a DP16KD and every way to put them side by side, one bit to more than two blocks; pages
 BANKS = [(d, w) for d in (2, 100, 1024) for w in (1, 2, 7, 17, 18, 19, 36, 40)] + [
-    (1025, 9), (2048, 17), (2048, 18), (2049, 4), (4096, 5), (4097, 2), (8192, 3), (8193, 1), (16384, 3)]
+    (1025, 9), (2048, 17), (2048, 18), (2049, 4), (4096, 5), (4097, 2), (8192, 3), (8193, 1), (16384, 3),
+    (16385, 2), (40000, 1)]
 FACTORS = [(18, 18), (17, 16), (12, 18), (2, 3)]
 _STATE = {"weight": QFormat(4, 11), "state": QFormat(5, 11), "lead": QFormat(1, 14), "lag": QFormat(1, 14)}
 NETWORK = Network(name="vendor", dt=0.2, layers=(
@@ -136,5 +137,6 @@ def test_shapes():
     """Depth decides the width of a DP16KD, width the number of them."""
     blocks = {depth: ecp5.Bank.blocks(depth, 18) for depth in (1, 1024, 1025, 2049, 4097, 8193, 16384)}
     assert blocks == {1: 1, 1024: 1, 1025: 2, 2049: 5, 4097: 9, 8193: 18, 16384: 18}
-    with pytest.raises(ValueError, match="deeper"):
-        ecp5.Bank.blocks(16385, 1)
+    # deeper ones are made of pages
+    assert ecp5.Bank.blocks(16385, 1) == 2
+    assert ecp5.Bank.blocks(40000, 18) == 3 * 18

@@ -4,12 +4,15 @@ yosys does not infer these registers, nextpnr knows them: an inferred array of l
 Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
 """
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal
 
 from rtl import primitives
+from rtl.pipeline import later
 
 #: words x bits that a DP16KD may be configured to, widest first
 _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+#: bits of the address port, hence words of a page
+PAGE = 16384
 
 
 class Multiplier(primitives.Multiplier):
@@ -40,21 +43,43 @@ class Multiplier(primitives.Multiplier):
 
 
 class Bank(primitives.Bank):
-    """DP16KD blocks side by side, port A to write, port B to read through its output register."""
+    """DP16KD blocks side by side, port A to write, port B to read through its output register.
+
+    A bank of more words than a block holds bits is made of pages, whose words meet in a multiplexer behind the output
+    registers.
+    """
 
     @staticmethod
     def blocks(depth: int, width: int) -> int:
         """Number of DP16KD that a bank takes."""
-        return -(-width // _block_shape(depth)[1])
+        pages = -(-depth // PAGE)
+        return pages * -(-width // _block_shape(min(depth, PAGE))[1])
 
     def elaborate(self, platform):
         m = Module()
+        if self.depth > PAGE:
+            return self._pages(m)
         words, bits = _block_shape(self.depth)
         for n in range(self.blocks(self.depth, self.width)):
             part = slice(n * bits, min((n + 1) * bits, self.width))
             block, read = self._block(words, bits, part)
             m.submodules[f"block{n}"] = block
             m.d.comb += self.read_data[part].eq(read)
+        return m
+
+    def _pages(self, m):
+        low = PAGE.bit_length() - 1
+        chosen, pages = later(m, self.read_addr[low:], self.LATENCY, name="page"), []
+        for n, first in enumerate(range(0, self.depth, PAGE)):
+            m.submodules[f"page{n}"] = page = Bank(
+                depth=min(PAGE, self.depth - first), width=self.width, init=self.init[first:first + PAGE],
+                writable=self.writable)
+            pages.append(page.read_data)
+            m.d.comb += page.read_addr.eq(self.read_addr[:low])
+            if self.writable:
+                m.d.comb += [page.write_en.eq(self.write_en & (self.write_addr[low:] == n)),
+                             page.write_addr.eq(self.write_addr[:low]), page.write_data.eq(self.write_data)]
+        m.d.comb += self.read_data.eq(Array(pages)[chosen])
         return m
 
     def _block(self, words, bits, part):
@@ -110,4 +135,4 @@ def _block_shape(depth: int) -> tuple[int, int]:
     for words, bits in _SHAPES:
         if depth <= words:
             return words, bits
-    raise ValueError(f"a bank of {depth} words is deeper than a DP16KD (16384)")
+    raise ValueError(f"a DP16KD holds {PAGE} words at most, not {depth}")
