@@ -16,7 +16,7 @@ SMALL = Dense(inputs=5, outputs=6, lanes=2, activation="linear", operand=QFormat
 def tick() -> str:
     """Two ticks of the layer SMALL as its circuit goes through them in Amaranth's simulator."""
     from sim.pysim import run
-    layer, period, ticks = SMALL, min_period(SMALL, feeds_layer=False), 2
+    layer, period, ticks = SMALL, min_period(SMALL), 2
     dut, walk = DenseLayer(layer, ahead=True), SMALL.inputs + 1
     length = (ticks - 1) * period + walk * layer.folds + DenseLayer.neuron_latency(layer) + layer.lanes
     seen = {name: [] for name in ("walk", "sum", "unit", "phi", "o")}

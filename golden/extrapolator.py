@@ -144,13 +144,17 @@ class Predictor:
 
 
 class Way(NamedTuple):
-    """The way of a message from layer to layer: `size` words of `fmt`; `depth`, the longest delay; the predictor."""
+    """The way of a message from layer to layer: `size` words of `fmt`, `delay` ticks, and what it was built for.
+
+    depth, the longest delay; predictor; least, the shortest delay, which the circuit relies on.
+    """
 
     size: int
     fmt: QFormat
     delay: int
     depth: int
     predictor: Predictor | None
+    least: int = 0
 
     def check(self) -> None:
         """ValueError where the delay or the message does not suit the predictor."""

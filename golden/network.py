@@ -52,6 +52,8 @@ class Dense:
       predictor         what the sender makes up for the delay with (golden.extrapolator); None: nothing
       error_delay, max_error_delay, error_predictor
                         the same for the errors that the layer sends down
+      least_delay       neither delay is shorter: ticks in which messages are still made while the next tick runs, with
+                        as many registers on their wires
       lanes             multiply-accumulate lanes, each holding ceil(outputs / lanes) rows of the weights;
                         at most inputs + 1, since they hand over their sums one a cycle
       guard             fraction bits that the membrane carries beyond those of `state`
@@ -76,13 +78,15 @@ class Dense:
     error_delay: int = 0
     max_error_delay: int = 0
     error_predictor: Predictor | None = None
+    least_delay: int = 0
 
     def __post_init__(self):
         me = "dense layer"
         _check_int(me, "inputs", self.inputs, 1, MAX_NEURONS)
         _check_int(me, "outputs", self.outputs, 1, MAX_NEURONS)
         _check_int(me, "max_delay", self.max_delay, 0, MAX_DELAY)
-        _check_int(me, "delay", self.delay, 0, self.max_delay)
+        _check_int(me, "least_delay", self.least_delay, 0, min(8, self.max_delay))
+        _check_int(me, "delay", self.delay, self.least_delay, self.max_delay)
         _check_int(me, "max_error_delay", self.max_error_delay, 0, MAX_DELAY)
         _check_int(me, "error_delay", self.error_delay, 0, self.max_error_delay)
         for name in ("predictor", "error_predictor"):
@@ -143,11 +147,11 @@ class Dense:
     @property
     def way(self) -> Way:
         """How messages come into the layer."""
-        return Way(self.inputs, self.operand, self.delay, self.max_delay, self.predictor)
+        return Way(self.inputs, self.operand, self.delay, self.max_delay, self.predictor, self.least_delay)
 
     def error_way(self, fmt: QFormat) -> Way:
         """How errors, words of `fmt` in the layer below, leave the layer."""
-        return Way(self.inputs, fmt, self.error_delay, self.max_error_delay, self.error_predictor)
+        return Way(self.inputs, fmt, self.error_delay, self.max_error_delay, self.error_predictor, self.least_delay)
 
     @property
     def multiplicand(self) -> QFormat:
@@ -255,6 +259,7 @@ class Network:
                    f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
             _check(above.operand == below.rate,
                    f"network: layer {n} takes {above.operand}, layer {n - 1} sends {below.rate}")
+        _check(self.layers[0].least_delay == 0, "network: messages into layer 0 are there when its tick starts")
         _check(self.layers[0].predictor is None,
                "network: messages into layer 0 come from outside, which has to predict them")
         self._check_learning()
@@ -276,6 +281,8 @@ class Network:
                    f"network: layer {n} sends no errors down that could be late")
         for n in range(self.first_plastic + 1, len(self.layers)):
             self.error_way(n).check()
+            _check_int(f"network: layer {n}", "error_delay", self.layers[n].error_delay, self.layers[n].least_delay,
+                       self.layers[n].max_error_delay)
             shift = self.back_shift(n)
             _check(0 <= shift < self.layers[n].back_bits,
                    f"network: error {self.layers[n - 1].plastic.error} of layer {n - 1} cannot be made of products "
@@ -377,7 +384,8 @@ class Network:
 
 
 #: fields that are left out where they say nothing: descriptions without them keep their fingerprint
-_OPTIONAL = ("guard", "plastic", "predictor", "error_delay", "max_error_delay", "error_predictor")
+_OPTIONAL = ("guard", "plastic", "predictor", "error_delay", "max_error_delay", "error_predictor",
+             "least_delay")
 
 
 def _plain(layer: Dense) -> dict:

@@ -2,18 +2,22 @@
 
 The LE network 10-30-1 of papers.md 3.3 learns a sawtooth of 20 Hz from sines of 10 to 100 Hz. Rates of the hidden
 layer and the errors that come back to it take `delay` ticks of 0.05 ms more; the input does not. Descriptions, starting
-points and words for golden and circuit alike; the same in float is golden.train.pm.
+points and words for golden and circuit alike; the same in float is golden.train.pm. Neural predictors are trained in
+float (golden.train.pm_neural) and come here as lists; `quantized` makes words of them.
 """
+
+import math
 
 import numpy as np
 
 from golden.compiled import CompiledLearner
 from golden.dense import DenseParams
-from golden.extrapolator import Predictor, identity
+from golden.extrapolator import MULTIPLIER_BITS, Predictor, identity
 from golden.fixed import QFormat, quantize
 from golden.network import Dense, Network
 from golden.plastic import Plastic, Teacher
 from golden.tasks import Stream
+from golden.train import pm
 
 DT, TAU, MS = 0.05, 10.0, 1200.0                            # ms
 TEACH = 2 / 3                                               # of the run; then the network is on its own
@@ -25,6 +29,7 @@ RATE, ERROR = QFormat(1, 12), QFormat(2, 14)
 #: a baseline of the delay diverges below 2 ms
 NLMS_TAPS, NLMS_SPACING, NLMS_RATE, NLMS_ERROR_RATE, NLMS_QUIET = 16, 64, 6, 7, 16
 SECOND_ORDER_BASELINE = 56
+MAX_SCALE = 16
 
 
 def predictor(kind: str, delay: int, *, errors: bool = False) -> Predictor | None:
@@ -42,14 +47,61 @@ def predictor(kind: str, delay: int, *, errors: bool = False) -> Predictor | Non
         return Predictor(kind="fir", taps=NLMS_TAPS, spacing=NLMS_SPACING, quiet=NLMS_QUIET,
                          rate=NLMS_ERROR_RATE if errors else NLMS_RATE,
                          history=delay + (NLMS_TAPS - 1) * NLMS_SPACING)
-    raise ValueError("a neural predictor has to be trained first: golden.train.pm")
+    raise ValueError("a neural predictor has to be trained first: golden.train.pm_neural")
+
+
+def quantized(net, fmt: QFormat, spacing: int) -> tuple[Predictor, np.ndarray]:
+    """A trained predictor of messages in `fmt`: its description, and its words (1, coefficients).
+
+    net: w1 (hidden, inputs), b1 (hidden,), w2 (hidden,), b2 () of golden.train.pm.Neural; its inputs are differences of
+    words `spacing` ticks apart, so W has one column more. Words of W are differences of the words of w1: its rows sum
+    to exactly zero, and a message that stands still is predicted alike wherever it does. ValueError where a part is not
+    finite, or larger than any gain holds.
+
+    gain and scale: powers of two that go from W to V and c, so that all of them take the fewest integer bits.
+    """
+    w1, b1, w2, b2 = (np.asarray(part, float) for part in net)
+    largest = max(float(abs(part).max()) for part in (w1, b1, w2, b2))
+    if not largest < 1 << MULTIPLIER_BITS - 3:      # nan is not either
+        raise ValueError(f"a trained predictor has a weight of {largest:g}, words hold less than "
+                         f"{1 << MULTIPLIER_BITS - 3}")
+
+    def int_bits(scale):
+        differences = np.diff(w1, axis=1, prepend=0, append=0)
+        most = max(abs(differences).max() / 2 ** scale, abs(b1).max(), max(abs(w2).max(), abs(b2)) * 2 ** scale)
+        return max(1, math.ceil(math.log2(max(most, 1) * 1.001)))       # with room for rounding
+
+    scale = min(range(min(fmt.frac_bits, MAX_SCALE) + 1), key=int_bits)
+    gain = QFormat(int_bits(scale), MULTIPLIER_BITS - 1 - int_bits(scale))
+    first = quantize(w1 / 2 ** scale, QFormat(gain.int_bits + 4, gain.frac_bits))
+    first = np.column_stack((quantize(b1, gain), np.diff(first, axis=1, prepend=0, append=0)))
+    words = np.concatenate((first.ravel(), quantize(np.append(b2, w2) * 2 ** scale, gain)))
+    hidden, inputs = w1.shape
+    return Predictor(kind="neural", taps=inputs + 1, hidden=hidden, spacing=spacing, history=inputs * spacing,
+                     gain=gain, scale=scale), words[None]
+
+
+def neural(delay: int, trained) -> tuple[tuple[Predictor, Predictor] | None, dict]:
+    """Predictors of rates and of errors, and their words by name.
+
+    trained: two nets for this delay, as golden.train.pm_neural.to_lists has them.
+    """
+    if not delay:
+        return None, {}
+    if trained is None:
+        predictor("neural", delay)
+    spacing = pm.settings("neural", delay)["spacing"]
+    (rates, taps), (errors, error_taps) = (quantized(net, fmt, spacing)
+                                           for net, fmt in zip(trained, (RATE, ERROR), strict=True))
+    return (rates, errors), {"taps": taps, "error_taps": error_taps}
 
 
 def late_fourier(delay: int, kind: str = "none", *, max_delay: int | None = None, inputs: int = 10,
-                 predictors: tuple | None = None) -> Network:
+                 least: int = 0, predictors: tuple | None = None) -> Network:
     """The network with `delay` ticks on messages and errors; max_delay: what the circuit holds, `delay` by default.
 
-    predictors: those of messages and errors, instead of `kind`; inputs: sines of 10 Hz to 10 Hz times as many.
+    predictors: those of messages and errors, instead of `kind`; inputs: sines of 10 Hz to 10 Hz times as many; least:
+    ticks of the delay that the circuit relies on (Dense.least_delay).
     """
     if not isinstance(delay, int) or isinstance(delay, bool) or not 0 <= delay <= MAX_DELAY:
         raise ValueError(f"a delay is 0 to {MAX_DELAY} ticks, not {delay!r}")
@@ -62,7 +114,7 @@ def late_fourier(delay: int, kind: str = "none", *, max_delay: int | None = None
                      state=QFormat(3, 12), lead=QFormat(1, 14), lag=QFormat(0, 17), rate=rate, guard=4, lanes=lanes,
                      plastic=own, **late)
     top = layer(30, 1, "linear", QFormat(2, 12), 1, delay=delay, max_delay=most, predictor=messages,
-                error_delay=delay, max_error_delay=most, error_predictor=errors)
+                error_delay=delay, max_error_delay=most, error_predictor=errors, least_delay=least)
     return Network(name="late-fourier", dt=DT, layers=(layer(inputs, 30, "tanh", RATE, 10, ), top),
                    teacher=Teacher(loss="squared_error"))
 
@@ -101,10 +153,14 @@ def error(net: Network, words: Stream, rates) -> float:
     return float((difference ** 2).mean())
 
 
-def late_fourier_mse(delay: int, kind: str, seed: int, *, ms: float = MS) -> dict:
-    """A run in integers: mse, and whether a prediction of a message or of an error was not sent."""
-    net = late_fourier(delay, kind)
+def late_fourier_mse(delay: int, kind: str, seed: int, *, ms: float = MS, trained=None) -> dict:
+    """A run in integers: mse, and whether a prediction of a message or of an error was not sent.
+
+    trained: what `neural` takes, for that kind.
+    """
+    predictors, taps = neural(delay, trained) if kind == "neural" else (None, {})
+    net = late_fourier(delay, kind, predictors=predictors)
     words = stream(net, ms)
-    learner = CompiledLearner(net, start(net, seed))
+    learner = CompiledLearner(net, start(net, seed, **taps))
     rates = learner.run(words.x, words.target, first=True, teach=words.teach)
     return {"mse": error(net, words, rates), "lost": list(learner.lost[-1])}

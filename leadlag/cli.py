@@ -265,7 +265,7 @@ def study():
 @click.option("--predictors", metavar="NAME,...", default="none,linear,second_order,nlms,neural", show_default=True)
 @click.option("--seeds", metavar="N,...", default="0,1,2", show_default=True)
 @click.option("--arithmetic", type=click.Choice(["float", "integer"]), default="float", show_default=True)
-@click.option("--ms", default=1200.0, show_default=True, help="Length of a run; float only.")
+@click.option("--ms", default=1200.0, show_default=True, help="Length of a run.")
 @click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs them, such as tcp://host:8786.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/study/delays by default.")

@@ -17,6 +17,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from golden import extrapolator, prospective
 from golden.train import pm
 from leadlag import flow, report
 from leadlag.figures import provenance
@@ -26,6 +27,9 @@ SEEDS = (0, 1, 2)
 ARITHMETIC = ("float", "integer")
 TARGET_VARIANCE = 1 / 3
 CONNECT = "10s"         # to a scheduler
+#: summed over seeds: predictions that were no message and taps that started again (float); messages, of rates and of
+#: errors, that a prediction was replaced in (integers)
+COUNTS = ("diverged", "resets", "lost")
 FILES = ("table.json", "table.md", "table.csv", "delays.svg")
 COLOURS = {"none": report.MUTED, "linear": report.SECOND, "second_order": "#7048a8", "nlms": report.ACCENT,
            "neural": report.WARN}
@@ -60,20 +64,30 @@ def plan(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, arithmetic: str = "
         _check(isinstance(seed, int) and seed >= 0, f"a seed is an integer of 0 or more, not {seed!r}")
     _check(arithmetic in ARITHMETIC, f"arithmetic is one of {', '.join(ARITHMETIC)}, not {arithmetic!r}")
     _check(math.isfinite(ms) and ms >= 10 * pm.DT, f"a run takes {10 * pm.DT:g} ms or more, not {ms:g}")
-    _check(arithmetic == "float" or ms == pm.MS, f"runs in integers take {pm.MS:g} ms")
     found = []
     for ticks in sorted({0, *map(ticks_of, delays_ms)}):
         for kind in dict.fromkeys(predictors) if ticks else ("none",):
             settings = {"study": "delays", "arithmetic": arithmetic, "predictor": kind, "delay": ticks, "ms": float(ms)}
             if arithmetic == "float":
                 settings |= {"rate": pm.RATE, "gamma": pm.GAMMA, "of_predictor": pm.settings(kind, ticks)}
+            else:
+                settings |= _of_integers(kind, ticks)
             found += [settings | {"seed": seed} for seed in dict.fromkeys(seeds)]
     return found
 
 
+def _of_integers(kind: str, ticks: int) -> dict:
+    """What a run in integers depends on; a neural predictor is trained in float."""
+    if kind == "neural":
+        return {"network": prospective.late_fourier(ticks).fingerprint, "of_predictor": pm.settings(kind, ticks)}
+    net = prospective.late_fourier(ticks, kind)
+    both = net.layers[-1].predictor, net.layers[-1].error_predictor
+    return {"network": net.fingerprint, "of_predictor": [p and extrapolator.plain(p) for p in both]}
+
+
 def trainings(runs: list[dict]) -> list[dict]:
-    """Settings of the neural predictors that runs need: one a delay, for all seeds."""
-    needed = {run["delay"]: run for run in runs if run["predictor"] == "neural" and run["arithmetic"] == "float"}
+    """Settings of the neural predictors that runs need: one a delay, for all seeds, in float and in integers."""
+    needed = {run["delay"]: run for run in runs if run["predictor"] == "neural"}
     return [{"study": "delays", "training": "neural", "delay": delay, "of_predictor": run["of_predictor"]}
             for delay, run in needed.items()]
 
@@ -94,22 +108,13 @@ def work(settings: dict, trained: list | None = None) -> dict:
             return {"nets": pm_neural.to_lists(pm_neural.train_neural(settings["delay"], **settings["of_predictor"]))}
         kind, delay, seed = settings["predictor"], settings["delay"], settings["seed"]
         if settings["arithmetic"] == "integer":
-            found = integer_model()(delay_ticks=delay, predictor=kind, seed=seed)
-            return {name: value for name, value in found.items() if isinstance(value, int | float)}
+            found = prospective.late_fourier_mse(delay, kind, seed, ms=settings["ms"], trained=trained)
+            return {"mse": found["mse"], "lost": sum(found["lost"])}
         return pm.fourier_run(delay, pm.predictor(kind, delay, trained), seed, ms=settings["ms"],
                               rate=settings["rate"], gamma=settings["gamma"])
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RuntimeError(f"run {name_of(settings)}: {reason}") from error
-
-
-def integer_model():
-    """The same network in golden integers; RuntimeError where there is none."""
-    from golden import tasks
-    model = getattr(tasks, "delayed_fourier_mse", None)
-    if model is None:
-        raise RuntimeError("this study cannot run in integers: golden.tasks has no delayed_fourier_mse")
-    return model
 
 
 # ---- doing it
@@ -188,9 +193,7 @@ def delays(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, *, arithmetic: st
     _check(isinstance(jobs, int) and jobs >= 1, f"jobs must be 1 or more, not {jobs!r}")
     out = Path(out or flow.BUILD / "study" / "delays")
     runs = plan(delays_ms, predictors, seeds, arithmetic, ms)
-    if arithmetic == "integer":
-        integer_model()
-    elif "neural" in predictors and importlib.util.find_spec("torch") is None:
+    if trainings(runs) and importlib.util.find_spec("torch") is None:
         raise RuntimeError("the neural predictor is trained with torch: pip install 'leadlag[train]', or choose others")
     how = {"jobs": jobs, "scheduler": scheduler, "console": console}
     nets = complete([(settings,) for settings in trainings(runs)], out, title="neural predictors", **how)
@@ -205,14 +208,17 @@ def delays(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, *, arithmetic: st
 # ---- what came out
 
 def tabulate(runs: list[dict], results: dict, predictors: list[str]) -> dict:
-    """Rows by delay, a cell a predictor: mse of every seed, mean, spread (largest - smallest), ratio to no delay."""
+    """Rows by delay, a cell a predictor: mse of every seed, mean, spread (largest - smallest), ratio to no delay.
+
+    Beside them stand the sums of COUNTS that the runs have.
+    """
     def cell(ticks, kind):
         mine = [run for run in runs if run["delay"] == ticks and run["predictor"] == (kind if ticks else "none")]
         found = [results[name_of(run)] for run in mine]
         mse = [math.nan if entry["mse"] is None else entry["mse"] for entry in found]
         return {"seeds": [run["seed"] for run in mine], "mse": mse, "mean": float(np.mean(mse)),
                 "spread": float(np.ptp(mse)),
-                **{name: sum(entry.get(name, 0) for entry in found) for name in ("diverged", "resets")}}
+                **{name: sum(entry.get(name, 0) for entry in found) for name in COUNTS if name in found[0]}}
     rows = []
     for ticks in sorted({run["delay"] for run in runs}):
         rows.append({"delay_ms": round(ticks * pm.DT, 6), "delay": ticks,

@@ -38,13 +38,14 @@ class Control(wiring.Component):
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
-    Parameters: net; constants, the values of the read-only registers that the caller knows (by name).
+    Parameters: net; constants, the values of the read-only registers that the caller knows (by name); here, numbers of
+    the banks that learn on this board, None for all.
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
     those of NetworkCore.
     """
 
-    def __init__(self, net: Network, *, constants: dict[str, int]):
-        self.net, self._learns = net, net.teacher is not None
+    def __init__(self, net: Network, *, constants: dict[str, int], here: frozenset[int] | None = None):
+        self.net, self._learns, self.here = net, net.teacher is not None, here
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
@@ -200,8 +201,10 @@ class Control(wiring.Component):
         bank, readable = self._addr[BANK_SHIFT:31], []
         for layer, banks in zip(net.layers, bank_layout(net), strict=True):
             if layer.plastic is not None:
-                readable.append((bank >= banks.lanes) & (bank < banks.lanes + layer.lanes))
-                readable += [bank == number for number in learnt_banks(layer, banks)]
+                if self.here is None or banks.lanes in self.here:
+                    readable.append((bank >= banks.lanes) & (bank < banks.lanes + layer.lanes))
+                readable += [bank == number for number in learnt_banks(layer, banks)
+                             if self.here is None or number in self.here]
         self._readable = Signal(reset_less=True)
         m.d.sync += self._readable.eq(Cat(*readable).any())
         m.d.comb += [self.probe_bank.eq(self._addr[BANK_SHIFT:]), self.probe_addr.eq(self._addr)]

@@ -28,7 +28,8 @@ class DenseLayer(wiring.Component):
     """One dense layer; see the module for its datapath.
 
     Parameters: layer; vendor form; first_bank, its first number on the parameter bus (golden.image.bank_layout); ahead,
-    for the layer that reads the network's input; streams that take turns, each with membranes of its own.
+    for the layer that reads the network's input; streams that take turns, each with membranes of its own; wait, cycles
+    that the predictor of its messages waits for its words.
     Members
       start           open a tick, with
       fresh           the membranes count as zero
@@ -44,8 +45,9 @@ class DenseLayer(wiring.Component):
     ROW_LATENCY = 1
 
     def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False,
-                 streams: int = 1, **members):
+                 streams: int = 1, wait: int = 0, **members):
         self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
+        self.wait = wait
         self.streams, self.stream_bits = streams, streams.bit_length() - 1
         super().__init__(members | {
             "start": In(1), "fresh": In(1), "restart": In(1), "stream": In(range(max(2, streams))), "half": In(1),
@@ -126,7 +128,7 @@ class DenseLayer(wiring.Component):
             turns = Const(0 if ahead else self.streams - 1, self.stream_bits)
             m.d.comb += line.delay.eq(Cat(turns, times["delay"]))
             return line, bus
-        options = {"streams": self.streams, "bank": taps, "vendor": self.vendor} | self._tap_seed(which)
+        options = {"streams": self.streams, "bank": taps, "vendor": self.vendor} | self._of_line(which)
         m.submodules[name] = line = PredictedLine(way, **options)
         m.d.comb += [line.delay.eq(times["delay"]), line.spacing.eq(times["spacing"]), line.half.eq(self.half),
                      *(target.eq(word) for target, word in zip(line.fixed, times["fixed"], strict=False)),
@@ -134,8 +136,8 @@ class DenseLayer(wiring.Component):
         join(m, line.params, bus)
         return line, line.params_out
 
-    def _tap_seed(self, which: int) -> dict:
-        return {}
+    def _of_line(self, which: int) -> dict:
+        return {"wait": self.wait}
 
     def _write_constant(self, m, name, store, loaded):
         write = later(m, Cat(*loaded), 1, name=f"{name}_write")

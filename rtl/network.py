@@ -16,7 +16,7 @@ from rtl.fixed import shape
 from rtl.loss import OutputError, target_format
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 from rtl.plastic import ErrorsIn, PlasticLayer
-from rtl.schedule import cycles_per_tick, engine, top_latency
+from rtl.schedule import cycles_per_tick, engine, top_latency, waits
 
 
 def input_layout(net: Network) -> data.StructLayout:
@@ -173,47 +173,62 @@ class NetworkCore(wiring.Component):
         return room != 0, (buffer.w_en, word.y)
 
     def _layers(self, m, start, output):
-        net, params, message = self.net, self.params, None
-        self._engines = []
-        noise = registers(net) if net.teacher else []
-        for n, (layer, first) in enumerate(zip(net.layers, first_banks(net), strict=True)):
-            options = {"vendor": self.vendor, "first_bank": first, "ahead": n == 0, "streams": net.streams}
-            if layer.plastic is None:
-                unit = DenseLayer(layer, **options)
-            else:
-                below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
-                own = noise[n]
-                options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}
-                if "taps" in own.taps:
-                    options["tap_seed"] = int(own.taps["taps"][0])
-                unit = PlasticLayer(layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
-                                    **options)
-            m.submodules[f"layer{n}"] = unit
-            self._engines.append(unit)
-            wiring.connect(m, wiring.flipped(params) if n == 0 else params, unit.params)
+        self._engines, noise, params = {}, registers(self.net) if self.net.teacher else [], wiring.flipped(self.params)
+        for n in self.numbers:
+            m.submodules[f"layer{n}"] = self._engines[n] = unit = self._make_layer(n, noise)
+            wiring.connect(m, params, unit.params)
             params = unit.params_out
             m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
-            told = ("fresh", "restart", *(["stream"] if net.streams > 1 else []),
-                    *(["errors", "learn", "halve", "reseed"] if layer.plastic else []))
+            told = ("fresh", "restart", *(["stream"] if self.net.streams > 1 else []),
+                    *(["errors", "learn", "halve", "reseed"] if self.net.layers[n].plastic else []))
             m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
-            if message is None:
-                # a register keeps the way into the block RAM short, and the first write over the oldest message
-                # behind its last read, which may be in the cycle of `tick`
-                given = later(m, self._given["input"], 1, name="given", reset_less=False)
-                m.d.comb += [unit.i.valid.eq(given),
-                             unit.i.payload.eq(later(m, self.i.p.x[:layer.operand.width], 1, name="word"))]
-            else:
-                wiring.connect(m, message, unit.i)
-            if n > net.first_plastic:
-                wiring.connect(m, unit.o_error, self._engines[n - 1].i_error)
-            message = unit.o
+            self._below(m, n, unit)
+        self._ends(m, start, output, params, noise)
+
+    def _make_layer(self, n: int, noise):
+        net = self.net
+        layer = net.layers[n]
+        options = {"vendor": self.vendor, "first_bank": first_banks(net)[n], "ahead": n == 0, "streams": net.streams,
+                   "wait": waits(net, n)[0]}
+        if layer.plastic is None:
+            return DenseLayer(layer, **options)
+        below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
+        own = noise[n]
+        options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}
+        if "taps" in own.taps:
+            options["tap_seed"] = int(own.taps["taps"][0])
+        return self._plastic_layer(n, layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
+                                   **options)
+
+    def _plastic_layer(self, n: int, layer, **options):
+        return PlasticLayer(layer, **options)
+
+    def _below(self, m, n: int, unit):
+        """Messages from below, and errors down there."""
+        if n == 0:
+            # a register keeps the way into the block RAM short, and the first write over the oldest message
+            # behind its last read, which may be in the cycle of `tick`
+            given = later(m, self._given["input"], 1, name="given", reset_less=False)
+            m.d.comb += [unit.i.valid.eq(given),
+                         unit.i.payload.eq(later(m, self.i.p.x[:unit.layer.operand.width], 1, name="word"))]
+            return
+        least = self.net.layers[n].least_delay
+        _connect(m, f"message{n}", self._engines[n - 1].o, unit.i, least)
+        if n > self.net.first_plastic:
+            _connect(m, f"error{n}", unit.o_error, self._engines[n - 1].i_error, least)
+
+    def _ends(self, m, start, output, params, noise):
+        """What is around the layers: the teacher, the output, flags."""
+        message = self._engines[self.numbers[-1]].o
         m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
         # errors that a layer sends down come by a line of the layer below
-        lost = [engine.lost for engine in self._engines]
+        lost = [engine.lost for engine in self._engines.values()]
         m.d.comb += self.lost.eq(Cat(Cat(own[0], below[1]) for own, below in zip(lost, (Const(0, 2), *lost),
                                                                                  strict=False)))
-        if net.teacher is not None:
+        if self.net.teacher is not None:
             self._teacher(m, start, message)
+            m.d.comb += self.overflow.eq(Cat(engine.overflow if hasattr(engine, "overflow") else Const(0, 1)
+                                             for engine in self._engines.values()))
 
     def _errors_in(self, n: int, noise) -> ErrorsIn | None:
         """How errors come into layer n."""
@@ -221,7 +236,7 @@ class NetworkCore(wiring.Component):
             return None
         above, register = bank_layout(self.net)[n + 1], noise[n + 1].taps.get("error_taps")
         return ErrorsIn(self.net.error_way(n + 1), above.delay, above.taps.get("error_taps", 0),
-                        int(register[0]) if register else 1)
+                        int(register[0]) if register else 1, waits(self.net, n + 1)[1])
 
     def _teacher(self, m, start, message):
         m.submodules.teacher = teacher = OutputError(self.net, vendor=self.vendor)
@@ -232,9 +247,7 @@ class NetworkCore(wiring.Component):
             teacher.target.payload.eq(later(m, self.i.p.x[:fmt.width], 1, name="target")),
             teacher.tick.eq(self.tick), teacher.restart.eq(start["restart"]),
             teacher.start.eq(self.tick & start["errors"]), teacher.mute.eq(start["fresh"] | ~start["teach"])]
-        wiring.connect(m, teacher.o, self._engines[-1].i_error)
-        m.d.comb += self.overflow.eq(Cat(engine.overflow if hasattr(engine, "overflow") else Const(0, 1)
-                                         for engine in self._engines))
+        wiring.connect(m, teacher.o, self._engines[self.numbers[-1]].i_error)
 
     def _probe(self, m, due):
         """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there."""
@@ -250,9 +263,15 @@ class NetworkCore(wiring.Component):
             m.d.sync += self._hold.eq(0)
         with m.If(self.probe):
             m.d.sync += [self._hold.eq(1), asked.eq(0)]
-        learning = [each for each in self._engines if hasattr(each, "probe")]
+        learning = [each for each in self._engines.values() if hasattr(each, "probe")]
         for each in learning:
             m.d.comb += [each.probe.eq(ask), each.probe_bank.eq(self.probe_bank), each.probe_addr.eq(self.probe_addr)]
         m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in learning).any()),
                      self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
                                                      for each in learning)))]
+
+
+def _connect(m, name: str, source, target, registers: int):
+    """Two streams that never stall, with registers between them."""
+    m.d.comb += [target.valid.eq(later(m, source.valid, registers, name=f"{name}_valid", reset_less=False)),
+                 target.payload.eq(later(m, source.payload, registers, name=name))]

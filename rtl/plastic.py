@@ -35,12 +35,16 @@ LOAD_LATENCY = Bank.LATENCY
 
 
 class ErrorsIn(NamedTuple):
-    """How errors come from the layer above: their way, its banks of times and of taps, the seed of taps that learn."""
+    """How errors come from the layer above: their way, its banks of times and of taps, the seed of taps that learn.
+
+    wait: what their predictor waits for its words (rtl.schedule.wait).
+    """
 
     way: Way
     times: int
     taps: int
     seed: int
+    wait: int = 0
 
 
 class PlasticLayer(DenseLayer):
@@ -183,8 +187,9 @@ class PlasticLayer(DenseLayer):
                      store.write_data.eq(self._unit.o.payload)]
         return store
 
-    def _tap_seed(self, which: int) -> dict:
-        return {"seed": self.above.seed if which else self.tap_seed}
+    def _of_line(self, which: int) -> dict:
+        return {"seed": self.above.seed, "wait": self.above.wait} if which else \
+            super()._of_line(which) | {"seed": self.tap_seed}
 
     def _learns_with(self, m, line, p):
         """Taps of a line move where weights may."""
@@ -194,7 +199,7 @@ class PlasticLayer(DenseLayer):
     def _error_line(self, m, unit):
         """Errors of the layer above as they were a tick ago, or more, read out from `start` on."""
         layer = self.layer
-        way, times, taps, _ = self.above
+        way, times, taps = self.above[:3]
         line, self._bus = self._make_line(m, "error_line", self._bus, way, number=times, taps=taps, which=1)
         self._error_taps = line
         self._learns_with(m, line, way.predictor)

@@ -9,20 +9,21 @@ from rtl.delay import DelayLine
 from rtl.extrapolator import Extrapolator
 from rtl.fixed import shape
 from rtl.neural import NeuralExtrapolator
-from rtl.pipeline import join
+from rtl.pipeline import join, later
 
 
 class PredictedLine(wiring.Component):
     """A DelayLine with an Extrapolator in front: what is read are predictions of what was sent `delay` ticks later.
 
-    With a delay of 0 it is the message itself. Members: those of DelayLine, but `delay` in ticks of a stream, and those
+    With a delay of 0 it is the message itself; `wait`: cycles that its words come late, where no delay is that short.
+    Members: those of DelayLine, but `delay` in ticks of a stream, and those
     of Extrapolator.
     """
 
     LATENCY = DelayLine.LATENCY
 
-    def __init__(self, way: Way, *, streams: int = 1, vendor: str = "generic", **options):
-        self.way, self.streams, self.vendor = way, streams, vendor
+    def __init__(self, way: Way, *, streams: int = 1, wait: int = 0, vendor: str = "generic", **options):
+        self.way, self.streams, self.wait, self.vendor = way, streams, wait, vendor
         self.predictor = predictor(way)(way, streams=streams, vendor=vendor, **options)
         self.index_bits = self.predictor.index_bits
         super().__init__({name: member for name, member in self.predictor.signature.members.items() if name != "o"} | {
@@ -53,9 +54,16 @@ class PredictedLine(wiring.Component):
             if name in ("i", "o", "params", "params_out", "fixed"):
                 continue
             inner, outer = getattr(unit, name), getattr(self, name)
-            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
-        m.d.comb += [inner.eq(outer) for inner, outer in zip(unit.fixed, self.fixed, strict=True)]
+            m.d.comb += inner.eq(self._late(m, name, outer)) if member.flow == In else outer.eq(inner)
+        m.d.comb += [inner.eq(self._late(m, f"fixed{n}", outer))
+                     for n, (inner, outer) in enumerate(zip(unit.fixed, self.fixed, strict=True))]
         return m
+
+    def _late(self, m, name, signal):
+        """What a tick starts with, and the words that are in force in it, when the predictor starts."""
+        if name.startswith("probe") or name == "reseed":
+            return signal
+        return later(m, signal, self.wait, name=f"waited_{name}", reset_less=name != "start")
 
 
 def predictor(way: Way) -> type[Extrapolator]:

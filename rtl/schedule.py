@@ -11,7 +11,7 @@ from golden.network import Dense, Network
 from rtl.activation import Activation
 from rtl.columns import Columns
 from rtl.dense import DenseLayer, row_read
-from rtl.extrapolator import Extrapolator
+from rtl.extrapolator import FIRST, Extrapolator
 from rtl.lanes import PlasticLanes
 from rtl.leadlag import LeadLag
 from rtl.loss import OutputError
@@ -37,31 +37,86 @@ def top_latency(net: Network, n: int) -> int:
     return OutputError.latency(net) if net.teacher is not None and n == len(net.layers) - 1 else 0
 
 
-def min_period(layer: Dense, *, feeds_layer: bool, top: int = 0) -> int:
+def rates_at(layer: Dense, top: int) -> list[int]:
+    """From which cycle on the message of each neuron can be read; cycle 0 is the first address of its tick."""
+    walk, kind = layer.inputs + 1, engine(layer)
+    first = (kind.lead_in(layer, top) if layer.plastic else 0) + kind.neuron_latency(layer)
+    return [first + (row // layer.lanes + 1) * walk + row % layer.lanes for row in range(layer.outputs)]
+
+
+def errors_at(layer: Dense, top: int) -> list[int]:
+    """From which cycle on the error that a layer sends to each neuron below can be read."""
+    walk, words = layer.inputs + 1, layer_cycles(layer)
+    column = PlasticLanes.column_latency(layer) - Columns.LEAD + Columns.LATENCY + 1
+    return [PlasticLayer.second_pass(layer, top) + 2 * (words - walk + i + 1) + column for i in range(layer.inputs)]
+
+
+def _read_period(way: Way, there: list[int], first: int) -> int:
+    """Least number of cycles between ticks, so that words, there from some cycle on, are read in time.
+
+    first: the cycle of a tick in which the first of them is read, the others follow one a cycle. A predictor reads
+    them instead, later and slower; where the way has `least` ticks, it can wait for them (`wait`).
+    """
+    if way.predictor is None:
+        return max(-(-(at + way.least - first - j) // (1 + way.least)) for j, at in enumerate(there))
+    return 0 if way.least else _lateness(way, there)
+
+
+def _lateness(way: Way, there: list[int]) -> int:
+    """By how many cycles words come too late for a predictor that starts with their tick."""
+    kind = predictor(way)
+    pace = kind.passes(way.predictor) * (way.predictor.words + kind.BIAS)
+    return max(at + way.least - FIRST - kind.BIAS - pace * j for j, at in enumerate(there))
+
+
+def wait(way: Way, there: list[int], period: int) -> int:
+    """Cycles that the predictor of a way with `least` ticks waits for its words when ticks are `period` apart."""
+    return max(0, _lateness(way, there) - period) if way.predictor and way.least else 0
+
+
+def _predict_period(way: Way, there: list[int], first: int, base: int, *, learning: bool) -> int:
+    """Least period of `base` or more that leaves a predictor its time."""
+    kind = predictor(way)
+    if not way.least:
+        return max(base, kind.period(way, learning=learning))
+    walk = way.size * kind.passes(way.predictor) * (way.predictor.words + kind.BIAS)
+    period = max(base, walk + 1)
+    # the last prediction is there when it is read, `least` ticks later; words that learn are written in their tick
+    while wait(way, there, period) + kind.period(way, learning=False) + 1 > period * way.least + first + way.size - 1 \
+            or learning and way.predictor.learns and \
+            wait(way, there, period) + kind.period(way, learning=True) > period:
+        period += 1
+    return period
+
+
+def min_period(layer: Dense, *, above: Way | None = None, top: int = 0) -> int:
     """Least number of cycles between two ticks without errors that a layer allows.
 
-    Cycle 0 is the first address of a tick. Fold f of lane k ends at (f + 1)(inputs + 1) - 1 + k, and its word can be
-    read `neuron_latency` + 1 later. The next tick reads operand j at period + 1 + j, or j, for the teacher's errors.
+    above: the way of its messages, None for the last layer; top: of the teacher, which reads them as they come.
+    Cycle 0 is the first address of a tick; the layer above reads operand j in cycle 1 + j of the next one.
     """
     walk, kind = layer.inputs + 1, engine(layer)
     begin = kind.lead_in(layer, top) if layer.plastic else 0
     bounds = [begin + layer_cycles(layer), kind.membrane_latency(layer),
               # flags of a tick are taken over by its first row, before the next tick changes them
               begin + walk + MacLanes.latency(layer)]
-    if feeds_layer or top:
-        for fold in range(layer.folds):
-            # j grows with k in step, so lane 0 decides
-            bounds.append(begin + (fold + 1) * walk + kind.neuron_latency(layer) - (not top) - fold * layer.lanes)
+    if above is not None:
+        bounds.append(_read_period(above, rates_at(layer, top), 1))
+    elif top:
+        bounds += [at - j for j, at in enumerate(rates_at(layer, top))]
     return max(bounds)
 
 
-def min_learn_period(layer: Dense, *, feeds_layer: bool, feeds_errors: bool, top: int = 0) -> int:
-    """Least number of cycles between two ticks with errors that a layer that learns allows."""
-    walk, words, rows = layer.inputs + 1, layer_cycles(layer), range(layer.outputs)
+def min_learn_period(layer: Dense, *, above: Way | None = None, below: Way | None = None, top: int = 0) -> int:
+    """Least number of cycles between two ticks with errors that a layer that learns allows.
+
+    below: the way of the errors that it sends down, None for the lowest layer that learns.
+    """
+    words, rows = layer_cycles(layer), range(layer.outputs)
     begin, second, kind = PlasticLayer.lead_in(layer, top), PlasticLayer.second_pass(layer, top), PlasticLayer
     last = second + 2 * (words - 1)                     # the last `back`
     errors = PlasticLayer.source(top)
-    bounds = [min_period(layer, feeds_layer=feeds_layer, top=top),
+    bounds = [min_period(layer, above=above, top=top),
               last + PlasticLanes.UPDATE_READ + 1,      # the bank's port is free for pass 1
               last + PlasticLanes.WRITE_LATENCY - begin - words + 1]      # its last weight was written
     unit = begin + Bank.LATENCY + kind.unit_wait(layer) + LeadLag.LATENCY
@@ -73,24 +128,47 @@ def min_learn_period(layer: Dense, *, feeds_layer: bool, feeds_errors: bool, top
         bounds += [row_read(layer, j) + tau - errors - j for j in rows] + [tau]
     if layer.plastic.gamma is not None or layer.plastic.tau is not None:    # rows are done with this tick's eps
         bounds += [begin + row_read(layer, j) - PlasticLayer.first_error(layer, top) - j for j in rows]
-    if feeds_errors:                                    # the layer below reads error i in cycle i
-        column = PlasticLanes.column_latency(layer) - Columns.LEAD + Columns.LATENCY + 1
-        bounds += [second + 2 * (words - walk + i + 1) + column - i for i in range(layer.inputs)]
+    if below is not None:                               # the layer below reads error i in cycle i
+        bounds.append(_read_period(below, errors_at(layer, top), 0))
     return max(bounds)
 
 
 def cycles_per_tick(net: Network, *, learning: bool = False) -> int:
     """Cycles from one tick to the next when nothing stalls; learning: a tick in which errors run."""
-    last, periods = len(net.layers) - 1, []
+    periods = []
     for n, layer in enumerate(net.layers):
-        options = {"feeds_layer": n < last, "top": top_latency(net, n)}
+        above = net.layers[n + 1].way if n + 1 < len(net.layers) else None
+        options = {"above": above, "top": top_latency(net, n)}
         if learning and layer.plastic is not None:
-            periods.append(min_learn_period(layer, feeds_errors=n > net.first_plastic, **options))
+            below = net.error_way(n) if net.sends_errors(n) else None
+            periods.append(min_learn_period(layer, below=below, **options))
         else:
             periods.append(min_period(layer, **options))
-        periods += [predictor(way).period(way, learning=learning) for way in ways(net, n, errors=learning)
-                    if way.predictor is not None]
-    return max(periods)
+    period = max(periods)
+    for way, there, first in _predicted(net, errors=learning):
+        period = _predict_period(way, there, first, period, learning=learning)
+    return period
+
+
+def _predicted(net: Network, *, errors: bool):
+    """Ways with a predictor: the way, from when on its words are there, and the first cycle that they are read in."""
+    for n in range(1, len(net.layers)):
+        if net.layers[n].predictor is not None:
+            yield net.layers[n].way, rates_at(net.layers[n - 1], top_latency(net, n - 1)), 1
+        if errors and net.sends_errors(n) and net.layers[n].error_predictor is not None:
+            yield net.error_way(n), errors_at(net.layers[n], top_latency(net, n)), 0
+
+
+def waits(net: Network, n: int) -> tuple[int, int]:
+    """What the predictors of messages into layer n, and of errors out of it, wait for their words (`wait`)."""
+    layer, messages, errors = net.layers[n], 0, 0
+    if n:
+        there = rates_at(net.layers[n - 1], top_latency(net, n - 1))
+        messages = wait(layer.way, there, cycles_per_tick(net))
+    if net.sends_errors(n):
+        there = errors_at(layer, top_latency(net, n))
+        errors = wait(net.error_way(n), there, cycles_per_tick(net, learning=True))
+    return messages, errors
 
 
 def ways(net: Network, n: int, *, errors: bool = True) -> list[Way]:

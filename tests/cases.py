@@ -120,13 +120,27 @@ def with_delays(net: Network, seed: str) -> Network:
     for n, layer in enumerate(layers):
         if n:
             late = rng.choice((0, 1, 2, 5))
-            layer = replace(layer, max_delay=late, delay=rng.randint(0, late), predictor=_suited(
+            least = rng.choice((0, 0, 1, 2)) if late > 1 else 0
+            layer = replace(layer, max_delay=late, delay=rng.randint(least, late), least_delay=least, predictor=_suited(
                 layer.operand, random_predictor(rng, late, learns=layer.plastic is not None) if late else None))
         if net.sends_errors(n):
-            late = rng.choice((0, 1, 2, 5))
-            layer = replace(layer, max_error_delay=late, error_delay=rng.randint(0, late), error_predictor=_suited(
-                layers[n - 1].plastic.error, random_predictor(rng, late, learns=True) if late else None))
+            late = rng.choice((0, 1, 2, 5)) if not layer.least_delay else rng.choice((2, 5))
+            layer = replace(layer, max_error_delay=late, error_delay=rng.randint(layer.least_delay, late),
+                            error_predictor=_suited(layers[n - 1].plastic.error,
+                                                    random_predictor(rng, late, learns=True) if late else None))
         layers[n] = layer
+    return replace(net, layers=tuple(layers))
+
+
+def undelayed(net: Network, p: Predictor | None = None) -> Network:
+    """The network with delays of 0; with a predictor wherever one may be, in a circuit that could be late."""
+    layers = []
+    for n, layer in enumerate(net.layers):
+        of, back = (p if n else None), (p if net.sends_errors(n) else None)
+        if of and layer.plastic is None:
+            of = replace(of, rate=None)
+        layers.append(replace(layer, delay=0, error_delay=0, max_delay=3 if of else 0, predictor=of,
+                              max_error_delay=3 if back else 0, error_predictor=back))
     return replace(net, layers=tuple(layers))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from golden import prospective
 from golden.train import pm
 from leadlag import study
 
@@ -153,16 +154,36 @@ def test_neural_predictors_are_trained_once_a_delay(tmp_path, monkeypatch, count
     assert sum(name.startswith("training-neural-d5-") for name in os.listdir(tmp_path)) == 1
 
 
-def test_integers_are_asked_for(tmp_path, monkeypatch):
-    from golden import tasks
-    monkeypatch.setattr(tasks, "delayed_fourier_mse", lambda *, delay_ticks, predictor, seed: {
-        "mse": delay_ticks / 100 + seed, "words": [1, 2], "diverged": 1}, raising=False)
-    table = study.delays([1.0], ["nlms"], [0, 2], arithmetic="integer", out=tmp_path)
-    assert table["rows"][1]["cells"]["nlms"]["mse"] == [0.2, 2.2]
-    assert table["rows"][1]["cells"]["nlms"]["diverged"] == 2
-    monkeypatch.delattr(tasks, "delayed_fourier_mse")
-    with pytest.raises(RuntimeError, match="golden.tasks has no delayed_fourier_mse"):
-        study.delays([1.0], ["nlms"], [0, 2], arithmetic="integer", out=tmp_path)
+def test_integers_are_those_of_golden(tmp_path):
+    how = {"arithmetic": "integer", "ms": 40.0, "out": tmp_path}
+    table = study.delays([0.25, 1.0], ["none", "linear", "nlms"], [0, 2], **how)
+    for row in table["rows"]:
+        for kind, cell in row["cells"].items():
+            want = [prospective.late_fourier_mse(row["delay"], kind, seed, ms=40) for seed in (0, 2)]
+            assert cell["mse"] == [found["mse"] for found in want], (row["delay"], kind)
+            assert cell["lost"] == sum(sum(found["lost"]) for found in want)
+    assert study.plan([0], ["none"], [0], "integer", 40.0)[0] != study.plan([0], ["none"], [0], "float", 40.0)[0]
+
+
+def test_integers_use_the_predictors_that_float_trains(tmp_path, monkeypatch, counted):
+    nets = [[[[0.5, -0.25]], [0.1], [0.5], 0.01]] * 2
+    work = study.work
+    monkeypatch.setattr(study, "work", lambda settings, trained=None: {"nets": nets} if "training" in settings
+                        else work(settings, trained))
+    monkeypatch.setattr(study.importlib.util, "find_spec", lambda name: name)
+    study.delays([0.25], ["neural"], [3], **SHORT, out=tmp_path)
+    table = study.delays([0.25], ["neural"], [3], arithmetic="integer", **SHORT, out=tmp_path)
+    assert sum(name.startswith("training-neural-d5-") for name in os.listdir(tmp_path)) == 1
+    want = prospective.late_fourier_mse(5, "neural", 3, ms=SHORT["ms"], trained=nets)["mse"]
+    assert table["rows"][1]["cells"]["neural"]["mse"] == [want]
+    assert want != prospective.late_fourier_mse(5, "none", 3, ms=SHORT["ms"])["mse"]
+
+
+@pytest.mark.parametrize("change", ["NLMS_SPACING", "NLMS_RATE", "NLMS_TAPS"])
+def test_integers_run_again_when_the_predictor_changes(monkeypatch, change):
+    before = study.plan([1.0], ["nlms"], [0], "integer")[-1]
+    monkeypatch.setattr(prospective, change, getattr(prospective, change) - 1)
+    assert study.plan([1.0], ["nlms"], [0], "integer")[-1] != before
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
@@ -175,7 +196,6 @@ def test_integers_are_asked_for(tmp_path, monkeypatch):
     (([1], ["none"], [-1]), "a seed is an integer"),
     (([1], ["none"], [0], "binary"), "arithmetic is one of float, integer"),
     (([1], ["none"], [0], "float", 0.1), "a run takes 0.5 ms or more"),
-    (([1], ["none"], [0], "integer", 100.0), "runs in integers take 1200 ms"),
 ])
 def test_a_bad_plan_is_one_line(arguments, says):
     with pytest.raises(ValueError, match=says) as error:
