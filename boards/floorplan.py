@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from golden.activation import is_tabulated
 from golden.network import Dense, Network
+from rtl.dense import line_banks
 from rtl.loss import OutputError
 from rtl.mac import bank_bits
-from rtl.vendor.ecp5 import Bank
+from rtl.vendor.ecp5 import PAGE, Bank
 
 #: where link and network are in the flattened design of boards.base.BoardDesign
 LINK, CORE = "top.link", "top.top.core"
@@ -72,7 +73,10 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
         if Bank.blocks(2 << bank_bits(layer), layer.weight.width) > 1:
             weights = []
         table = ["activation.table"] if is_tabulated(layer.activation) else []
-        for memory in ("line.ring", *weights[:middle], "membranes", *table, *weights[middle:]):
+        # a history, or a line of pages, is several blocks that nextpnr places
+        plain = layer.predictor is None and line_banks(layer.way, net.streams, n == 0)[0][0] <= PAGE
+        line = ["line.ring"] if plain else []
+        for memory in (*line, *weights[:middle], "membranes", *table, *weights[middle:]):
             put(f"{CORE}.layer{n}.{memory}.block0", rams, "block RAMs")
         lanes = [f"lanes.multiplier{k}" for k in range(layer.lanes)]
         for multiplier in (*lanes[:middle], "unit.lag_multiplier", "unit.lead_multiplier", *_learning(layer),

@@ -22,13 +22,15 @@ class LearningState:
 
     loaded: it has parameters in force; learnt: weights have moved since their image was put in force, and where it is
     not loaded, a reset has come after that; running: errors run in the sequence under way; overflow: numbers of the
-    layers whose errors reached an end of their format since `clear_overflow`.
+    layers whose errors reached an end of their format since `clear_flags`; lost: (layer, what), "message" into it or
+    "error" that it sends down, of which a prediction was not sent since then.
     """
 
     loaded: bool
     learnt: bool
     running: bool
     overflow: tuple[int, ...]
+    lost: tuple[tuple[int, str], ...] = ()
 
     def __str__(self) -> str:
         if not self.loaded:
@@ -37,6 +39,8 @@ class LearningState:
                 f"{'' if self.running else 'no '}errors run"]
         if self.overflow:
             said.append(f"errors reached the end of their format in layer {', '.join(map(str, self.overflow))}")
+        said += [f"predictions of {'messages into' if what == 'message' else 'errors out of'} layer {n} were not sent"
+                 for n, what in self.lost]
         return "; ".join(said)
 
 
@@ -81,14 +85,16 @@ class Learning:
 
     def learning_state(self) -> LearningState:
         """What the device says of its learning; a network without a teacher has nothing to say but `loaded`."""
-        status, overflow = self.get("status"), self.get("overflow")
+        status, overflow, lost = self.get("status"), self.get("overflow"), self.get("lost")
         return LearningState(loaded=bool(status & LOADED), learnt=bool(status & LEARNT), running=bool(status & RUNNING),
-                             overflow=tuple(n for n in range(32) if overflow >> n & 1))
+                             overflow=tuple(n for n in range(32) if overflow >> n & 1),
+                             lost=tuple((n // 2, ("message", "error")[n % 2]) for n in range(32) if lost >> n & 1))
 
-    def clear_overflow(self) -> None:
-        """Forget which layers' errors saturated."""
+    def clear_flags(self) -> None:
+        """Forget which layers' errors saturated, and which predictions were not sent."""
         self._check_teacher()
-        self.set("overflow", (1 << 32) - 1)
+        for name in ("overflow", "lost"):
+            self.set(name, (1 << 32) - 1)
 
     def _check_teacher(self):
         if self.net is None:

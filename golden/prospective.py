@@ -61,10 +61,8 @@ def quantized(net, fmt: QFormat, spacing: int) -> tuple[Predictor, np.ndarray]:
     gain and scale: powers of two that go from W to V and c, so that all of them take the fewest integer bits.
     """
     w1, b1, w2, b2 = (np.asarray(part, float) for part in net)
-    largest = max(float(abs(part).max()) for part in (w1, b1, w2, b2))
-    if not largest < 1 << MULTIPLIER_BITS - 3:      # nan is not either
-        raise ValueError(f"a trained predictor has a weight of {largest:g}, words hold less than "
-                         f"{1 << MULTIPLIER_BITS - 3}")
+    if not all(np.isfinite(part).all() for part in (w1, b1, w2, b2)):
+        raise ValueError("a trained predictor has weights that are not finite")
 
     def int_bits(scale):
         differences = np.diff(w1, axis=1, prepend=0, append=0)
@@ -72,7 +70,11 @@ def quantized(net, fmt: QFormat, spacing: int) -> tuple[Predictor, np.ndarray]:
         return max(1, math.ceil(math.log2(max(most, 1) * 1.001)))       # with room for rounding
 
     scale = min(range(min(fmt.frac_bits, MAX_SCALE) + 1), key=int_bits)
-    gain = QFormat(int_bits(scale), MULTIPLIER_BITS - 1 - int_bits(scale))
+    whole = int_bits(scale)
+    if whole > MULTIPLIER_BITS - 2:
+        raise ValueError(f"a trained predictor has weights that take {whole} integer bits, a gain has "
+                         f"{MULTIPLIER_BITS - 2} at most")
+    gain = QFormat(whole, MULTIPLIER_BITS - 1 - whole)
     first = quantize(w1 / 2 ** scale, QFormat(gain.int_bits + 4, gain.frac_bits))
     first = np.column_stack((quantize(b1, gain), np.diff(first, axis=1, prepend=0, append=0)))
     words = np.concatenate((first.ravel(), quantize(np.append(b2, w2) * 2 ** scale, gain)))

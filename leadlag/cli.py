@@ -89,15 +89,22 @@ def simulate(network, board, data, count, ticks, simulator):
 
 
 @cli.command(short_help="Learn on the chip: golden and circuit side by side.")
-@click.argument("system", type=click.Choice(["lagline", "fourier", "mnist1d"]))
+@click.argument("system", type=click.Choice(["lagline", "fourier", "mnist1d", "late-fourier"]))
 @click.option("--seed", default=0, show_default=True, help="Of the random weights that it starts from.")
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
 @click.option("--hold-out", is_flag=True, help="mnist1d: learn 3,200 of the 4,000 sequences, answer the rest.")
+@click.option("--delay", default=40, show_default=True, help="late-fourier: ticks of 0.05 ms that messages are late.")
+@click.option("--predictor", default="nlms", show_default=True,
+              type=click.Choice(["none", "linear", "second_order", "nlms", "neural"]),
+              help="late-fourier: what makes up for the delay.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/learnt-SYSTEM by default.")
-def learn(system, seed, no_rtl, hold_out, out):
+def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
     """Learn a system with the integer rule; the circuit must do the same, word by word. Writes what was learnt."""
-    from leadlag import learning
-    learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=console)
+    from leadlag import learning, prospective
+    if system == "late-fourier":
+        learnt = prospective.learn_late(seed, delay=delay, kind=predictor, rtl=not no_rtl, console=console)
+    else:
+        learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=console)
     files = learning.save(learnt, out or flow.BUILD / f"learnt-{system}")
     _figures(f"{learnt.net.name}, seed {seed}", learnt.figures)
     console.print("written: " + ", ".join(map(str, files)))

@@ -46,13 +46,13 @@ def learn_lagline(seed: int = 0, *, rtl: bool = True, console=None) -> Learnt:
     """LagLine with prospective errors, and with instantaneous ones, which fail; the circuit does both."""
     net = tasks.lagline()
     stream, params = tasks.lagline_stream(net), tasks.lagline_start(net, seed)
-    learner, equal = _run(net, params, stream, rtl, console)
+    learner, equal, _ = run_both(net, params, stream, rtl, console)
     values = tasks.lagline_values(net, learner.params)
     figures = {"w": values["w"], "tau": values["tau"], "ticks": len(stream.x), **equal}
     other = tasks.lagline(prospective=False)
     # what an error's filter has is not there
     start = tuple(p._replace(error_lag=None) for p in params)
-    learner_other, _ = _run(other, start, stream, rtl, console)
+    learner_other, _, _ = run_both(other, start, stream, rtl, console)
     values = tasks.lagline_values(other, learner_other.params)
     return Learnt(net, learner.params, figures | {"instantaneous_w": values["w"], "instantaneous_tau": values["tau"]})
 
@@ -62,7 +62,7 @@ def learn_fourier(seed: int = 0, *, rtl: bool = True, console=None) -> Learnt:
     net = tasks.fourier()
     stream = tasks.fourier_stream(net)
     params = tasks.fourier_start(net, seed)
-    learner, equal, rates = _run(net, params, stream, rtl, console, rates=True)
+    learner, equal, rates = run_both(net, params, stream, rtl, console)
     variance = float((stream.target * net.layers[-1].rate.lsb).var())
     return Learnt(net, learner.params, {"mse_final": tasks.fourier_error(net, stream, rates),
                                         "target_variance": variance, "ticks": len(stream.x), **equal})
@@ -79,7 +79,7 @@ def learn_mnist1d(seed: int = 0, *, rtl: bool = True, hold_out: bool = False, ep
     rng, first = np.random.default_rng(seed), _window(tasks.mnist1d_blocks(net, data, np.random.default_rng(seed)))
     started, halve_every = time.process_time(), max(1, epochs // 8)
     learner, begun = CompiledLearner(net, params), False
-    with _status(console, "MNIST-1D in integers") as status:
+    with Status(console, "MNIST-1D in integers") as status:
         for epoch in range(epochs):
             blocks = list(tasks.mnist1d_blocks(net, data, rng))
             last = blocks[-WINDOW_BLOCKS:] if epoch == epochs - 1 else []
@@ -90,9 +90,9 @@ def learn_mnist1d(seed: int = 0, *, rtl: bool = True, hold_out: bool = False, ep
     before, halve = learner.params, (epochs - 1) // halve_every
     seconds = time.process_time() - started
     last = _window(iter(last))
-    learner, equal = _run(net, before, last, rtl, console, halve=halve)
+    learner, equal, _ = run_both(net, before, last, rtl, console, halve=halve)
     if rtl:
-        equal["rtl_equal_ticks"] += _run(net, params, first, True, console)[1]["rtl_equal_ticks"]
+        equal["rtl_equal_ticks"] += run_both(net, params, first, True, console)[1]["rtl_equal_ticks"]
     split = "held_out" if hold_out else "test"
     ticks = epochs * len(blocks) * first.x.shape[0] // WINDOW_BLOCKS * net.streams
     return Learnt(net, learner.params, {
@@ -158,7 +158,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     learner, rng, data, done = CompiledLearner(net, destroyed), np.random.default_rng(seed), mnist1d("train"), 0
     relearn, due = [[0, figures["destroyed"]]], ADAPT_CLASSES
     blocks = adaptation_blocks(net, data, rng)
-    with _status(console, "adaptation") as status:
+    with Status(console, "adaptation") as status:
         board = open_board(flow.Case(case.real, net, destroyed, case.dataset), port, console) if on_board else None
         if board is not None:
             with board as device:
@@ -211,13 +211,13 @@ def _note(relearn, done, due, net, learner) -> int:
 
 # ---- golden and circuit side by side
 
-def _run(net, params, stream, rtl, console, *, halve=0, rates=False):
-    """Golden over a stream from `params`, and the circuit if asked for: the learner and what was equal."""
+def run_both(net, params, stream, rtl, console, *, halve=0):
+    """Golden over a stream from `params`, and the circuit if asked for: learner, what was equal, output words."""
     learner = CompiledLearner(net, params)
     want = learner.run(stream.x, stream.target, first=True, learn=stream.learn, teach=stream.teach, halve=halve)
     equal = {}
     if rtl:
-        with _status(console, f"{net.name}: circuit (Verilator)"):
+        with Status(console, f"{net.name}: circuit (Verilator)"):
             from sim.fast import FastSimulation
             simulation = FastSimulation(net)
             simulation.load(build_image(net, params).pairs)
@@ -225,7 +225,7 @@ def _run(net, params, stream, rtl, console, *, halve=0, rates=False):
             _equal_words(net, got, want, "circuit")
             _equal_params(net, simulation.read_params(params), learner.params)
         equal["rtl_equal_ticks"] = int(np.prod(got.shape[:2]))
-    return (learner, equal, want) if rates else (learner, equal)
+    return learner, equal, want
 
 
 def _equal_words(net, got, want, what) -> None:
@@ -251,7 +251,7 @@ def _window(blocks) -> tasks.Stream:
                         target=np.concatenate([part.target for part in parts]))
 
 
-class _status:
+class Status:
     """A line on the console, if there is one."""
 
     def __init__(self, console, text):

@@ -30,7 +30,8 @@ class NetworkTop(wiring.Component):
         m.submodules.control = control = Control(self.net, constants={
             "parameter_words": parameter_words(self.net), "cycles_per_tick": core.period,
             "output_ticks": core.output_ticks,
-            **({"learn_cycles": cycles_per_tick(self.net, learning=True)} if self.net.teacher else {})}, here=self._here())
+            **({"learn_cycles": cycles_per_tick(self.net, learning=True)} if self.net.teacher else {})},
+            here=self._here())
         connect(m, flipped(self.bus), control.bus)
         connect(m, control.i, core.i)
         connect(m, core.o, control.o)

@@ -93,7 +93,7 @@ class Device:
         """The button: the parameters stay, but for a host they are not loaded any more."""
         self._restart()
         self.was_reset, self.loading = True, False
-        self.registers |= dict.fromkeys(("errors", "ticks", "scratch", "learning", "halvings", "overflow"), 0)
+        self.registers |= dict.fromkeys(("errors", "ticks", "scratch", "learning", "halvings", "overflow", "lost"), 0)
 
     def read(self, addr):
         """A word, or None where there is no such address."""
@@ -122,7 +122,7 @@ class Device:
             self.received, self.loading = [], True
         elif name == "load_commit":
             self._commit(word)
-        elif name in ("errors", "overflow"):
+        elif name in ("errors", "overflow", "lost"):
             self.registers[name] &= ~word
         elif "w" in REGISTERS[name].access:
             self.registers[name] = word
@@ -167,13 +167,16 @@ class Device:
         """A tick with errors, `word` its last."""
         net, inputs, moves = self.net, self.net.inputs, bool(word >> LEARN_BIT & 1)
         state = learn.LearnState(streams=tuple(self.states.get(n, learn.rest(net)) for n in range(net.streams)),
-                                 params=self.params, ticks=self.error_ticks, overflow=(False,) * len(net.layers))
+                                 params=self.params, ticks=self.error_ticks, overflow=(False,) * len(net.layers),
+                                 lost=((False, False),) * len(net.layers))
         state, out = learn.learn_tick(
             state, self.stream, self.vector[:inputs], self.vector[inputs:], net, first=self.stream not in self.states,
             learn=moves, teach=bool(word >> TEACH_BIT & 1), halve=self.registers["halvings"], noise=self.noise)
         self.params, self.error_ticks = state.params, state.ticks
         self.states[self.stream], self.learnt = state.streams[self.stream], self.learnt or moves
         self.registers["overflow"] |= sum(1 << n for n, layer in enumerate(state.overflow) if layer)
+        self.registers["lost"] |= sum(1 << 2 * n + k for n, flags in enumerate(state.lost)
+                                      for k, flag in enumerate(flags) if flag)
         return out.rate
 
     def _output(self):

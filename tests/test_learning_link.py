@@ -183,7 +183,7 @@ def test_frames_of_read_parameters():
     host.read_parameters(PARAMS)
     addresses = learning_addresses(net)
     runs = 1 + int((np.diff(addresses) != 1).sum())
-    assert host.transport.frames - before == runs + 2
+    assert host.transport.frames - before == runs + 3
     read, found = [], host._read_words(addresses)
     host.read = lambda addr, count: read.append((addr, count)) or [0] * count
     assert len(host._read_words(addresses)) == len(found) == len(addresses)
@@ -204,7 +204,7 @@ def test_state_and_overflow():
     assert state == LearningState(loaded=True, learnt=True, running=True, overflow=layers)
     assert str(state).startswith("the weights have moved since the image; errors run; errors reached the end of their "
                                  f"format in layer {layers[0]}")
-    host.clear_overflow()
+    host.clear_flags()
     assert host.learning_state().overflow == ()
     host.run(x)
     assert not host.learning_state().running
@@ -242,7 +242,7 @@ def test_without_teacher():
     net = random_network("link", largest=3)
     host = Board(Line(Device(net)), net, timeout=0.01, patience=0.05)
     x = np.zeros((1, 1, net.inputs), int)
-    for call in (lambda: host.learn(x, x), lambda: host.read_parameters(()), host.clear_overflow):
+    for call in (lambda: host.learn(x, x), lambda: host.read_parameters(()), host.clear_flags):
         with pytest.raises(ValueError, match="random has no teacher and no plastic layer: nothing in it learns"):
             call()
     assert str(host.learning_state()) == EMPTY
@@ -439,7 +439,7 @@ def test_the_board_learns_as_golden(line):
     layers = tuple(n for n, layer in enumerate(golden.state.overflow) if layer)
     assert layers
     assert host.learning_state() == LearningState(loaded=True, learnt=True, running=True, overflow=layers)
-    host.clear_overflow()
+    host.clear_flags()
     assert host.learning_state().overflow == ()
     assert np.array_equal(host.run(x), golden.infer(x))
     assert np.array_equal(host.run(x[:7, 0]), golden.infer(x[:7])[:, 0])
@@ -457,7 +457,7 @@ def test_errors_that_fit_set_no_overflow(line):
     params = tuple(p._replace(**{name: getattr(p, name) * 0 for name in ("weight", "bias")}) for p in PARAMS)
     host, golden = Board(line, NET), Golden(NET, params)
     host.load(build_image(NET, params))
-    host.clear_overflow()
+    host.clear_flags()
     x, target = data(NET, 6)
     target >>= 7
     assert np.array_equal(host.learn(x >> 5, target, halvings=3), golden.learn(x >> 5, target, halvings=3))

@@ -1,0 +1,79 @@
+"""Prospective messaging on the circuit: runs that golden and RTL do side by side, and what predictors cost and buy."""
+
+from dataclasses import replace
+
+from golden import prospective as task
+from golden.extrapolator import Way, memory
+from golden.network import Network
+from leadlag import flow, learning, study
+from rtl.extrapolator import Extrapolator
+from rtl.predicted import PredictedLine
+from rtl.schedule import cycles_per_tick, ways
+
+#: of the circuit study: inputs up to 500 Hz, where a tick counts
+HARDWARE_INPUTS, HARDWARE_TICKS, HARDWARE_SEEDS, HARDWARE_CLOCK = 50, (0, 1, 2, 4), (0, 1, 2), 100.0
+
+
+def trained(delay: int):
+    """The neural predictors for a delay, trained once and kept with those of `leadlag study delays`."""
+    runs = study.plan([delay * task.DT], ["neural"], [0], "integer")
+    settings = study.trainings(runs)
+    nets = study.complete([(each,) for each in settings], flow.BUILD / "study" / "delays")
+    return nets[study.name_of(settings[0])]["nets"] if settings else None
+
+
+def prepare(delay: int, kind: str, seed: int, *, inputs: int = 10, least: int = 0):
+    """Network and starting point of Fourier synthesis with late messages."""
+    predictors, taps = task.neural(delay, trained(delay)) if kind == "neural" and delay else (None, {})
+    net = task.late_fourier(delay, kind, inputs=inputs, least=least, predictors=predictors)
+    return net, task.start(net, seed, **taps)
+
+
+def learn_late(seed: int = 0, *, delay: int = 40, kind: str = "nlms", rtl: bool = True, console=None):
+    """Fourier synthesis with `delay` ticks on messages and errors; the circuit does the whole run, too."""
+    net, params = prepare(delay, kind, seed)
+    words = task.stream(net)
+    learner, equal, rates = learning.run_both(net, params, words, rtl, console)
+    figures = {"delay_ms": delay * task.DT, "predictor": kind, "mse": task.error(net, words, rates),
+               "lost": [list(flags) for flags in learner.lost], "ticks": len(words.x), **equal,
+               "learn_cycles_per_tick": cycles_per_tick(net, learning=True), **costs(net)}
+    return learning.Learnt(net, learner.params, figures)
+
+
+def costs(net: Network) -> dict:
+    """Words of memory, multiplies a tick, multipliers and block RAM bits of each predictor, by a text for a person."""
+    found = {}
+    for n in range(len(net.layers)):
+        for what, way in zip((f"messages into layer {n}", f"errors out of layer {n}"), ways(net, n), strict=False):
+            if way.predictor is not None:
+                found[what] = cost_line(way, net.streams)
+    return found
+
+
+def cost_line(way: Way, streams: int = 1) -> str:
+    """One line: what a predictor takes, for all elements of its message."""
+    one, p = memory(way), way.predictor
+    kilobits = sum(depth * width for depth, width in PredictedLine.banks(way, streams)) / 1024
+    rows = p.rows(way.size) if p.coefficients else 1
+    return (f"{p.kind.replace('_', ' ')}: {way.size} elements x {one['history_words']} words of history, "
+            f"{rows} x {one['coefficients']} coefficients, {way.size * one['multiplies']} multiplies a tick on "
+            f"{Extrapolator.multipliers(p)} multipliers, {kilobits:.0f} kbit of memory")
+
+
+def hardware(kind: str, ticks: int, console=None) -> dict:
+    """Fourier synthesis up to 500 Hz with `ticks` extra ticks between the layers: routed, and learnt."""
+    from boards.build import build
+    board = flow.board(flow.DEFAULT_BOARD)
+    net = task.late_fourier(ticks, kind, inputs=HARDWARE_INPUTS, least=ticks)
+    net = board.fold(replace(net, name=f"late-{kind.replace('_', '-')}-{ticks}").with_lanes([1] * len(net.layers)))
+    with learning.Status(console, f"{net.name}: place and route"):
+        report = build(net, board, out_dir=flow.BUILD, seeds=(1,), clock_mhz=HARDWARE_CLOCK).report
+    found = {"ticks": ticks, "predictor": kind, "mse": []}
+    for seed in HARDWARE_SEEDS:
+        words = task.stream(net)
+        learner, _, rates = learning.run_both(net, task.start(net, seed), words, False, None)
+        found["mse"].append(task.error(net, words, rates))
+    names = ("fmax_mhz", "cycles_per_tick", "ticks_per_s", "learn_cycles_per_tick", "learn_ticks_per_s", "lut4", "ff",
+             "dsp", "bram", "timing_met")
+    at_fmax = {"ticks_per_s_at_fmax": report["fmax_mhz"] * 1e6 / report["cycles_per_tick"]}
+    return found | {name: report[name] for name in names} | at_fmax
