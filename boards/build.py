@@ -21,7 +21,7 @@ from pathlib import Path
 from boards.base import Board, check_fits
 from boards.floorplan import floorplan, place
 from golden.network import Network
-from rtl.schedule import cycles_per_tick, lane_use
+from rtl.schedule import cycles_per_tick, lane_use, predictor_costs
 
 #: multipliers are instantiated: yosys would turn the small products of table interpolation into DSPs
 SYNTH_OPTIONS = ("-nodsp",)
@@ -222,6 +222,7 @@ def _figures(net, board, pll, stat, best) -> dict:
         "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz, "cycles_per_tick": cycles,
         "ticks_per_s": clock_mhz * 1e6 / cycles, "ticks_per_s_at_fmax": fmax * 1e6 / cycles,
         "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers], "lane_use": lane_use(net),
+        "predictors": predictor_costs(net),
         "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
     if net.teacher is not None:

@@ -5,6 +5,8 @@ The same input gives the same bytes; tests/test_docs.py compares.
     docs/pipeline.svg       from training to a board, and the engine, with the numbers of the network of the zoo
     docs/rates.svg          a test sequence on its way through the layers, in integers
     docs/relearn.svg        an output layer learnt again (where docs/bench.json has the run)
+    docs/delays.svg         error against delay, with and without predictors (docs/late_figures.py)
+    docs/video.svg          roll-outs of video with late messages
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from docs import late_figures
 from docs.pictures import pipeline_svg, tick
 from golden.activation import is_tabulated
 from golden.network import ACTIVATIONS, Network
@@ -36,7 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
-PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/numbers.md", "docs/adding.md")
+PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
+         "docs/adding.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -55,6 +59,9 @@ UNITS = (
     ("PlasticLayer", "golden.learn.learn_tick", "rtl.plastic", "", "test_learn"),
     ("NetworkCore", "golden.engine.network_step", "rtl.network", "network_tb", "test_core"),
     ("NetworkTop", "golden.engine.run", "rtl.top", "top_tb", "test_control"),
+    ("Extrapolator", "golden.extrapolator.extrapolate", "rtl.extrapolator", "extrapolator_tb", "test_extrapolator"),
+    ("NeuralExtrapolator", "golden.extrapolator.extrapolate", "rtl.neural", "extrapolator_tb", "test_extrapolator"),
+    ("PredictedLine", "golden.extrapolator.read", "rtl.predicted", "extrapolator_tb", "test_extrapolator"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.link", "", "test_link"),
 )
 
@@ -315,9 +322,12 @@ def utilisation_svg() -> str | None:
 
 
 BLOCKS = {"bench": bench, "units": units, "registers": registers, "formats": formats, "widths": widths,
-          "lengths": lengths, "learning": learning, "relearn": relearn, "tick": tick, "utilisation": utilisation}
+          "lengths": lengths, "learning": learning, "relearn": relearn, "tick": tick, "utilisation": utilisation} | {
+    name: lambda name=name: getattr(late_figures, name)(_table, _bench())
+    for name in ("predictors", "late_fourier", "late_hardware", "two_boards", "late_video")}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
-            "relearn.svg": relearn_svg, "utilisation.svg": utilisation_svg}
+            "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
+            "video.svg": lambda: late_figures.video_svg(_bench()), "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:

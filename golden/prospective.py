@@ -75,7 +75,8 @@ def quantized(net, fmt: QFormat, spacing: int) -> tuple[Predictor, np.ndarray]:
         raise ValueError(f"a trained predictor has weights that take {whole} integer bits, a gain has "
                          f"{MULTIPLIER_BITS - 2} at most")
     gain = QFormat(whole, MULTIPLIER_BITS - 1 - whole)
-    first = quantize(w1 / 2 ** scale, QFormat(gain.int_bits + 4, gain.frac_bits))
+    # a row of w1 that rises and falls again, 15 inputs: 8 times as large as its differences
+    first = quantize(w1 / 2 ** scale, QFormat(whole + 3, gain.frac_bits))
     first = np.column_stack((quantize(b1, gain), np.diff(first, axis=1, prepend=0, append=0)))
     words = np.concatenate((first.ravel(), quantize(np.append(b2, w2) * 2 ** scale, gain)))
     hidden, inputs = w1.shape

@@ -44,6 +44,7 @@ def train(name, seed, epochs, hold_out, out):
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/NAME by default.")
 def quantize(network, board, out):
     """Turn real parameters into words: description, parameters and image."""
+    from rtl.schedule import predictor_costs
     case = flow.prepare(network, board)
     files = flow.write_quantized(case, out or flow.BUILD / case.net.name)
     table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
@@ -54,6 +55,8 @@ def quantize(network, board, out):
     console.print(table)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, design "
                   f"{case.net.fingerprint}")
+    for what, text in predictor_costs(case.net).items():
+        console.print(f"predictor of {what}: {text}")
     console.print("written: " + ", ".join(map(str, files)))
 
 
@@ -150,6 +153,8 @@ def build(network, board, clock, seeds, jobs):
     page = write_report({"title": f"{case.net.name} on {board}", "build": result.report,
                          "tools": result.report["tools"]}, result.path / "page")
     console.print(result.summary())
+    for what, text in result.report.get("predictors", {}).items():
+        console.print(f"predictor of {what}: {text}")
     console.print(f"bitstream {result.bitstream}, report {page}")
     if not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")

@@ -3,12 +3,8 @@
 from dataclasses import replace
 
 from golden import prospective as task
-from golden.extrapolator import Way, memory
-from golden.network import Network
 from leadlag import flow, learning, study
-from rtl.extrapolator import Extrapolator
-from rtl.predicted import PredictedLine
-from rtl.schedule import cycles_per_tick, ways
+from rtl.schedule import cycles_per_tick, predictor_costs
 
 #: of the circuit study: inputs up to 500 Hz, where a tick counts
 HARDWARE_INPUTS, HARDWARE_TICKS, HARDWARE_SEEDS, HARDWARE_CLOCK = 50, (0, 1, 2, 4), (0, 1, 2), 100.0
@@ -36,28 +32,8 @@ def learn_late(seed: int = 0, *, delay: int = 40, kind: str = "nlms", rtl: bool 
     learner, equal, rates = learning.run_both(net, params, words, rtl, console)
     figures = {"delay_ms": delay * task.DT, "predictor": kind, "mse": task.error(net, words, rates),
                "lost": [list(flags) for flags in learner.lost], "ticks": len(words.x), **equal,
-               "learn_cycles_per_tick": cycles_per_tick(net, learning=True), **costs(net)}
+               "learn_cycles_per_tick": cycles_per_tick(net, learning=True), **predictor_costs(net)}
     return learning.Learnt(net, learner.params, figures)
-
-
-def costs(net: Network) -> dict:
-    """Words of memory, multiplies a tick, multipliers and block RAM bits of each predictor, by a text for a person."""
-    found = {}
-    for n in range(len(net.layers)):
-        for what, way in zip((f"messages into layer {n}", f"errors out of layer {n}"), ways(net, n), strict=False):
-            if way.predictor is not None:
-                found[what] = cost_line(way, net.streams)
-    return found
-
-
-def cost_line(way: Way, streams: int = 1) -> str:
-    """One line: what a predictor takes, for all elements of its message."""
-    one, p = memory(way), way.predictor
-    kilobits = sum(depth * width for depth, width in PredictedLine.banks(way, streams)) / 1024
-    rows = p.rows(way.size) if p.coefficients else 1
-    return (f"{p.kind.replace('_', ' ')}: {way.size} elements x {one['history_words']} words of history, "
-            f"{rows} x {one['coefficients']} coefficients, {way.size * one['multiplies']} multiplies a tick on "
-            f"{Extrapolator.multipliers(p)} multipliers, {kilobits:.0f} kbit of memory")
 
 
 def hardware(kind: str, ticks: int, console=None) -> dict:

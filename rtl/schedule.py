@@ -6,7 +6,7 @@ which may be before the last neurons have drained. The constraints are written h
 
 from collections.abc import Callable
 
-from golden.extrapolator import Way
+from golden.extrapolator import Way, memory
 from golden.network import Dense, Network
 from rtl.activation import Activation
 from rtl.columns import Columns
@@ -17,7 +17,7 @@ from rtl.leadlag import LeadLag
 from rtl.loss import OutputError
 from rtl.mac import MacLanes
 from rtl.plastic import PlasticLayer
-from rtl.predicted import predictor
+from rtl.predicted import PredictedLine, predictor
 from rtl.primitives import Bank
 from rtl.tau import TimeConstant
 
@@ -174,6 +174,23 @@ def waits(net: Network, n: int) -> tuple[int, int]:
 def ways(net: Network, n: int, *, errors: bool = True) -> list[Way]:
     """The way of messages into layer n, and that of errors out of it."""
     return [net.layers[n].way] + ([net.error_way(n)] if errors and net.sends_errors(n) else [])
+
+
+def predictor_costs(net: Network) -> dict[str, str]:
+    """What each predictor takes, one line for a person, by the message that it is for."""
+    return {what: cost_line(way, net.streams) for n in range(len(net.layers))
+            for what, way in zip((f"messages into layer {n}", f"errors out of layer {n}"), ways(net, n), strict=False)
+            if way.predictor is not None}
+
+
+def cost_line(way: Way, streams: int = 1) -> str:
+    """Memory, multiplies and multipliers of a predictor, for all elements of its message."""
+    one, p = memory(way), way.predictor
+    kilobits = sum(depth * width for depth, width in PredictedLine.banks(way, streams)) / 1024
+    rows = p.rows(way.size) if p.coefficients else 1
+    return (f"{p.kind.replace('_', ' ')}: {way.size} elements x {one['history_words']} words of history, "
+            f"{rows} x {one['coefficients']} coefficients, {way.size * one['multiplies']} multiplies a tick on "
+            f"{Extrapolator.multipliers(p)} multipliers, {kilobits:.0f} kbit of memory")
 
 
 def lane_use(net: Network, *, learning: bool = False) -> float:

@@ -3,8 +3,11 @@
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from golden import extrapolator
+from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat
 from golden.network import Dense, Network
 from rtl.activation import Activation
@@ -14,6 +17,7 @@ from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
 from rtl.network import NetworkCore
 from rtl.plasticity import Plasticity
+from rtl.predicted import PredictedLine, predictor
 from rtl.schedule import min_period
 from rtl.top import NetworkTop
 from sim.cocotb_run import check_simulator, run_bench
@@ -72,6 +76,20 @@ def test_plasticity(weight, error, rate, shift):
 def test_delay(size, depth, ahead):
     unit = DelayLine(size=size, fmt=QFormat.parse("Q2.7"), depth=depth, ahead=ahead)
     bench(unit, "delay", size=size, depth=depth, ahead=ahead, fmt="Q2.7", latency=DelayLine.LATENCY)
+
+
+@pytest.mark.parametrize("p", [
+    Predictor(kind="linear", history=4), Predictor(kind="second_order", history=6, spacing=3),
+    Predictor(kind="fir", history=10, spacing=2, taps=4, rate=2, quiet=10),
+    Predictor(kind="neural", history=4, spacing=2, taps=3, hidden=2)], ids=lambda p: p.kind)
+def test_predicted_line(p):
+    fmt = QFormat.parse("Q1.10")
+    way = Way(3, fmt, 3, 4, p)
+    taps = {"fir": extrapolator.identity(p, 3), "neural": np.arange(11)[None] * 700 - 3000}.get(p.kind)
+    unit = PredictedLine(way, bank=5, seed=9)
+    bench(unit, "extrapolator", fmt="Q1.10", size=3, delay=3, depth=4, predictor=extrapolator.plain(p), bank=5, seed=9,
+          taps=None if taps is None else taps.tolist(), latency=unit.LATENCY,
+          period=predictor(way).period(way, learning=True) + 3)
 
 
 @pytest.mark.parametrize("one", [layer(6, 7, 3), layer(9, 10, 10), layer(3, 4, 1)], ids=["folds", "wide", "one lane"])

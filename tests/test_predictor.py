@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from golden.activation import activation_step
 from golden.compiled import CompiledLearner
 from golden.extrapolator import HIDDEN_RATE, HIDDEN_STATE, KINDS, Predictor, Way, identity
 from golden.fixed import QFormat, quantize
-from golden.plasticity import Noise
+from golden.plasticity import BITS, Noise
 
 WORD = QFormat(2, 14)
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
@@ -55,20 +56,20 @@ def test_linear_is_exact_for_a_ramp(delay, spacing, frac_bits, data):
     assert predict(way, [newest - rise * n for n in range(k + 1)]) == (newest + rise * delay, False)
 
 
-@QUICK
-@given(st.integers(1, 255), st.integers(1, 1023) | st.none(), st.integers(1, 15), st.integers(-40, 40),
-       st.integers(-3, 3), st.integers(-2000, 2000))
-def test_second_order_is_exact_for_a_parabola(delay, spacing, frac_bits, rise, bend, newest):
+@settings(QUICK, max_examples=300)
+@given(st.integers(1, 255), st.integers(1, 200) | st.none(), st.integers(0, 2), st.integers(-9, 9),
+       st.integers(-20, 20), st.integers(-2000, 2000))
+def test_second_order_is_exact_for_a_parabola(delay, spacing, spare, rise, bend, newest):
     """Where |x_0 - x_1| + |x_0 - 2 x_1 + x_2| < 2**frac_bits: both gains are wrong by at most half; s = D: anywhere."""
     k = spacing or delay
-    gain = gain_for(delay, k, "second_order", frac_bits)
-    assume(gain is not None)
+    rise += bend * (k - 1) // 2         # x_0 is near x_1
 
     def m(n):
         return newest + rise * n + bend * n * (n + 1) // 2
     x = [m(-j * k) for j in range(3)]
-    assume(not spacing or abs(x[0] - x[1]) + abs(x[0] - 2 * x[1] + x[2]) < 1 << frac_bits)
-    assume(all(WORD.min <= word <= WORD.max for word in (*x, m(delay))))
+    frac_bits = spare + max(1, (abs(x[0] - x[1]) + abs(x[0] - 2 * x[1] + x[2])).bit_length() if spacing else 1)
+    gain = gain_for(delay, k, "second_order", frac_bits)
+    assume(gain is not None and all(WORD.min <= word <= WORD.max for word in (*x, m(delay))))
     way = Way(1, WORD, delay, delay, Predictor(kind="second_order", history=2 * k, spacing=spacing, gain=gain))
     way.check()
     assert predict(way, [saturated(m(-n)) for n in range(2 * k + 1)]) == (m(delay), False)
@@ -91,6 +92,7 @@ def test_what_arrives_is_the_message_of_now(kind, spacing, delay):
         if n >= delay + 2 * (spacing or delay):
             np.testing.assert_array_equal(extrapolator.read(line, way), message, err_msg=f"tick {n}")
             assert not np.any(wrong)
+    assert (len(line.sent), len(line.history)) == (way.depth, way.predictor.history + 1)
 
 
 @QUICK
@@ -137,6 +139,28 @@ def test_nlms_learns_a_sine_from_the_identity():
     assert np.max(off[-200:]) <= 8
     want = np.array([math.sin(w * (delay + spacing)), -math.sin(w * delay)]) / math.sin(w * spacing)
     np.testing.assert_allclose(taps[-1] * 2.0 ** -15, [want, want], atol=0.01)
+
+
+@QUICK
+@given(st.integers(0, 2 ** 32), st.integers(1, 4), st.integers(1, 3), st.integers(0, 12), st.integers(4, 20),
+       st.integers(0, 7))
+def test_an_nlms_step_by_definition(seed, taps, delay, rate, quiet, quieter):
+    """In fractions: e and |x|^2 of the messages of D ticks ago, a power of two for |x|^2, noise below the last bit."""
+    rng, fmt, gain = np.random.default_rng(seed), QFormat(1, 6), QFormat(3, 10)
+    p = Predictor(kind="fir", history=delay + 2 * taps, spacing=2, taps=taps, rate=rate, quiet=quiet, gain=gain)
+    way = Way(2, fmt, delay, delay, p)
+    history = tuple(rng.integers(fmt.min, fmt.max + 1, (1, 2)) >> quieter for _ in range(p.history + 1))
+    words, noise = rng.integers(gain.min + 1, gain.max, (2, taps)), rng.integers(1, 1 << BITS, (2, taps))
+    got = extrapolator.nlms_step(history, words, noise, way)
+    for k in range(2):
+        x = [int(history[delay + 2 * j][0, k]) for j in range(taps)]
+        y = sum(int(a) * word for a, word in zip(words[k], x, strict=True)) + 512 >> 10
+        e, power = int(history[0][0, k]) - min(max(y, fmt.min), fmt.max), sum(word * word for word in x)
+        size = max(quiet, power.bit_length())
+        for j in range(taps):
+            step = math.floor(Fraction(e * x[j]) * Fraction(2) ** (BITS + 10 - rate - size)) + int(noise[k, j])
+            want = int(words[k, j]) + (step >> BITS)
+            assert got[k, j] == min(max(want, gain.min), gain.max), f"element {k}, tap {j}"
 
 
 @given(st.integers(0, 2 ** 32), st.integers(1, 4), st.integers(1, 3))

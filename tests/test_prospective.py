@@ -60,10 +60,18 @@ def test_words_predict_what_the_trained_net_does(seed, inputs, hidden, fmt, size
 
 @pytest.mark.parametrize(("w1", "w2", "gain", "scale"), [
     (1.5, 0.2, "Q1.16", 0), (15.0, 0.1, "Q1.16", 3), (35.0, 0.27, "Q3.14", 3), (0.01, 3.0, "Q2.15", 0),
-    (40.0, 30.0, "Q6.11", 0), (0.0, 0.0, "Q1.16", 0)])
+    (40.0, 30.0, "Q6.11", 0), (0.0, 0.0, "Q1.16", 0), (1.0, 1.999999, "Q2.15", 0), (1.999999, 1.0, "Q2.15", 0),
+    (5e5, 0.0, "Q7.10", 12)])
 def test_scale_and_gain_keep_the_most_fraction_bits(w1, w2, gain, scale):
     p, _ = quantized(([[w1]], [0.0], [w2], 0.0), RATE, 5)
     assert (str(p.gain), p.scale, p.taps, p.history, p.shared) == (gain, scale, 2, 5, True)
+
+
+def test_differences_may_be_much_smaller_than_weights():
+    rise = [1.9 * min(j, 16 - j) for j in range(1, 16)]
+    p, words = quantized(([rise], [0.0], [1.0], 0.0), RATE, 5)
+    assert str(p.gain) == "Q1.16"
+    np.testing.assert_allclose(words[0, 1:17] * p.gain.lsb, [1.9] * 8 + [-1.9] * 8, atol=p.gain.lsb)
 
 
 def test_words_of_a_net_by_hand():
