@@ -68,6 +68,8 @@ def check_params(net: Network, params) -> None:
             if getattr(p, name) is None:
                 raise ValueError(f"layer {n}: {name} is missing")
             words, fmt = np.asarray(getattr(p, name)), layer.format(name)
+            if words.dtype.kind not in "iu":        # nan is outside of no format
+                raise ValueError(f"layer {n}: {name} must be integer words, not {words.dtype}")
             if words.shape != layer.shape(name):
                 raise ValueError(f"layer {n}: {name} has shape {words.shape}, expected {layer.shape(name)}")
             if words.size and (words.min() < fmt.min or words.max() > fmt.max):

@@ -45,4 +45,10 @@ def hardware(console) -> dict:
             "clock_mhz": prospective.HARDWARE_CLOCK, "seed": list(prospective.HARDWARE_SEEDS)}
 
 
-GROUPS = {"pm.fourier": fourier, "pm.video": videos, "pm.hardware": hardware}
+def boards(console) -> dict:
+    """Two boards joined by cables: error against link latency, every word equal to golden."""
+    from leadlag.two_boards import two_boards
+    return two_boards(console=console) | {"seed": 0}
+
+
+GROUPS = {"pm.fourier": fourier, "pm.video": videos, "pm.two_boards": boards, "pm.hardware": hardware}

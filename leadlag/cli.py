@@ -289,7 +289,22 @@ def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
                            _listed("--seeds", seeds, int), arithmetic=arithmetic, ms=ms, jobs=jobs,
                            scheduler=scheduler, out=out, console=console)
     console.print(studies.console_table(table))
-    console.print("written: " + ", ".join(str(out / name) for name in studies.FILES))
+    console.print("written: " + ", ".join(table["files"]))
+
+
+@study.command("two-boards", short_help="A network cut in two boards, joined by cables.")
+@click.option("--latencies", metavar="TICKS,...", default="0,5,20,40,100", show_default=True)
+@click.option("--predictors", metavar="NAME,...", default="none,linear,nlms", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def two_boards_command(latencies, predictors, seed):
+    """Error against link latency; words of both simulated boards have to equal golden."""
+    from leadlag.two_boards import two_boards
+    found = two_boards(_listed("--latencies", latencies, int), _listed("--predictors", predictors, str), seed, console)
+    table = Table("ticks", "predictor", "squared error", "cable, cycles", "cycles a tick", "a tick longer", "equal")
+    for row in found["rows"]:
+        table.add_row(str(row["latency_ticks"]), row["predictor"], f"{row['mse']:.4f}", f"{row['link_cycles']:,}",
+                      f"{row['cycles_per_tick']:.1f}", f"{row['one_tick_longer']:.1f}", f"{row['equal']:,}")
+    console.print(table)
 
 
 def _listed(option, text, kind):

@@ -30,7 +30,7 @@ CONNECT = "10s"         # to a scheduler
 #: summed over seeds: predictions that were no message and taps that started again (float); messages, of rates and of
 #: errors, that a prediction was replaced in (integers)
 COUNTS = ("diverged", "resets", "lost")
-FILES = ("table.json", "table.md", "table.csv", "delays.svg")
+FILES = ("table.json", "table.md", "table.csv", "delays.svg")      # in integers, "integer-" in front
 COLOURS = {"none": report.MUTED, "linear": report.SECOND, "second_order": "#7048a8", "nlms": report.ACCENT,
            "neural": report.WARN}
 TITLES = {"none": "no predictor", "linear": "linear", "second_order": "second order", "nlms": "NLMS",
@@ -201,7 +201,7 @@ def delays(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, *, arithmetic: st
     results = complete([(run, trained.get(run["delay"]) if run["predictor"] == "neural" else None) for run in runs],
                        out, title="delays x predictors x seeds", **how)
     table = tabulate(runs, results, list(dict.fromkeys(predictors)))
-    write(table, out)
+    table["files"] = [str(path) for path in write(table, out)]
     return table
 
 
@@ -251,7 +251,8 @@ def console_table(table: dict) -> Table:
 
 
 def write(table: dict, out: Path) -> list[Path]:
-    """Write FILES."""
+    """Write FILES, those of integers beside those of floats."""
+    before = "" if table["arithmetic"] == "float" else f"{table['arithmetic']}-"
     head, *rows = cells(table)
     markdown = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
     lines = io.StringIO()
@@ -261,11 +262,11 @@ def write(table: dict, out: Path) -> list[Path]:
         for kind, entry in row["cells"].items():
             sheet.writerows([row["delay_ms"], row["delay"], kind, seed, repr(mse)]
                             for seed, mse in zip(entry["seeds"], entry["mse"], strict=True))
-    flow.write_json(out / "table.json", _strict(table))
+    flow.write_json(out / f"{before}table.json", _strict(table))
     for name, text in (("table.md", "\n".join(markdown) + "\n"), ("table.csv", lines.getvalue()),
                        ("delays.svg", delays_svg(table))):
-        flow.write_whole(out / name, text.encode())
-    return [out / name for name in FILES]
+        flow.write_whole(out / f"{before}{name}", text.encode())
+    return [out / f"{before}{name}" for name in FILES]
 
 
 def _strict(value):

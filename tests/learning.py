@@ -24,6 +24,13 @@ class Vector(NamedTuple):
     teach: bool = True
 
 
+class Flags(NamedTuple):
+    """By layer, as golden.learn.LearnState has them."""
+
+    overflow: tuple
+    lost: tuple
+
+
 def random_vectors(net: Network, rng: np.random.Generator, ticks: int, *, gates: bool = True) -> list[Vector]:
     """`ticks` of every stream, two sequences, now and then without teacher or learning."""
     fmt, found = net.layers[0].operand, []
@@ -53,8 +60,8 @@ def golden_run(net: Network, params, vectors, halve: int = 0):
 
 
 def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str = "none", vendor: str = "generic"):
-    """Rates, the words that learn as they are read back (by bank and word), overflow by layer, gaps between ticks."""
-    core, out, back, starts, overflow = NetworkCore(net, vendor=vendor), [], {}, [], [0]
+    """Rates, the words that learn as they are read back (by bank and word), Flags by layer, gaps between ticks."""
+    core, out, back, starts, flags = NetworkCore(net, vendor=vendor), [], {}, [], [0, 0]
     done, taken = [], []
 
     async def drive(ctx):
@@ -89,9 +96,9 @@ def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str =
     async def watch(ctx):
         cycle = 0
         while len(starts) < len(vectors) or not done:
-            *_, tick, flags = await ctx.tick().sample(core.tick, core.overflow)
+            *_, tick, overflow, lost = await ctx.tick().sample(core.tick, core.overflow, core.lost)
             cycle += 1
-            overflow[0] |= flags
+            flags[:] = flags[0] | overflow, flags[1] | lost
             if tick:
                 starts.append(cycle)
 
@@ -100,7 +107,10 @@ def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str =
     budget += len(readable(net)) * 300
     run(core, drive, sink, watch, cycles=budget)
     rates = np.array([p.y for p in out]).reshape(len(vectors), net.outputs)
-    return rates, back, [bool(overflow[0] >> n & 1) for n in range(len(net.layers))], np.diff(starts)
+    layers = range(len(net.layers))
+    found = Flags(tuple(bool(flags[0] >> n & 1) for n in layers),
+                  tuple((bool(flags[1] >> 2 * n & 1), bool(flags[1] >> 2 * n + 1 & 1)) for n in layers))
+    return rates, back, found, np.diff(starts)
 
 
 def readable(net: Network) -> list[tuple[int, int]]:

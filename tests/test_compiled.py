@@ -77,7 +77,9 @@ def vectors(net, rng, ticks):
 
 def some_params(net, rng, bits):
     """Random words; `bits` off the weights, so that not all saturates."""
-    return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits) for p in engine.random_params(net, rng))
+    return tuple(p._replace(weight=p.weight >> bits, bias=p.bias >> bits, **{
+        name: getattr(p, name) >> bits for name in ("taps", "error_taps") if getattr(p, name) is not None})
+        for p in engine.random_params(net, rng))
 
 
 def golden_run(net, state, x, target, *, first=False, moves=None, taught=None, halve=0):

@@ -5,11 +5,9 @@ import random
 import numpy as np
 import pytest
 from cases import corners, random_predictor
-from hypothesis import given
-from hypothesis import strategies as st
 
 from golden import extrapolator
-from golden.extrapolator import Predictor, Way, identity
+from golden.extrapolator import Way
 from golden.fixed import QFormat
 from golden.plasticity import Noise
 from rtl.predicted import PredictedLine, predictor
@@ -111,7 +109,7 @@ def test_circuit_equals_golden(seed):
 
     run(dut, drive, watch, cycles=200 + ticks * (period + 3) + 4 * (0 if taps is None else taps.size))
     wrong = np.argwhere(np.array(got) != want)
-    assert not len(wrong), f"{p}: tick {wrong[0][0]}, element {wrong[0][1]}: {got[wrong[0][0]]}, golden {want[wrong[0][0]]}"
+    assert not len(wrong), f"{p}: tick, element {wrong[0]}: {got[wrong[0][0]]}, golden {want[wrong[0][0]]}"
     if taps is not None:
         assert back == after.ravel().tolist()
     assert any(flag) == lost
