@@ -134,6 +134,7 @@ def bench() -> str:
     row(f"{BOARD}: LUT4, FF, DSP, block RAM", BUILD,
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
+    rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
     row("cycles a second, compiled", "simulation", lambda g: f"{g['cycles_per_s']:,}", "cycles_per_s")
     row("random networks compared", "simulation", lambda g: f"{g['property_networks']}", "property_networks")
     if not rows:

@@ -36,10 +36,36 @@ def late_fourier(table, data) -> str:
             head = (f"delay (ms), {title}", *(study.TITLES[kind] for kind in found[max(found)]))
             parts.append(table(head, [(f"{delay:g}", *(_cell(cell, base) for cell in cells.values()))
                                       for delay, cells in found.items()]))
-    equal = "; ".join(f"{study.TITLES[kind]}: {ticks:,} ticks, all equal to golden, error {group['rtl_mse'][kind]:.4f}"
+    equal = "; ".join(f"{study.TITLES[kind]} {ticks:,} ticks, error {group['rtl_mse'][kind]:.4f}"
                       for kind, ticks in group["rtl_equal_ticks"].items())
     return "\n\n".join(parts) + (f"\n\nThe circuit over whole learning runs at {group['rtl_delay_ms']:g} ms, start 0: "
-                                 f"{equal} (`leadlag bench pm.fourier`).")
+                                 f"{equal}; every word equal to golden (`leadlag bench pm.fourier`).")
+
+
+def summary(data):
+    """Rows of the table in README: what, value, group."""
+    fourier, circuit, boards = (data.get(f"pm.{name}", {}).get("rows")
+                                for name in ("fourier", "hardware", "two_boards"))
+    if fourier:
+        found = _table_of(fourier)
+        base = np.mean(found[0.0]["none"])
+        for delay in sorted(found)[-2:]:
+            means = {kind: np.mean(values) for kind, values in found[delay].items()}
+            best = min(means, key=means.get)
+            value = (f"{means['none']:.4f} ({means['none'] / base:.1f}x); predicted ({study.TITLES[best]}) "
+                     f"{means[best]:.4f} ({means[best] / base:.2f}x)")
+            yield f"Fourier synthesis, messages {delay:g} ms late: squared error (not late: {base:.4f})", value, \
+                "pm.fourier"
+    if circuit:
+        rows = {(row["ticks"], row["predictor"]): row for row in circuit}
+        none, late, predicted = rows[0, "none"], rows[4, "none"], rows[4, "linear"]
+        value = (f"{none['ticks_per_s']:,.0f}, {predicted['ticks_per_s']:,.0f}; {np.mean(none['mse']):.4f}, "
+                 f"{np.mean(late['mse']):.4f}, predicted {np.mean(predicted['mse']):.4f}")
+        yield "ulx3s-85f: ticks a second without and with four ticks between the layers; squared error", value, \
+            "pm.hardware"
+    if boards:
+        yield ("two boards, output words equal to golden, all rows", f"{sum(row['equal'] for row in boards):,}",
+               "pm.two_boards")
 
 
 def _table_of(rows) -> dict:
@@ -75,7 +101,7 @@ def two_boards(table, data) -> str:
         return "Not measured yet: `leadlag bench pm.two_boards`."
     rows = [(str(row["latency_ticks"]), f"{row['link_cycles']:,}", study.TITLES[row["predictor"]],
              f"{row['mse']:.4f}", f"{row['cycles_per_tick']:.1f}", f"{row['one_tick_longer']:.1f}",
-             "all" if row["equal"] else "no") for row in group["rows"]]
+             f"{row['equal']:,}") for row in group["rows"]]
     return table(("delay (ticks)", "cable (cycles)", "predictor", "squared error", "cycles a tick",
                   "with a cable a tick longer", "words equal to golden"), rows)
 
