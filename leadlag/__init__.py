@@ -5,6 +5,7 @@ Users import from here; `golden` is the specification, `rtl` the circuits, `firm
 
 from firmware.loader import Board
 from golden.dense import DenseParams
+from golden.extrapolator import Predictor
 from golden.fixed import QFormat
 from golden.image import Image, build_image
 from golden.network import Dense, Network
@@ -12,13 +13,15 @@ from golden.quantize import FloatNetwork
 from rtl.activation import Activation
 from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
+from rtl.extrapolator import Extrapolator
 from rtl.leadlag import LeadLag
 from rtl.mac import MacLanes
 from rtl.network import NetworkCore
 from rtl.plasticity import Plasticity
+from rtl.predicted import PredictedLine
 from rtl.schedule import cycles_per_tick, fold, lane_use
 from rtl.top import NetworkTop, SerialTop
 
-__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "FloatNetwork", "Image", "LeadLag",
-           "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "QFormat", "SerialTop", "build_image",
-           "cycles_per_tick", "fold", "lane_use"]
+__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "FloatNetwork",
+           "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
+           "Predictor", "QFormat", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use"]

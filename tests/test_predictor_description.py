@@ -249,3 +249,14 @@ def test_fuzz_of_a_network(n, entries):
     if net is not None:
         assert Network.from_json(net.to_json()) == net
         assert len(net.fingerprint) == 16
+
+
+# ---- ticks that the circuit relies on
+
+def test_a_least_delay_is_kept():
+    refused(lambda: changed(least_delay=4, max_delay=3), "least_delay must be an integer in 0..3, not 4")
+    refused(lambda: changed(least_delay=2, delay=1), "delay must be an integer in 2..3, not 1")
+    refused(lambda: changed(least_delay=2, delay=2, error_delay=1), "error_delay must be an integer in 2..3, not 1")
+    refused(lambda: replace(NET, layers=(replace(NET.layers[0], max_delay=1, delay=1, least_delay=1),
+                                         *NET.layers[1:])), "messages into layer 0")
+    assert changed(least_delay=1, delay=2, error_delay=2).fingerprint != NET.fingerprint

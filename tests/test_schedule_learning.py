@@ -6,7 +6,7 @@ from cases import random_learner
 from core import image_writes
 from learning import random_vectors
 
-from golden import engine
+from golden import engine, prospective
 from rtl import schedule
 from rtl.network import NetworkCore
 from rtl.schedule import cycles_per_tick, fold, passes
@@ -52,3 +52,14 @@ def test_fold_gives_a_layer_that_learns_three_times_the_lanes():
     assert [layer.lanes for layer in net.layers[4:]] == [10, 60, 10]
     assert cycles_per_tick(net, learning=True) < 2 * cycles_per_tick(net)
     assert schedule.lane_use(net, learning=True) > 0.75
+
+
+@pytest.mark.parametrize("kind", ["none", "linear"])
+def test_ticks_between_layers_make_ticks_shorter(kind):
+    """Neurons finish their messages in the next tick; golden does not know, tests/test_learn.py runs such networks."""
+    def cycles(least):
+        net = prospective.late_fourier(4, kind, inputs=50, least=least).with_lanes((30, 1))
+        return cycles_per_tick(net), cycles_per_tick(net, learning=True)
+    assert cycles(0)[0] > 1.25 * cycles(1)[0]
+    assert cycles(1)[0] == cycles(2)[0] == cycles(4)[0]
+    assert cycles(1)[1] <= cycles(0)[1]
