@@ -1,6 +1,6 @@
 """PredictedLine: a delay line whose messages are predicted where they leave, golden.extrapolator.read and write."""
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -32,22 +32,34 @@ class PredictedLine(wiring.Component):
     @staticmethod
     def banks(way: Way, streams: int) -> list[tuple[int, int]]:
         """Depth and width of every memory."""
-        return [*predictor(way).banks(way, streams), *DelayLine.banks(way.size, way.fmt, streams - 1),
-                *DelayLine.banks(way.size, way.fmt, way.depth * streams - 1)]
+        lines = PredictedLine._lines(way, streams).values()
+        return predictor(way).banks(way, streams) + [bank for depth in lines
+                                                     for bank in DelayLine.banks(way.size, way.fmt, depth)]
+
+    @staticmethod
+    def _lines(way: Way, streams: int) -> dict[str, int]:
+        """Depths of the lines: of predictions, and of messages where there may be no delay."""
+        return {"sent": way.depth * streams - 1} | ({} if way.least else {"newest": streams - 1})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.predictor = unit = self.predictor
         shift, lines = self.streams.bit_length() - 1, {}
-        for name, depth in (("newest", self.streams - 1), ("sent", self.way.depth * self.streams - 1)):
+        for name, depth in self._lines(self.way, self.streams).items():
             m.submodules[name] = lines[name] = line = DelayLine(size=self.way.size, fmt=self.way.fmt, depth=depth,
                                                                 vendor=self.vendor)
             m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.fresh), line.read_index.eq(self.read_index)]
-        wiring.connect(m, wiring.flipped(self.i), lines["newest"].i)
         wiring.connect(m, unit.o, lines["sent"].i)
         m.d.comb += [unit.i.valid.eq(self.i.valid), unit.i.payload.eq(self.i.payload),
-                     lines["newest"].delay.eq(self.streams - 1), lines["sent"].delay.eq((self.delay << shift) - 1),
-                     self.read_data.eq(Mux(self.delay == 0, lines["newest"].read_data, lines["sent"].read_data))]
+                     lines["sent"].delay.eq((self.delay << shift) - 1), self.read_data.eq(lines["sent"].read_data)]
+        if "newest" in lines:
+            wiring.connect(m, wiring.flipped(self.i), lines["newest"].i)
+            late = Signal(name="is_late")       # a register: the choice is made in front of multipliers
+            with m.If(self.start):
+                m.d.sync += late.eq(self.delay != 0)
+            with m.If(~late):
+                m.d.comb += self.read_data.eq(lines["newest"].read_data)
+            m.d.comb += lines["newest"].delay.eq(self.streams - 1)
         join(m, unit.params, self.params)
         join(m, self.params_out, unit.params_out)
         for name, member in unit.signature.members.items():
