@@ -1,5 +1,6 @@
 """Tables and pictures of docs/prospective.md, from the groups pm.* of docs/bench.json."""
 
+import textwrap
 from collections import defaultdict
 
 import numpy as np
@@ -38,8 +39,9 @@ def late_fourier(table, data) -> str:
                                       for delay, cells in found.items()]))
     equal = "; ".join(f"{study.TITLES[kind]} {ticks:,} ticks, error {group['rtl_mse'][kind]:.4f}"
                       for kind, ticks in group["rtl_equal_ticks"].items())
-    return "\n\n".join(parts) + (f"\n\nThe circuit over whole learning runs at {group['rtl_delay_ms']:g} ms, start 0: "
-                                 f"{equal}; every word equal to golden (`leadlag bench pm.fourier`).")
+    text = (f"The circuit over whole learning runs at {group['rtl_delay_ms']:g} ms, start 0: {equal}; every word equal "
+            f"to golden (`leadlag bench pm.fourier`).")
+    return "\n\n".join([*parts, textwrap.fill(text, 120)])
 
 
 def summary(data):

@@ -82,8 +82,8 @@ def test_words_and_registers():
     host.write(parameter_address(0, 0), range(150))
     assert device.received == [(parameter_address(0, n), n) for n in range(150)]
     assert host.read(OUTPUT, 130, fixed=True) == [0] * 130
-    with pytest.raises(LinkError, match=r"read of 4 words at 0x00000013: no such address \(after 2 words\)"):
-        host.read(REGISTERS["learn_cycles"].offset, 4)
+    with pytest.raises(LinkError, match=r"read of 4 words at 0x00000014: no such address \(after 2 words\)"):
+        host.read(REGISTERS["overflow"].offset, 4)
     with pytest.raises(ValueError, match="no register 'speed'; there are magic"):
         host.get("speed")
     with pytest.raises(ValueError, match="magic cannot be written"):
