@@ -12,12 +12,13 @@ All but the last are one sum of products; linear and second order without a spac
 nothing is predicted. A prediction that its message's format does not hold is not sent: the message itself is.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from golden.activation import activation_step
+from golden.checks import check, is_int
 from golden.delay import delay_line, delay_read, delay_write
 from golden.fixed import QFormat, acc_width, round_shift, saturate
 from golden.plasticity import BITS, spread
@@ -27,15 +28,6 @@ MAX_TAPS, MAX_HIDDEN, MAX_HISTORY = 16, 16, 2047
 MULTIPLIER_BITS = 18
 #: membrane and rate of the hidden units of a neural predictor
 HIDDEN_STATE, HIDDEN_RATE = QFormat(3, 12), QFormat(1, 14)
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise ValueError(message)
-
-
-def _is_int(value, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,25 +62,25 @@ class Predictor:
 
     def __post_init__(self):
         me = "predictor"
-        _check(self.kind in KINDS, f"{me}: kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
-        _check(_is_int(self.history, 1, MAX_HISTORY),
+        check(self.kind in KINDS, f"{me}: kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        check(is_int(self.history, 1, MAX_HISTORY),
                f"{me}: history must be an integer in 1..{MAX_HISTORY}, not {self.history!r}")
-        _check(self.spacing is None and not self.has_taps or _is_int(self.spacing, 1, MAX_HISTORY),
+        check(self.spacing is None and not self.has_taps or is_int(self.spacing, 1, MAX_HISTORY),
                f"{me}: spacing must be an integer in 1..{MAX_HISTORY}, not {self.spacing!r}")
-        _check(_is_int(self.taps, 1, MAX_TAPS), f"{me}: taps must be an integer in 1..{MAX_TAPS}, not {self.taps!r}")
-        _check(isinstance(self.gain, QFormat) and self.gain.width <= MULTIPLIER_BITS and self.gain.int_bits >= 1
+        check(is_int(self.taps, 1, MAX_TAPS), f"{me}: taps must be an integer in 1..{MAX_TAPS}, not {self.taps!r}")
+        check(isinstance(self.gain, QFormat) and self.gain.width <= MULTIPLIER_BITS and self.gain.int_bits >= 1
                and self.gain.frac_bits >= 1,
                f"{me}: gain must be a QFormat with a fraction that holds 1.0 in {MULTIPLIER_BITS} bits, "
                f"not {self.gain!r}")
-        _check(self.rate is None or self.kind == "fir" and _is_int(self.rate, 0, 24),
+        check(self.rate is None or self.kind == "fir" and is_int(self.rate, 0, 24),
                f"{me}: rate must be an integer in 0..24 for a fir or None, not {self.rate!r}")
-        _check(_is_int(self.quiet, 1, 32), f"{me}: quiet must be an integer in 1..32, not {self.quiet!r}")
-        _check(self.rate is None or step_bits(self) <= 24,
+        check(is_int(self.quiet, 1, 32), f"{me}: quiet must be an integer in 1..32, not {self.quiet!r}")
+        check(self.rate is None or step_bits(self) <= 24,
                f"{me}: steps of 2**-{self.rate} of |x|^2 of {self.quiet} bits do not fit: a larger rate or quiet")
-        _check(_is_int(self.hidden, 1, MAX_HIDDEN),
+        check(is_int(self.hidden, 1, MAX_HIDDEN),
                f"{me}: hidden must be an integer in 1..{MAX_HIDDEN}, not {self.hidden!r}")
-        _check(isinstance(self.shared, bool), f"{me}: shared must be true or false, not {self.shared!r}")
-        _check(_is_int(self.scale, 0, 16), f"{me}: scale must be an integer in 0..16, not {self.scale!r}")
+        check(isinstance(self.shared, bool), f"{me}: shared must be true or false, not {self.shared!r}")
+        check(is_int(self.scale, 0, 16), f"{me}: scale must be an integer in 0..16, not {self.scale!r}")
 
     @property
     def has_taps(self) -> bool:
@@ -120,7 +112,7 @@ class Predictor:
         if not delay:
             return
         oldest = (self.words - 1) * (self.spacing or delay) + (delay if self.learns else 0)
-        _check(oldest <= self.history, f"predictor: a delay of {delay} with {self.words} words "
+        check(oldest <= self.history, f"predictor: a delay of {delay} with {self.words} words "
                f"{self.spacing or delay} apart looks back {oldest} ticks, its history has {self.history}")
         if not self.has_taps and self.spacing:
             self.fixed_taps(delay)
@@ -132,7 +124,7 @@ class Predictor:
         one, s = 1 << self.gain.frac_bits, self.spacing
         h, c = (2 * delay * one + s) // (2 * s), (delay * (delay + s) * one + s * s) // (2 * s * s)
         found = (one + h, -h) if self.kind == "linear" else (one + h + c, -h - 2 * c, c)
-        _check(all(self.gain.min <= a <= self.gain.max for a in found),
+        check(all(self.gain.min <= a <= self.gain.max for a in found),
                f"predictor: a delay of {delay} over a baseline of {s} takes a gain of "
                f"{max(map(abs, found)) / one:.4g}, {self.gain} holds less than {1 << self.gain.int_bits}")
         return found
@@ -162,11 +154,11 @@ class Way(NamedTuple):
         if p is None:
             return
         p.check(self.delay)
-        _check(self.depth >= 1, "predictor: the message is never late, max_delay is 0")
-        _check(self.fmt.width < MULTIPLIER_BITS,
+        check(self.depth >= 1, "predictor: the message is never late, max_delay is 0")
+        check(self.fmt.width < MULTIPLIER_BITS,
                f"predictor: a message of {self.fmt} leaves no room for the bit that a difference adds "
                f"({MULTIPLIER_BITS - 1} bits at most)")
-        _check(p.kind != "neural" or p.scale <= self.fmt.frac_bits,
+        check(p.kind != "neural" or p.scale <= self.fmt.frac_bits,
                f"predictor: scale {p.scale} is beyond the fraction of {self.fmt}")
 
     def acc_bits(self) -> int:
@@ -300,23 +292,3 @@ def memory(way: Way) -> dict[str, int]:
     if p.learns:
         multiplies = 4 * p.taps         # both predictions, |x|^2, the step
     return {"history_words": p.history + 1, "coefficients": coefficients, "multiplies": multiplies}
-
-
-def plain(p: Predictor) -> dict:
-    """A Predictor as JSON holds it: only what differs from the default."""
-    found = {}
-    for field in fields(p):
-        value = getattr(p, field.name)
-        if value != field.default:
-            found[field.name] = str(value) if isinstance(value, QFormat) else value
-    return found
-
-
-def parse(entry) -> Predictor:
-    """The reverse of `plain`; ValueError names the field that is wrong."""
-    _check(isinstance(entry, dict), f"predictor: must be an object, not {type(entry).__name__}")
-    unknown = sorted(set(entry) - {field.name for field in fields(Predictor)}, key=str)
-    _check(not unknown, f"predictor: unknown fields {', '.join(map(str, unknown))}")
-    missing = sorted({"kind", "history"} - set(entry))
-    _check(not missing, f"predictor: missing fields {', '.join(missing)}")
-    return Predictor(**{name: QFormat.parse(value) if name == "gain" else value for name, value in entry.items()})

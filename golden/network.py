@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from golden import extrapolator
+from golden.checks import check
 from golden.extrapolator import Predictor, Way
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
 from golden.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
@@ -24,13 +24,8 @@ MAX_NEURONS = 4096
 MAX_LANE_WORDS = 1 << 14
 
 
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise ValueError(message)
-
-
 def _check_int(owner: str, name: str, value, low: int, high: int) -> None:
-    _check(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
+    check(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
            f"{owner}: {name} must be an integer in {low}..{high}, not {value!r}")
 
 
@@ -90,58 +85,58 @@ class Dense:
         _check_int(me, "max_error_delay", self.max_error_delay, 0, MAX_DELAY)
         _check_int(me, "error_delay", self.error_delay, 0, self.max_error_delay)
         for name in ("predictor", "error_predictor"):
-            _check(getattr(self, name) is None or isinstance(getattr(self, name), Predictor),
+            check(getattr(self, name) is None or isinstance(getattr(self, name), Predictor),
                    f"{me}: {name} must be a Predictor or None, not {getattr(self, name)!r}")
         # a row ends every inputs + 1 cycles, and its lanes hand over their sums one a cycle
         _check_int(me, "lanes", self.lanes, 1, min(self.outputs, self.inputs + 1))
-        _check(self.activation in ACTIVATIONS,
+        check(self.activation in ACTIVATIONS,
                f"{me}: activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
         for name in ("operand", "weight", "state", "lead", "lag", "rate"):
             fmt = getattr(self, name)
-            _check(isinstance(fmt, QFormat), f"{me}: {name} must be a QFormat, not {fmt!r}")
-            _check(fmt.frac_bits <= MAX_FRACTION, f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
-            _check(fmt.width <= MULTIPLIER_BITS,
+            check(isinstance(fmt, QFormat), f"{me}: {name} must be a QFormat, not {fmt!r}")
+            check(fmt.frac_bits <= MAX_FRACTION, f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
+            check(fmt.width <= MULTIPLIER_BITS,
                    f"{me}: {name} {fmt} is {fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
-        _check(self.multiplicand.width <= MULTIPLIER_BITS,
+        check(self.multiplicand.width <= MULTIPLIER_BITS,
                f"{me}: operand {self.operand} cannot hold the 1.0 of the bias in {MULTIPLIER_BITS} bits")
-        _check(self.state.width < MULTIPLIER_BITS,
+        check(self.state.width < MULTIPLIER_BITS,
                f"{me}: state {self.state} leaves no room for the bit that a difference adds "
                f"({MULTIPLIER_BITS - 1} bits at most)")
-        _check(self.state.int_bits >= 0 and self.state.frac_bits > 0,
+        check(self.state.int_bits >= 0 and self.state.frac_bits > 0,
                f"{me}: state {self.state} needs a fraction bit and no negative integer bits")
-        _check(self.rate.frac_bits <= self.state.frac_bits + 4,
+        check(self.rate.frac_bits <= self.state.frac_bits + 4,
                f"{me}: rate {self.rate} is more than 4 bits finer than the state {self.state}")
         for name in ("lead", "lag"):
             fmt = getattr(self, name)
-            _check(fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
-        _check(self.acc_bits <= MATMUL_BITS, f"{me}: accumulator of {self.acc_bits} bits, "
+            check(fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
+        check(self.acc_bits <= MATMUL_BITS, f"{me}: accumulator of {self.acc_bits} bits, "
                                              f"{MATMUL_BITS} at most")
-        _check(self.shift < self.acc_bits, f"{me}: half a unit of state {self.state} is beyond any sum of products "
+        check(self.shift < self.acc_bits, f"{me}: half a unit of state {self.state} is beyond any sum of products "
                                            f"of {self.weight} and {self.operand}")
-        _check(self.folds * (self.inputs + 1) <= MAX_LANE_WORDS,
+        check(self.folds * (self.inputs + 1) <= MAX_LANE_WORDS,
                f"{me}: a lane would hold {self.folds * (self.inputs + 1)} words, {MAX_LANE_WORDS} at most: more lanes")
-        _check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
+        check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
                                 f"and {self.operand}")
         _check_int(me, "guard", self.guard, 0, 8)
-        _check(self.lag.frac_bits > self.guard,
+        check(self.lag.frac_bits > self.guard,
                f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
-        _check(self.plastic is None or isinstance(self.plastic, Plastic),
+        check(self.plastic is None or isinstance(self.plastic, Plastic),
                f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
         self.way.check()
         if self.plastic is not None:
             self._check_learning(me)
 
     def _check_learning(self, me):
-        _check(self.multiplicand.width + self.plastic.halvings <= MULTIPLIER_BITS,
+        check(self.multiplicand.width + self.plastic.halvings <= MULTIPLIER_BITS,
                f"{me}: operand {self.operand} leaves room for {MULTIPLIER_BITS - self.multiplicand.width} halvings in "
                f"{MULTIPLIER_BITS} bits, not {self.plastic.halvings}")
         check_rates(self)
-        _check(self.back_bits <= MATMUL_BITS, f"{me}: accumulator of errors of {self.back_bits} bits, "
+        check(self.back_bits <= MATMUL_BITS, f"{me}: accumulator of errors of {self.back_bits} bits, "
                                               f"{MATMUL_BITS} at most")
-        _check(self.folds == 1 or self.inputs >= 4,
+        check(self.folds == 1 or self.inputs >= 4,
                f"{me}: {self.inputs} inputs are too few to sum errors over {self.folds} folds: {self.outputs} lanes")
         if self.plastic.gamma is not None:
-            _check(self.gamma_shift >= 0, f"{me}: gamma {self.plastic.gamma} makes eps finer than the state "
+            check(self.gamma_shift >= 0, f"{me}: gamma {self.plastic.gamma} makes eps finer than the state "
                                           f"{self.state}: at least {self.plastic.gamma - self.gamma_shift}")
 
     @property
@@ -246,45 +241,45 @@ class Network:
     teacher: Teacher | None = None
 
     def __post_init__(self):
-        _check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
+        check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
                f"network: name must be lower-case letters, digits, - and _, not {self.name!r}")
-        _check(isinstance(self.dt, int | float) and 0 < self.dt < float("inf"),
+        check(isinstance(self.dt, int | float) and 0 < self.dt < float("inf"),
                f"network: dt must be a positive number, not {self.dt!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
-        _check(1 <= len(self.layers) <= 64, f"network: 1 to 64 layers, not {len(self.layers)}")
+        check(1 <= len(self.layers) <= 64, f"network: 1 to 64 layers, not {len(self.layers)}")
         for n, layer in enumerate(self.layers):
-            _check(isinstance(layer, Dense), f"network: layer {n} must be a Dense, not {type(layer).__name__}")
+            check(isinstance(layer, Dense), f"network: layer {n} must be a Dense, not {type(layer).__name__}")
         for n, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
-            _check(above.inputs == below.outputs,
+            check(above.inputs == below.outputs,
                    f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
-            _check(above.operand == below.rate,
+            check(above.operand == below.rate,
                    f"network: layer {n} takes {above.operand}, layer {n - 1} sends {below.rate}")
-        _check(self.layers[0].least_delay == 0, "network: messages into layer 0 are there when its tick starts")
-        _check(self.layers[0].predictor is None,
+        check(self.layers[0].least_delay == 0, "network: messages into layer 0 are there when its tick starts")
+        check(self.layers[0].predictor is None,
                "network: messages into layer 0 come from outside, which has to predict them")
         self._check_learning()
 
     def _check_learning(self):
-        _check(self.teacher is None or isinstance(self.teacher, Teacher),
+        check(self.teacher is None or isinstance(self.teacher, Teacher),
                f"network: teacher must be a Teacher or None, not {self.teacher!r}")
         plastic = [layer.plastic is not None for layer in self.layers]
-        _check(any(plastic) == (self.teacher is not None),
+        check(any(plastic) == (self.teacher is not None),
                "network: plastic layers need a teacher" if any(plastic) else "network: a teacher needs a plastic layer")
-        _check(self.teacher is None or self.teacher.loss != "cross_entropy" or self.layers[-1].activation == "linear",
+        check(self.teacher is None or self.teacher.loss != "cross_entropy" or self.layers[-1].activation == "linear",
                f"network: cross-entropy takes the linear outputs of the last layer, not {self.layers[-1].activation}")
-        _check(plastic == sorted(plastic), "network: plastic layers are the last ones, errors come from above")
+        check(plastic == sorted(plastic), "network: plastic layers are the last ones, errors come from above")
         for n, layer in enumerate(self.layers):
-            _check(layer.predictor is None or not layer.predictor.learns or layer.plastic is not None,
+            check(layer.predictor is None or not layer.predictor.learns or layer.plastic is not None,
                    f"network: layer {n} does not learn, nor does the predictor of its messages: rate must be None")
         for n, layer in enumerate(self.layers[:self.first_plastic + 1]):
-            _check(not layer.max_error_delay and layer.error_predictor is None,
+            check(not layer.max_error_delay and layer.error_predictor is None,
                    f"network: layer {n} sends no errors down that could be late")
         for n in range(self.first_plastic + 1, len(self.layers)):
             self.error_way(n).check()
             _check_int(f"network: layer {n}", "error_delay", self.layers[n].error_delay, self.layers[n].least_delay,
                        self.layers[n].max_error_delay)
             shift = self.back_shift(n)
-            _check(0 <= shift < self.layers[n].back_bits,
+            check(0 <= shift < self.layers[n].back_bits,
                    f"network: error {self.layers[n - 1].plastic.error} of layer {n - 1} cannot be made of products "
                    f"of {self.layers[n].weight} and {self.layers[n].plastic.error}")
 
@@ -350,7 +345,7 @@ class Network:
     def with_lanes(self, lanes) -> "Network":
         """The same network with other lanes per layer."""
         lanes = tuple(lanes)
-        _check(len(lanes) == len(self.layers), f"network: {len(self.layers)} layers, {len(lanes)} lane numbers")
+        check(len(lanes) == len(self.layers), f"network: {len(self.layers)} layers, {len(lanes)} lane numbers")
         return replace(self, layers=tuple(replace(layer, lanes=n)
                                           for layer, n in zip(self.layers, lanes, strict=True)))
 
@@ -368,12 +363,12 @@ class Network:
             top = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"network description is not JSON: {error}") from None
-        _check(isinstance(top, dict) and top.get("leadlag_network") == 1,
+        check(isinstance(top, dict) and top.get("leadlag_network") == 1,
                "network description must be an object with \"leadlag_network\": 1")
-        _check(set(top) - {"teacher"} == {"leadlag_network", "name", "dt", "layers"},
+        check(set(top) - {"teacher"} == {"leadlag_network", "name", "dt", "layers"},
                f"network description has the fields {sorted(top)}, "
                f"expected ['dt', 'layers', 'leadlag_network', 'name']")
-        _check(isinstance(top["layers"], list), "network description: layers must be a list")
+        check(isinstance(top["layers"], list), "network description: layers must be a list")
         layers = tuple(_layer(n, entry) for n, entry in enumerate(top["layers"]))
         teacher = parse(Teacher, top["teacher"]) if "teacher" in top else None
         return cls(name=top["name"], dt=top["dt"], layers=layers, teacher=teacher)
@@ -396,10 +391,8 @@ def _plain(layer: Dense) -> dict:
             value = str(value)
         elif field.name in _OPTIONAL and value == field.default:
             continue
-        elif isinstance(value, Plastic):
+        elif isinstance(value, Plastic | Predictor):
             value = plain(value)
-        elif isinstance(value, Predictor):
-            value = extrapolator.plain(value)
         entry[field.name] = value
     return entry
 
@@ -414,22 +407,22 @@ def _built(entry: dict) -> dict:
 
 
 def _layer(n: int, entry) -> Dense:
-    _check(isinstance(entry, dict), f"layer {n}: must be an object, not {type(entry).__name__}")
+    check(isinstance(entry, dict), f"layer {n}: must be an object, not {type(entry).__name__}")
     entry = dict(entry)
     kind = entry.pop("kind", None)
-    _check(kind == "dense", f"layer {n}: kind must be \"dense\", not {kind!r}")
+    check(kind == "dense", f"layer {n}: kind must be \"dense\", not {kind!r}")
     known = {field.name: field for field in fields(Dense)}
     unknown = sorted(set(entry) - set(known))
-    _check(not unknown, f"layer {n}: unknown fields {', '.join(map(str, unknown))}")
+    check(not unknown, f"layer {n}: unknown fields {', '.join(map(str, unknown))}")
     missing = sorted(name for name, field in known.items()
                      if name not in entry and name not in ("delay", "max_delay", "lanes", *_OPTIONAL))
-    _check(not missing, f"layer {n}: missing fields {', '.join(missing)}")
+    check(not missing, f"layer {n}: missing fields {', '.join(missing)}")
     try:
         if "plastic" in entry:
             entry["plastic"] = parse(Plastic, entry["plastic"])
         for name in ("predictor", "error_predictor"):
             if entry.get(name) is not None:
-                entry[name] = extrapolator.parse(entry[name])
+                entry[name] = parse(Predictor, entry[name])
         return Dense(**{name: QFormat.parse(value) if known[name].type in (QFormat, "QFormat") else value
                         for name, value in entry.items()})
     except ValueError as error:

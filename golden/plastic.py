@@ -9,6 +9,7 @@ Source: [GLE] papers.md 2.1 and 2.2. Error words have a format, hence a power-of
 
 from dataclasses import dataclass, fields
 
+from golden.checks import check, is_int
 from golden.fixed import QFormat
 from golden.plasticity import BITS, PERIOD
 
@@ -18,15 +19,6 @@ MULTIPLIER_BITS = 18
 MAX_HALVINGS = 7
 #: words are shifted to meet one another, and everything has to stay within 64 bits
 MAX_FRACTION = 30
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise ValueError(message)
-
-
-def _is_int(value, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,39 +64,39 @@ class Plastic:
         for name, kind in (("error", False), ("slope", False), ("lead", True), ("lag", True), ("tau", True),
                            ("tau_r", True)):
             fmt = getattr(self, name)
-            _check(isinstance(fmt, QFormat) or kind and fmt is None, f"{me}: {name} must be a QFormat, not {fmt!r}")
-            _check(fmt is None or fmt.frac_bits <= MAX_FRACTION,
+            check(isinstance(fmt, QFormat) or kind and fmt is None, f"{me}: {name} must be a QFormat, not {fmt!r}")
+            check(fmt is None or fmt.frac_bits <= MAX_FRACTION,
                    f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
-            _check(fmt is None or fmt.width <= MULTIPLIER_BITS,
+            check(fmt is None or fmt.width <= MULTIPLIER_BITS,
                    f"{me}: {name} {fmt} is {fmt and fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
-        _check(self.error.width < MULTIPLIER_BITS, f"{me}: error {self.error} leaves no room for the bit that a "
+        check(self.error.width < MULTIPLIER_BITS, f"{me}: error {self.error} leaves no room for the bit that a "
                                                    f"difference adds ({MULTIPLIER_BITS - 1} bits at most)")
-        _check(self.slope.int_bits >= 1 and self.slope.frac_bits >= 1,
+        check(self.slope.int_bits >= 1 and self.slope.frac_bits >= 1,
                f"{me}: slope {self.slope} must hold 1.0 and a fraction")
-        _check(self.rate is None or _is_int(self.rate, -32, 64),
+        check(self.rate is None or is_int(self.rate, -32, 64),
                f"{me}: rate must be an integer in -32..64 or None, not {self.rate!r}")
-        _check(self.rule in RULES, f"{me}: rule must be one of {', '.join(RULES)}, not {self.rule!r}")
-        _check(_is_int(self.halvings, 0, MAX_HALVINGS),
+        check(self.rule in RULES, f"{me}: rule must be one of {', '.join(RULES)}, not {self.rule!r}")
+        check(is_int(self.halvings, 0, MAX_HALVINGS),
                f"{me}: halvings must be an integer in 0..{MAX_HALVINGS}, not {self.halvings!r}")
-        _check(isinstance(self.bias, bool), f"{me}: bias must be true or false, not {self.bias!r}")
-        _check(self.gamma is None or _is_int(self.gamma, 0, 32),
+        check(isinstance(self.bias, bool), f"{me}: bias must be true or false, not {self.bias!r}")
+        check(self.gamma is None or is_int(self.gamma, 0, 32),
                f"{me}: gamma must be an integer in 0..32 or None, not {self.gamma!r}")
-        _check((self.lead is None) == (self.lag is None),
+        check((self.lead is None) == (self.lag is None),
                f"{me}: lead and lag of the error's filter come together or not at all")
         for name in ("lead", "lag"):
             fmt = getattr(self, name)
-            _check(fmt is None or fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
-        _check(_is_int(self.guard, 0, 8), f"{me}: guard must be an integer in 0..8, not {self.guard!r}")
-        _check(self.lag is None or self.lag.frac_bits > self.guard,
+            check(fmt is None or fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
+        check(is_int(self.guard, 0, 8), f"{me}: guard must be an integer in 0..8, not {self.guard!r}")
+        check(self.lag is None or self.lag.frac_bits > self.guard,
                f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
-        _check(self.lag is not None or self.guard == 0, f"{me}: guard bits are for the error's filter, there is none")
-        _check((self.tau is None) == (self.tau_r is None), f"{me}: tau and tau_r come together or not at all")
+        check(self.lag is not None or self.guard == 0, f"{me}: guard bits are for the error's filter, there is none")
+        check((self.tau is None) == (self.tau_r is None), f"{me}: tau and tau_r come together or not at all")
         if self.tau is not None:
-            _check(_is_int(self.tau_rate, -32, 64), f"{me}: tau_rate must be an integer in -32..64, "
+            check(is_int(self.tau_rate, -32, 64), f"{me}: tau_rate must be an integer in -32..64, "
                                                     f"not {self.tau_rate!r}")
-            _check(self.tau.frac_bits >= 1 and self.tau_r.frac_bits >= 1,
+            check(self.tau.frac_bits >= 1 and self.tau_r.frac_bits >= 1,
                    f"{me}: tau {self.tau} and tau_r {self.tau_r} need a fraction bit")
-            _check(_is_int(self.tau_min, 1, self.tau.max >> self.tau.frac_bits),
+            check(is_int(self.tau_min, 1, self.tau.max >> self.tau.frac_bits),
                    f"{me}: tau_min must be an integer in 1..{self.tau.max >> self.tau.frac_bits}, "
                    f"not {self.tau_min!r}")
 
@@ -146,11 +138,11 @@ class Teacher:
     seed: int = 1
 
     def __post_init__(self):
-        _check(self.loss in LOSSES, f"teacher: loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
-        _check(_is_int(self.beta, 0, 16), f"teacher: beta must be an integer in 0..16, not {self.beta!r}")
-        _check(_is_int(self.streams, 1, 256) and self.streams & self.streams - 1 == 0,
+        check(self.loss in LOSSES, f"teacher: loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        check(is_int(self.beta, 0, 16), f"teacher: beta must be an integer in 0..16, not {self.beta!r}")
+        check(is_int(self.streams, 1, 256) and self.streams & self.streams - 1 == 0,
                f"teacher: streams must be a power of two in 1..256, not {self.streams!r}")
-        _check(_is_int(self.seed, 1, PERIOD), f"teacher: seed must be an integer in 1..{PERIOD}, not {self.seed!r}")
+        check(is_int(self.seed, 1, PERIOD), f"teacher: seed must be an integer in 1..{PERIOD}, not {self.seed!r}")
 
 
 def weight_shift(layer) -> int:
@@ -208,11 +200,11 @@ def plain(entry) -> dict:
 def parse(kind: type, entry):
     """The reverse of `plain`; ValueError names the field that is wrong."""
     name = kind.__name__.lower()
-    _check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
+    check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
     known = {field.name: field for field in fields(kind)}
     unknown = sorted(set(entry) - set(known), key=str)
-    _check(not unknown, f"{name}: unknown fields {', '.join(map(str, unknown))}")
+    check(not unknown, f"{name}: unknown fields {', '.join(map(str, unknown))}")
     missing = sorted(n for n, field in known.items() if n not in entry and field.default is field.default_factory)
-    _check(not missing, f"{name}: missing fields {', '.join(missing)}")
+    check(not missing, f"{name}: missing fields {', '.join(missing)}")
     return kind(**{n: QFormat.parse(value) if "QFormat" in str(known[n].type) and value is not None else value
                    for n, value in entry.items()})

@@ -17,7 +17,8 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from golden import extrapolator, prospective
+from golden import prospective
+from golden.plastic import plain
 from golden.train import pm
 from leadlag import flow, report
 from leadlag.figures import provenance
@@ -82,7 +83,7 @@ def _of_integers(kind: str, ticks: int) -> dict:
         return {"network": prospective.late_fourier(ticks).fingerprint, "of_predictor": pm.settings(kind, ticks)}
     net = prospective.late_fourier(ticks, kind)
     both = net.layers[-1].predictor, net.layers[-1].error_predictor
-    return {"network": net.fingerprint, "of_predictor": [p and extrapolator.plain(p) for p in both]}
+    return {"network": net.fingerprint, "of_predictor": [p and plain(p) for p in both]}
 
 
 def trainings(runs: list[dict]) -> list[dict]:

@@ -7,8 +7,9 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 
 from golden import extrapolator
-from golden.extrapolator import Way, parse
+from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat, wrap
+from golden.plastic import parse
 from golden.plasticity import Noise
 from sim.drivers import cycles, settings, start
 
@@ -53,7 +54,7 @@ async def _tick(dut, s, way, message, flags):
 async def equals_golden(dut):
     """Smooth messages with jumps, a sequence that begins anew in the middle, ticks in which taps stay."""
     s, rng = settings(), random.Random("extrapolator")
-    fmt, p = QFormat.parse(s["fmt"]), parse(s["predictor"])
+    fmt, p = QFormat.parse(s["fmt"]), parse(Predictor, s["predictor"])
     way = Way(s["size"], fmt, s["delay"], s["depth"], p)
     taps = np.array(s["taps"]) if s["taps"] else None
     register, line, flags, seen = Noise(s["seed"]), None, False, False

@@ -10,6 +10,7 @@ from golden import extrapolator
 from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat
 from golden.network import Dense, Network
+from golden.plastic import plain
 from rtl.activation import Activation
 from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
@@ -87,7 +88,7 @@ def test_predicted_line(p):
     way = Way(3, fmt, 3, 4, p)
     taps = {"fir": extrapolator.identity(p, 3), "neural": np.arange(11)[None] * 700 - 3000}.get(p.kind)
     unit = PredictedLine(way, bank=5, seed=9)
-    bench(unit, "extrapolator", fmt="Q1.10", size=3, delay=3, depth=4, predictor=extrapolator.plain(p), bank=5, seed=9,
+    bench(unit, "extrapolator", fmt="Q1.10", size=3, delay=3, depth=4, predictor=plain(p), bank=5, seed=9,
           taps=None if taps is None else taps.tolist(), latency=unit.LATENCY,
           period=predictor(way).period(way, learning=True) + 3)
 

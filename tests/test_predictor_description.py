@@ -9,10 +9,11 @@ from cases import random_learner, random_predictor, undelayed, with_delays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden import engine, extrapolator
+from golden import engine
 from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat, quantize
 from golden.network import Network
+from golden.plastic import parse, plain
 
 FIR = Predictor(kind="fir", history=12, spacing=2, taps=3, rate=4, gain=QFormat(2, 11))
 NET = undelayed(random_learner("deep 0", largest=6), FIR)
@@ -44,7 +45,7 @@ def test_json_round_trip(seed):
 def test_predictors_round_trip(rng, delay):
     p = random_predictor(rng, delay, learns=True)
     if p is not None:
-        assert extrapolator.parse(json.loads(json.dumps(extrapolator.plain(p)))) == p
+        assert parse(Predictor, json.loads(json.dumps(plain(p)))) == p
 
 
 def test_what_is_loaded_at_run_time_does_not_change_the_fingerprint():
@@ -175,9 +176,8 @@ FIXED = undelayed(random_learner("deep 0", largest=6))
 def test_a_bad_layer_is_one_line(wrong, says):
     refused(lambda: changed(**wrong), says)
     entry = json.loads(changed().to_json())
-    plain = {name: extrapolator.plain(value) if isinstance(value, Predictor) else value
-             for name, value in wrong.items()}
-    entry["layers"][-1].update(plain)
+    entries = {name: plain(value) if isinstance(value, Predictor) else value for name, value in wrong.items()}
+    entry["layers"][-1].update(entries)
     refused(lambda: Network.from_json(json.dumps(entry)), ".")
 
 
@@ -233,8 +233,8 @@ def accepted(make):
 @FUZZ
 @given(ANY | ENTRY | LIKELY)
 def test_fuzz_of_a_predictor(entry):
-    p = accepted(lambda: extrapolator.parse(entry))
-    assert p is None or extrapolator.parse(extrapolator.plain(p)) == p
+    p = accepted(lambda: parse(Predictor, entry))
+    assert p is None or parse(Predictor, plain(p)) == p
 
 
 LATE = ("predictor", "error_predictor", "delay", "error_delay", "max_delay", "max_error_delay")

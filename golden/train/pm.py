@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden.checks import check, is_int
+
 KINDS = ("none", "linear", "second_order", "nlms", "neural")
 NORMALISE = ("exact", "power_of_two")
 MAX_DELAY, MAX_HISTORY = 255, 2047      # ticks
@@ -48,15 +50,6 @@ class Neural(NamedTuple):
     b1: np.ndarray
     w2: np.ndarray
     b2: float
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise ValueError(message)
-
-
-def _whole(value, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,20 +79,20 @@ class Predictor:
     neural: tuple[Neural, Neural] | None = None
 
     def __post_init__(self):
-        _check(self.kind in KINDS, f"predictor: kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        check(self.kind in KINDS, f"predictor: kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         for name, value in (("baseline", 1 if self.baseline is None else self.baseline), ("spacing", self.spacing)):
-            _check(_whole(value, 1, MAX_HISTORY),
+            check(is_int(value, 1, MAX_HISTORY),
                    f"predictor: {name} must be 1 to {MAX_HISTORY} ticks, not {value!r}")
-        _check(_whole(self.taps, 1, 64), f"predictor: taps must be an integer in 1..64, not {self.taps!r}")
+        check(is_int(self.taps, 1, 64), f"predictor: taps must be an integer in 1..64, not {self.taps!r}")
         for name in ("mu", "error_mu"):
             value = getattr(self, name)
-            _check(isinstance(value, float | int) and 0 < value < 2,
+            check(isinstance(value, float | int) and 0 < value < 2,
                    f"predictor: {name} must be in (0, 2), not {value!r}")
-        _check(self.normalise in NORMALISE,
+        check(self.normalise in NORMALISE,
                f"predictor: normalise must be one of {', '.join(NORMALISE)}, not {self.normalise!r}")
-        _check((self.neural is not None) == (self.kind == "neural"), "predictor: neural comes with two trained nets")
+        check((self.neural is not None) == (self.kind == "neural"), "predictor: neural comes with two trained nets")
         for net in self.neural or ():
-            _check(all(np.isfinite(part).all() for part in net), "predictor: neural has weights that are not finite")
+            check(all(np.isfinite(part).all() for part in net), "predictor: neural has weights that are not finite")
 
     def history(self, delay: int) -> int:
         """Ticks that the sender looks back; ValueError where that is too long."""
@@ -107,7 +100,7 @@ class Predictor:
                 "nlms": (self.taps - 1) * self.spacing + delay,
                 "neural": max(net.w1.shape[1] for net in self.neural) * self.spacing if self.neural else 0
                 }.get(self.kind, 0)
-        _check(back <= MAX_HISTORY, f"predictor: {self.kind} looks {back} ticks back, a history has {MAX_HISTORY}")
+        check(back <= MAX_HISTORY, f"predictor: {self.kind} looks {back} ticks back, a history has {MAX_HISTORY}")
         return back
 
     def step(self, delay: int) -> int:
@@ -133,14 +126,14 @@ def predictor(kind: str, delay: int, trained=None) -> Predictor:
     """The predictor of `settings`; trained: (of the rates, of the errors), the parts of a Neural as arrays or lists."""
     if kind != "neural" or not delay:
         return Predictor(kind=kind if delay else "none", **settings(kind, delay))
-    _check(trained is not None, "predictor: neural needs two trained nets")
+    check(trained is not None, "predictor: neural needs two trained nets")
     nets = tuple(Neural(*(np.asarray(part, float) for part in net)) for net in trained)
     return Predictor(kind=kind, neural=nets, spacing=settings(kind, delay)["spacing"])
 
 
 def check_delay(delay) -> int:
     """The delay in ticks; ValueError names what is wrong."""
-    _check(_whole(delay, 0, MAX_DELAY), f"delay must be 0 to {MAX_DELAY} ticks, not {delay!r}")
+    check(is_int(delay, 0, MAX_DELAY), f"delay must be 0 to {MAX_DELAY} ticks, not {delay!r}")
     return delay
 
 
@@ -295,7 +288,7 @@ def fourier_run(delay: int = 0, predictor: Predictor | None = None, seed: int = 
 
     record, a function of the network, is called after every tick.
     """
-    _check(math.isfinite(ms) and ms >= 10 * DT, f"a run takes at least {10 * DT:g} ms, not {ms!r}")
+    check(math.isfinite(ms) and ms >= 10 * DT, f"a run takes at least {10 * DT:g} ms, not {ms!r}")
     net = DelayedNetwork(delay=check_delay(delay), predictor=predictor, seed=seed, rate=rate, gamma=gamma)
     x, target = fourier_waves(ms)
     taught, total = round(TEACH * len(x)), 0.0
