@@ -28,8 +28,10 @@ from amaranth.lib.cdc import FFSynchronizer
 from boards.floorplan import Grid
 from golden.activation import is_tabulated
 from golden.network import Network
+from golden.spiking_network import SpikingLayer, SpikingNetwork
 from rtl import top as tops
 from rtl.schedule import banks, fold
+from rtl.spiking_schedule import fold_spiking, luts
 from rtl.vendor.ecp5 import Bank
 
 #: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
@@ -77,8 +79,10 @@ class Board:
     reset_button: tuple[str, int] | None = None
     leds: int = 0
 
-    def fold(self, net: Network) -> Network:
-        """Give the layers the lanes that the part has multipliers and block RAMs for."""
+    def fold(self, net: Network | SpikingNetwork) -> Network | SpikingNetwork:
+        """Give the layers the lanes that the part has multipliers and block RAMs for; spiking layers: LUTs, too."""
+        if isinstance(net, SpikingNetwork):
+            return fold_spiking(net, self.part.bram - LINK_BLOCKS, self.part.lut4)
         def fits(folded):
             return sum(Bank.blocks(*bank) for bank in banks(folded)) + LINK_BLOCKS <= self.part.bram
         return fold(net, self.part.dsp, fits)
@@ -212,9 +216,14 @@ def resources_needed(net: Network, board: Board) -> Resources:
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
     top = tops.SerialTop(net, divisor=uart_divisor(board.pll().mhz, board.baud), vendor=board.part.vendor)
     _count(Fragment.get(top, None), counts)
-    lut4 = LUT_BASE + sum(LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation)
-                          for layer in net.layers)
+    lut4 = LUT_BASE + sum(map(_layer_luts, net.layers))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
+
+
+def _layer_luts(layer) -> int:
+    if isinstance(layer, SpikingLayer):
+        return luts(layer)
+    return LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation)
 
 
 def check_fits(net: Network, board: Board) -> Resources:

@@ -21,6 +21,7 @@ from pathlib import Path
 from boards.base import Board, check_fits
 from boards.floorplan import floorplan, place
 from golden.network import Network
+from golden.spiking_network import SpikingNetwork
 from rtl.schedule import cycles_per_tick, lane_use, predictor_costs
 
 #: multipliers are instantiated: yosys would turn the small products of table interpolation into DSPs
@@ -56,9 +57,9 @@ class BuildResult:
         """One line: verdict, clock, ticks, use."""
         r = self.report
         verdict = "meets" if self.ok else "FAILS"
+        pace = f"{r['ticks_per_s']:,.0f} ticks/s, " if "ticks_per_s" in r else ""
         return (f"{r['network']} on {r['board']} {verdict} {r['clock_mhz']:g} MHz (Fmax {r['fmax_mhz']:.1f}, seed "
-                f"{r['nextpnr_seed']}): {r['ticks_per_s']:,.0f} ticks/s, {r['lut4']} LUT4, {r['ff']} FF, "
-                f"{r['dsp']} DSP, {r['bram']} BRAM")
+                f"{r['nextpnr_seed']}): {pace}{r['lut4']} LUT4, {r['ff']} FF, {r['dsp']} DSP, {r['bram']} BRAM")
 
 
 def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
@@ -216,15 +217,20 @@ def _figures(net, board, pll, stat, best) -> dict:
     """The names of the bench, and what a report shows beside them."""
     used = {name: entry["used"] for name, entry in best["routed"]["utilization"].items()}
     available = {name: entry["available"] for name, entry in best["routed"]["utilization"].items()}
-    cycles, clock_mhz, fmax = cycles_per_tick(net), float(pll.mhz), best["fmax_mhz"]
+    clock_mhz, fmax = float(pll.mhz), best["fmax_mhz"]
     figures = {
         "network": net.name, "board": board.name, "part": board.part.name, "fingerprint": net.fingerprint,
-        "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz, "cycles_per_tick": cycles,
-        "ticks_per_s": clock_mhz * 1e6 / cycles, "ticks_per_s_at_fmax": fmax * 1e6 / cycles,
-        "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers], "lane_use": lane_use(net),
-        "predictors": predictor_costs(net),
+        "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz,
+        "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers],
         "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
+    if isinstance(net, SpikingNetwork):
+        figures |= {"synapses": net.synapses, "ticks_per_image": net.ticks}
+    else:
+        cycles = cycles_per_tick(net)
+        figures |= {"cycles_per_tick": cycles, "ticks_per_s": clock_mhz * 1e6 / cycles,
+                    "ticks_per_s_at_fmax": fmax * 1e6 / cycles, "lane_use": lane_use(net),
+                    "predictors": predictor_costs(net)}
     if net.teacher is not None:
         learning = cycles_per_tick(net, learning=True)
         figures |= {"learn_cycles_per_tick": learning, "learn_ticks_per_s": clock_mhz * 1e6 / learning,

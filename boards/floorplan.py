@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from golden.activation import is_tabulated
 from golden.network import Dense, Network
+from golden.spiking_network import SpikingNetwork
 from rtl.dense import line_banks
 from rtl.loss import OutputError
 from rtl.mac import bank_bits
@@ -52,9 +53,9 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
     """Site of every cell that has a place: the multipliers; the link's buffer; weights, messages, membranes and table.
 
     The multipliers of a layer's neurons stand in the middle of its lanes, where their sum tree ends. Weights in banks
-    of more than one block RAM are left to nextpnr. ValueError where the part has fewer sites.
+    of more than one block RAM, and spiking networks, are left to nextpnr. ValueError where the part has fewer sites.
     """
-    if grid is None:
+    if grid is None or isinstance(net, SpikingNetwork):
         return {}
     multipliers, rams = grid.multiplier_sites(), grid.ram_sites()
     plan = {}

@@ -27,6 +27,8 @@ from golden.engine import check_params
 from golden.fixed import wrap
 from golden.network import Dense, Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, PARAMETER_BASE, TEACH_BIT, parameter_address
+from golden.spiking_image import seed_bank, spiking_addresses, spiking_params, spiking_words
+from golden.spiking_network import SpikingNetwork
 
 WORD_BITS = 18
 WORD_MASK = (1 << WORD_BITS) - 1
@@ -60,6 +62,11 @@ def bank_layout(net: Network) -> tuple[LayerBanks, ...]:
     return tuple(found)
 
 
+def bank_count(net: Network | SpikingNetwork) -> int:
+    """Banks on the parameter bus."""
+    return seed_bank(net) + 1 if isinstance(net, SpikingNetwork) else bank_layout(net)[-1].end
+
+
 def first_banks(net: Network) -> list[int]:
     """First bank of each layer."""
     return [banks.lanes for banks in bank_layout(net)]
@@ -86,13 +93,17 @@ def layer_words(layer: Dense) -> int:
     return layer.parameters + len(layer.constants) * layer.outputs + len(timing(layer)) + taps
 
 
-def parameter_words(net: Network) -> int:
+def parameter_words(net: Network | SpikingNetwork) -> int:
     """Words of a complete image."""
+    if isinstance(net, SpikingNetwork):
+        return len(spiking_addresses(net))
     return sum(map(layer_words, net.layers))
 
 
-def image_addresses(net: Network) -> np.ndarray:
+def image_addresses(net: Network | SpikingNetwork) -> np.ndarray:
     """Addresses in the order of sending (uint32). ValueError where a layer is too large for the map."""
+    if isinstance(net, SpikingNetwork):
+        return spiking_addresses(net)
     return np.concatenate([_layer_addresses(layer, banks)
                            for layer, banks in zip(net.layers, bank_layout(net), strict=True)]).astype(np.uint32)
 
@@ -145,7 +156,7 @@ class Image:
         """(words, 2) uint32: address and data."""
         return np.frombuffer(self.body, "<u4").reshape(-1, 2)
 
-    def check(self, net: Network) -> None:
+    def check(self, net: Network | SpikingNetwork) -> None:
         """ValueError where the image is not one for `net`: fingerprint, addresses, words."""
         if self.fingerprint != net.fingerprint:
             raise ValueError(f"the image is for design {self.fingerprint}, {net.name} is design {net.fingerprint}")
@@ -209,11 +220,14 @@ class Image:
             raise ValueError(f"{path}: {error}") from None
 
 
-def build_image(net: Network, params) -> Image:
+def build_image(net: Network | SpikingNetwork, params) -> Image:
     """Words of `params` (a DenseParams a layer, formats as in `net`) and each layer's delay as an image.
 
-    ValueError where shapes or ranges do not fit, or a layer is too large for the address map.
+    Of a spiking network: Synapses a layer. ValueError where shapes or ranges do not fit, or a layer is too large for
+    the address map.
     """
+    if isinstance(net, SpikingNetwork):
+        return _image(net, spiking_words(net, params))
     check_params(net, params)
     words = []
     for n, (layer, p) in enumerate(zip(net.layers, params, strict=True)):
@@ -224,8 +238,17 @@ def build_image(net: Network, params) -> Image:
         rows = np.column_stack([arrays["bias"], arrays["weight"]])[_row_order(layer)]
         words += [rows.ravel(), *(arrays[name] for name in layer.constants), list(timing(layer).values()),
                   *(arrays[name].ravel() for name in layer.taps)]
-    data = np.concatenate(words).astype(np.int64) & ((1 << WORD_BITS) - 1)
-    return Image(net.fingerprint, np.column_stack([image_addresses(net), data]).astype("<u4").tobytes())
+    return _image(net, np.concatenate(words).astype(np.int64) & WORD_MASK)
+
+
+def _image(net, words):
+    return Image(net.fingerprint, np.column_stack([image_addresses(net), words]).astype("<u4").tobytes())
+
+
+def image_synapses(image: Image, net: SpikingNetwork):
+    """The Synapses of an image for `net`; ValueError where it does not fit, or is for weights of another seed."""
+    image.check(net)
+    return spiking_params(net, image.pairs[:, 1])
 
 
 def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], tuple[int, ...]]:

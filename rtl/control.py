@@ -1,7 +1,7 @@
 """Control: what answers on the bus. Registers, the image loader, and the words in and out of the network.
 
 Address map: golden.regmap. An image is written into the half of every bank that is not in force, and put in force
-between two ticks only when all its words came and their CRC-32 is right.
+between two ticks only when all its words came and their CRC-32 is right. Spiking networks have one half only.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -9,7 +9,7 @@ from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from golden.image import bank_layout, learnt_banks
+from golden.image import bank_count, bank_layout, learnt_banks
 from golden.network import Network
 from golden.plastic import MAX_HALVINGS
 from golden.regmap import (
@@ -25,7 +25,6 @@ from golden.regmap import (
     VERSION,
 )
 from rtl.bus import BusSignature
-from rtl.network import input_layout, output_layout
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
@@ -38,14 +37,17 @@ class Control(wiring.Component):
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
-    Parameters: net; constants, the values of the read-only registers that the caller knows (by name); here, numbers of
-    the banks that learn on this board, None for all.
+    Parameters: net; i, o, layouts of the words of the network's streams; constants, the values of the read-only
+    registers that the caller knows (by name); here, numbers of the banks that learn on this board, None for all;
+    in_place, there is one half of the banks only: from `load_begin` on there are no parameters until an image is in
+    force.
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
     those of NetworkCore.
     """
 
-    def __init__(self, net: Network, *, constants: dict[str, int], here: frozenset[int] | None = None):
-        self.net, self._learns, self.here = net, net.teacher is not None, here
+    def __init__(self, net: Network, *, i, o, constants: dict[str, int], here: frozenset[int] | None = None,
+                 in_place: bool = False):
+        self.net, self._learns, self.here, self.in_place = net, net.teacher is not None, here, in_place
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
@@ -58,8 +60,7 @@ class Control(wiring.Component):
             "probe": Out(1), "probe_bank": Out(BANK_BITS), "probe_addr": Out(ADDR_BITS), "probe_valid": In(1),
             "probe_data": In(signed(WORD_BITS))}
         super().__init__(members | {
-            "bus": In(BusSignature()),
-            "i": Out(stream.Signature(input_layout(net))), "o": In(stream.Signature(output_layout(net))),
+            "bus": In(BusSignature()), "i": Out(stream.Signature(i)), "o": In(stream.Signature(o)),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
             "tick": In(1), "busy": In(1), "stall": In(1), "lost": In(2 * len(net.layers)),
         })
@@ -147,7 +148,7 @@ class Control(wiring.Component):
     def _parameter_bytes(self):
         """The parameter bus, and address and data for the CRC, a byte a cycle."""
         m, params, count = self._m, self.params, Signal(3)
-        banks = bank_layout(self.net)[-1].end
+        banks = bank_count(self.net)
         self._outside = Signal(reset_less=True)
         m.d.sync += [self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8)), self._crc.valid.eq(0),
                      self._outside.eq((self._addr[14:BANK_SHIFT] != 0) | (self._addr[BANK_SHIFT:31] >= banks))]
@@ -250,6 +251,8 @@ class Control(wiring.Component):
         m.d.comb += self.want_half.eq(want_half)
         with m.If(begin):
             m.d.sync += [self._loading.eq(1), self._count.eq(0)]
+            if self.in_place:
+                m.d.sync += loaded.eq(0)
         with m.Elif(commit):
             m.d.sync += self._loading.eq(0)
         with m.If(right):

@@ -6,11 +6,13 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.image import parameter_words
 from golden.network import Network
+from golden.spiking_network import SpikingNetwork
 from rtl.bus import BusSignature
 from rtl.control import Control
 from rtl.link import HostLink
 from rtl.network import NetworkCore
 from rtl.schedule import cycles_per_tick
+from rtl.spiking_network import SpikingCore
 from rtl.uart import UartRx, UartTx
 
 
@@ -27,11 +29,12 @@ class NetworkTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.core = core = self._make_core()
-        m.submodules.control = control = Control(self.net, constants={
+        layouts = {"i": core.i.payload.shape(), "o": core.o.payload.shape()}
+        m.submodules.control = control = Control(self.net, **layouts, constants={
             "parameter_words": parameter_words(self.net), "cycles_per_tick": core.period,
             "output_ticks": core.output_ticks,
             **({"learn_cycles": cycles_per_tick(self.net, learning=True)} if self.net.teacher else {})},
-            here=self._here())
+            here=self._here(), in_place=isinstance(self.net, SpikingNetwork))
         connect(m, flipped(self.bus), control.bus)
         connect(m, control.i, core.i)
         connect(m, core.o, control.o)
@@ -49,7 +52,8 @@ class NetworkTop(wiring.Component):
         return m
 
     def _make_core(self):
-        return NetworkCore(self.net, vendor=self.vendor)
+        kind = SpikingCore if isinstance(self.net, SpikingNetwork) else NetworkCore
+        return kind(self.net, vendor=self.vendor)
 
     def _here(self) -> frozenset[int] | None:
         """Banks that learn on this board, None for all."""
@@ -70,7 +74,8 @@ class SerialTop(wiring.Component):
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
         # a tick may be waited for
-        patience = 3 * cycles_per_tick(net, learning=net.teacher is not None)
+        patience = SpikingCore.longest_wait(net) if isinstance(net, SpikingNetwork) else \
+            3 * cycles_per_tick(net, learning=net.teacher is not None)
         self.ack_cycles = 16 * byte + patience if ack_cycles is None else ack_cycles
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
 

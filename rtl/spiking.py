@@ -1,0 +1,247 @@
+"""Spiking neurons behind delayed synapses: the circuits of golden.spiking.
+
+                 +--------- Lane -----------------------------------------------------------+
+    delay -------> slot = now + delay -> ring of accumulators -> membrane -> threshold -> spike
+    weight ------------------------------^ one read-modify-write a cycle                     |
+                 +--------------------------------------------------------------------------+
+
+A lane takes one micro-operation a cycle, in order: `spike` adds a weight to the accumulator of the tick in which it
+arrives, `update` takes what arrived in this tick into the membrane of a neuron, `clear` empties accumulators and
+membrane for the next image. There is no multiplier.
+"""
+
+from enum import IntEnum
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.spiking_network import SpikingLayer
+from golden.weights import BLOCK
+from rtl.fixed import saturate
+from rtl.pipeline import ParameterBus, hop, join, later
+from rtl.primitives import bank
+from rtl.weights import BlockWeights
+
+
+class Kind(IntEnum):
+    """What a micro-operation does."""
+
+    NONE = 0
+    SPIKE = 1
+    UPDATE = 2
+    CLEAR = 3
+
+
+def operation(layer: SpikingLayer) -> data.StructLayout:
+    """A micro-operation: kind; fold, which neuron of the lane; slot of the ring (of now, or to clear)."""
+    return data.StructLayout({"kind": unsigned(2), "fold": unsigned(fold_bits(layer)),
+                              "slot": unsigned(layer.delay_bits)})
+
+
+def fold_bits(layer: SpikingLayer) -> int:
+    return max(1, (layer.folds - 1).bit_length())
+
+
+def update_cycles(layer: SpikingLayer) -> int:
+    """Cycles between two updates of the same neuron, at least."""
+    return Neuron.SPACING[layer.order]
+
+
+def _decay(x, leak):
+    y = x
+    for k in leak:
+        y = y - (x >> k)
+    return y
+
+
+class Neuron(wiring.Component):
+    """Membranes of the neurons of a lane, golden.spiking.neuron_step.
+
+    The state is kept decayed, so that an update is a sum, then a comparison beside the decay of the next tick.
+    Two updates of one neuron are SPACING[order] cycles apart or more. Latency LATENCY[order] from `en` to `valid`.
+
+    Parameters: layer; spiking, False for outputs that only carry their membrane.
+    Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
+    """
+
+    SPACING = {1: 2, 2: 4}
+    LATENCY = {1: 2, 2: 2}
+
+    def __init__(self, layer: SpikingLayer, *, spiking: bool = True):
+        self.layer, self.spiking = layer, spiking
+        super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
+                          "arrived": In(signed(layer.sum_bits)),
+                          "fired": Out(1), "x": Out(signed(layer.state.width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        layer = self.layer
+        word = signed(layer.state.width)
+        # one bit where a neuron spikes once an image at most
+        once = layer.refractory >= 255
+        rest_bits = 1 if once else layer.refractory.bit_length()
+        members = {"u": word, "rest": unsigned(rest_bits)}
+        if layer.order == 2:
+            members |= {"p": word}
+            if layer.kick is not None:
+                members |= {"r_q": word, "r_p": word}
+        shape = data.StructLayout(members)
+        old, new = Signal(shape), Signal(shape)
+        write_en, write_fold = Signal(), Signal(fold_bits(layer))
+        if layer.folds == 1:
+            state = Signal(shape, reset_less=True)
+            m.d.comb += old.eq(state)
+            with m.If(write_en):
+                m.d.sync += state.eq(new)
+        else:
+            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=layer.folds, init=())
+            read, write = mem.read_port(domain="comb"), mem.write_port()
+            m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
+                         write.en.eq(write_en)]
+        if layer.order == 1:
+            self._leaky(m, old, new, write_en, write_fold, once)
+        else:
+            self._alpha(m, old, new, write_en, write_fold, once)
+        return m
+
+    def _arrived(self):
+        return Cat(Const(0, self.layer.shift), self.arrived).as_signed() if self.layer.shift else self.arrived
+
+    def _leaky(self, m, old, new, write_en, write_fold, once):
+        layer = self.layer
+        fmt = layer.state
+        silent = Signal(reset_less=True)
+        x, rest = Signal(signed(fmt.width), reset_less=True), Signal.like(old.rest, reset_less=True)
+        en, clear = Signal(), Signal(reset_less=True)
+        is_silent = (old.rest != 0) if len(old.rest) else Const(0)
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), write_fold.eq(self.fold), rest.eq(old.rest),
+                     silent.eq(is_silent), x.eq(Mux(is_silent, 0, saturate(old.u + self._arrived(), fmt)))]
+        over = x >= layer.threshold if self.spiking else Const(0)
+        fired = Signal()
+        m.d.comb += [fired.eq(over & ~silent), write_en.eq(en)]
+        zero = Signal()
+        m.d.comb += [zero.eq(fired | clear), new.u.eq(Mux(zero, 0, _decay(x, layer.leak)))]
+        if len(old.rest):
+            left = Const(1, 1) if once else layer.refractory
+            m.d.comb += new.rest.eq(Mux(clear, 0, Mux(fired, left, rest if once else Mux(rest == 0, 0, rest - 1))))
+        m.d.sync += [self.fired.eq(fired & ~clear), self.x.eq(x)]
+
+    def _alpha(self, m, old, new, write_en, write_fold, once):
+        raise NotImplementedError
+
+
+class Lane(wiring.Component):
+    """Accumulators and neurons of one lane.
+
+    Latency LATENCY cycles from an update to `fired`.
+
+    Members: op (golden.spiking_network, `operation`), delay and weight of the synapse with it; fired, x.
+    """
+
+    def __init__(self, layer: SpikingLayer, *, spiking: bool = True):
+        self.layer, self.spiking = layer, spiking
+        bits = 2 if layer.regenerates else layer.weight.width
+        super().__init__({"op": In(operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),
+                          "fired": Out(1), "x": Out(signed(layer.state.width))})
+
+    LATENCY = 2 + Neuron.LATENCY[1]
+
+    def elaborate(self, platform):
+        m = Module()
+        layer, op = self.layer, self.op
+        m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=layer.folds << layer.delay_bits,
+                                                 init=())
+        read, write = ring.read_port(domain="comb"), ring.write_port()
+        m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
+        slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
+        kind, weight = Signal(2), Signal.like(self.weight, reset_less=True)
+        is_spike = op.kind == Kind.SPIKE
+        m.d.sync += [slot.eq(op.slot + Mux(is_spike, self.delay, 0)), fold.eq(op.fold), kind.eq(op.kind),
+                     weight.eq(self.weight)]
+        addr = Cat(slot, fold)[:len(read.addr)]
+        arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
+        update, clear = Signal(), Signal()
+        m.d.comb += [read.addr.eq(addr), write.addr.eq(addr), write.en.eq(kind != Kind.NONE),
+                     write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
+        m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
+                     clear.eq(kind == Kind.CLEAR)]
+        m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(at), neuron.arrived.eq(arrived),
+                     self.fired.eq(neuron.fired), self.x.eq(neuron.x)]
+        return m
+
+
+class LaneGroup(wiring.Component):
+    """Up to GROUP lanes with their banks of synapses, and the registers that carry operations on to the next group.
+
+    Latency from an update at `i_op` to `fired`: a register, `fetch_cycles`, Lane.LATENCY.
+
+    Parameters: layer; first, number of its first lane; count of lanes; vendor; number of its first bank.
+    Members: i_ / o_ op, addr of the synapses, word of the hash; params; fired, x (of every lane).
+    """
+
+    def __init__(self, layer: SpikingLayer, *, first: int, count: int, bank0: int, vendor: str, spiking: bool):
+        self.layer, self.first, self.count, self.bank0 = layer, first, count, bank0
+        self.vendor, self.spiking = vendor, spiking
+        depth = (layer.bank_depth - 1).bit_length()
+        members = {"op": operation(layer), "addr": unsigned(max(1, depth)), "word": unsigned(32)}
+        super().__init__(
+            {f"i_{name}": In(shape) for name, shape in members.items()} |
+            {f"o_{name}": Out(shape) for name, shape in members.items()} |
+            {"i_params": In(ParameterBus()), "o_params": Out(ParameterBus()), "fired": Out(count),
+             "x": Out(signed(layer.state.width)).array(count)})
+
+    def elaborate(self, platform):
+        m = Module()
+        layer = self.layer
+        held = {name: Signal.like(getattr(self, f"o_{name}"), reset_less=name != "op", name=name)
+                for name in ("op", "addr", "word")}
+        for name, signal in held.items():
+            m.d.sync += signal.eq(getattr(self, f"i_{name}"))
+            m.d.comb += getattr(self, f"o_{name}").eq(signal)
+        params = hop(m, self.i_params, name="params")
+        join(m, self.o_params, params)
+        plus, minus = self._weights(m, held)
+        words = self._banks(m, held, params)
+        op = later(m, held["op"].as_value(), fetch_cycles(layer), name="op_fetched", reset_less=False)
+        for n in range(self.count):
+            m.submodules[f"lane{n}"] = lane = Lane(layer, spiking=self.spiking)
+            word = words[n]
+            m.d.comb += [lane.op.eq(op), lane.delay.eq(word[:layer.delay_bits]), self.fired[n].eq(lane.fired),
+                         self.x[n].eq(lane.x)]
+            m.d.comb += lane.weight.eq(Cat(plus[n] | minus[n], minus[n]).as_signed() if layer.regenerates else
+                                       word[layer.delay_bits:].as_signed())
+        return m
+
+    def _weights(self, m, held):
+        layer, plus, minus = self.layer, [], []
+        if not layer.regenerates:
+            return plus, minus
+        for n in range(0, self.count, BLOCK):
+            blocks = [(fold * layer.lanes + self.first + n) // BLOCK for fold in range(layer.folds)]
+            m.submodules[f"weights{n}"] = unit = BlockWeights(layer.weight, blocks)
+            m.d.comb += [unit.word.eq(held["word"]), unit.fold.eq(held["op"].fold)]
+            spare = fetch_cycles(layer) - unit.LATENCY
+            for bits, value in ((plus, unit.plus), (minus, unit.minus)):
+                bits += list(later(m, value, spare, name=f"weights{n}"))
+        return plus, minus
+
+    def _banks(self, m, held, params):
+        """The word of each lane's synapse, with `op_fetched`."""
+        layer, words = self.layer, []
+        spare = fetch_cycles(layer) - 2
+        addr = later(m, held["addr"], spare, name="addr")
+        for n in range(-(-self.count // layer.bank_lanes)):
+            lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
+            m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
+                                                    width=lanes * layer.synapse_bits)
+            m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(params.addr),
+                         store.write_data.eq(params.data),
+                         store.write_en.eq(params.en & (params.bank == self.bank0 + n))]
+            words += [store.read_data.word_select(k, layer.synapse_bits) for k in range(lanes)]
+        return words
+
+
+def fetch_cycles(layer: SpikingLayer) -> int:
+    """Cycles from an address at a group's registers to the words of its synapses."""
+    return max(2, BlockWeights.LATENCY) if layer.regenerates else 2
