@@ -99,36 +99,47 @@ class Neuron(wiring.Component):
             read, write = mem.read_port(domain="comb"), mem.write_port()
             m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
                          write.en.eq(write_en)]
+        silent = (old.rest != 0) if len(old.rest) else Const(0)
+        arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
+        x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
+        en, clear, at = Signal(), Signal(reset_less=True), Signal.like(self.fold, reset_less=True)
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(self.fold), rest.eq(old.rest)]
+        fired, zero = Signal(), Signal()
+        over = (x >= layer.threshold) & ~later(m, silent, 1, name="silent") if self.spiking else Const(0)
+        m.d.comb += [fired.eq(over & ~clear), zero.eq(clear if layer.kick else fired | clear)]
+        m.d.sync += [self.fired.eq(fired & en), self.x.eq(x)]
+        left = Signal.like(rest)
+        m.d.comb += left.eq(Mux(clear, 0, Mux(fired, 1 if once else layer.refractory,
+                                              rest if once else Mux(rest == 0, 0, rest - 1))))
         if layer.order == 1:
-            self._leaky(m, old, new, write_en, write_fold, once)
+            total = saturate(old.u + arrived, layer.state)
+            m.d.sync += x.eq(Mux(silent, 0, total))
+            m.d.comb += [new.u.eq(Mux(zero, 0, _decay(x, layer.leak))), new.rest.eq(left), write_en.eq(en),
+                         write_fold.eq(at)]
         else:
-            self._alpha(m, old, new, write_en, write_fold, once)
+            self._alpha(m, old, new, Mux(silent, 0, saturate(old.p + arrived, layer.state)), silent, x, fired, zero)
+            wait = self.SPACING[2] - 2
+            m.d.comb += [new.rest.eq(later(m, left, wait, name="left")), write_fold.eq(later(m, at, wait, name="at")),
+                         write_en.eq(later(m, en, wait, name="en", reset_less=False))]
         return m
 
-    def _arrived(self):
-        return Cat(Const(0, self.layer.shift), self.arrived).as_signed() if self.layer.shift else self.arrived
-
-    def _leaky(self, m, old, new, write_en, write_fold, once):
+    def _alpha(self, m, old, new, p, silent, x, fired, zero):
+        """Two decays in a row, and the same for the refractory kernel: a sum, a decay and a saturation a cycle."""
         layer = self.layer
-        fmt = layer.state
-        silent = Signal(reset_less=True)
-        x, rest = Signal(signed(fmt.width), reset_less=True), Signal.like(old.rest, reset_less=True)
-        en, clear = Signal(), Signal(reset_less=True)
-        is_silent = (old.rest != 0) if len(old.rest) else Const(0)
-        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), write_fold.eq(self.fold), rest.eq(old.rest),
-                     silent.eq(is_silent), x.eq(Mux(is_silent, 0, saturate(old.u + self._arrived(), fmt)))]
-        over = x >= layer.threshold if self.spiking else Const(0)
-        fired = Signal()
-        m.d.comb += [fired.eq(over & ~silent), write_en.eq(en)]
-        zero = Signal()
-        m.d.comb += [zero.eq(fired | clear), new.u.eq(Mux(zero, 0, _decay(x, layer.leak)))]
-        if len(old.rest):
-            left = Const(1, 1) if once else layer.refractory
-            m.d.comb += new.rest.eq(Mux(clear, 0, Mux(fired, left, rest if once else Mux(rest == 0, 0, rest - 1))))
-        m.d.sync += [self.fired.eq(fired & ~clear), self.x.eq(x)]
-
-    def _alpha(self, m, old, new, write_en, write_fold, once):
-        raise NotImplementedError
+        fmt, kick = layer.state, layer.kick
+        q1, p1 = (later(m, value, 1, name=name) for name, value in (("q", Mux(silent, 0, old.u)), ("p", p)))
+        m.d.sync += x.eq(Mux(silent, 0, saturate(old.u - old.r_q, fmt) if kick else old.u))
+        total = later(m, Mux(zero, 0, q1 + p1), 1, name="total")
+        p2 = later(m, later(m, Mux(zero, 0, p1), 1, name="p_kept"), 1, name="p_late")
+        m.d.comb += [new.u.eq(saturate(later(m, _decay(total, layer.leak), 1, name="q_next"), fmt)),
+                     new.p.eq(_decay(p2, layer.leak))]
+        if kick:
+            r_q = later(m, Mux(zero, 0, later(m, old.r_q, 1, name="r_q")), 1, name="r_q_kept")
+            r_p = Mux(zero, 0, saturate(later(m, old.r_p, 1, name="r_p") + Mux(fired, kick.word, 0), fmt))
+            r_p = later(m, r_p, 1, name="r_p_kept")
+            both = later(m, r_q + r_p, 1, name="r_both")
+            m.d.comb += [new.r_q.eq(saturate(_decay(both, kick.leak), fmt)),
+                         new.r_p.eq(_decay(later(m, r_p, 1, name="r_p_late"), kick.leak))]
 
 
 class Lane(wiring.Component):

@@ -200,23 +200,33 @@ class Serializer(wiring.Component):
                          left.eq(Cat(new.fired.word_select(n, size).any() for n in range(chunks)))]
         with m.Elif(sent):
             m.d.sync += left.eq(after)
+        # a queue between the two steps keeps their handshakes apart
+        chunk = data.StructLayout({"lines": size, "base": len(self.o.payload.source), "end": 1, "image": 1})
+        m.submodules.chunks = between = fifo.SyncFIFOBuffered(width=chunk.size, depth=4)
+        sending = Signal(chunk)
+        first = Array(fold * layer.lanes for fold in range(layer.folds))[held.fold]
+        m.d.comb += [sending.lines.eq(bits), sending.end.eq(held.last & final), sending.image.eq(held.image),
+                     sending.base.eq(first + (place << size.bit_length() - 1)),
+                     between.w_data.eq(sending), between.w_en.eq(sent), free.eq(between.w_rdy)]
         # then the lines of a chunk, one a cycle
-        lines, lines_valid, end, image = Signal(size), Signal(), Signal(), Signal()
-        line, base, rest = Signal(range(size)), Signal.like(self.o.payload.source), Signal(size)
+        now, now_valid, rest = Signal(chunk), Signal(), Signal(size)
+        line, taken, done = Signal(range(size)), Signal(), Signal()
         for n in reversed(range(size)):
-            with m.If(lines[n]):
+            with m.If(now.lines[n]):
                 m.d.comb += line.eq(n)
-        is_end = lines == 0
-        m.d.comb += [rest.eq(lines & (lines - 1)),
-                     free.eq(~lines_valid | (self.o.ready & (is_end | ((rest == 0) & ~end)))),
-                     self.o.valid.eq(lines_valid), self.o.payload.source.eq(base + line),
-                     self.o.payload.kind.eq(Mux(is_end, Mux(image, Token.IMAGE, Token.TICK), Token.SPIKE))]
-        with m.If(free):
-            first = Array(fold * layer.lanes for fold in range(layer.folds))[held.fold]
-            m.d.sync += [lines_valid.eq(sent), lines.eq(bits), end.eq(held.last & final), image.eq(held.image),
-                         base.eq(first + (place << size.bit_length() - 1))]
-        with m.Elif(self.o.ready):
-            m.d.sync += lines.eq(rest)
+        is_end = ~now.lines.any()
+        m.submodules.tokens = out = fifo.SyncFIFOBuffered(width=self.o.payload.shape().size, depth=4)
+        token = Signal(self.o.payload.shape())
+        m.d.comb += [rest.eq(now.lines & (now.lines - 1)), done.eq(is_end | (~rest.any() & ~now.end)),
+                     taken.eq(~now_valid | (out.w_rdy & done)), between.r_en.eq(taken),
+                     token.source.eq(now.base + line),
+                     token.kind.eq(Mux(is_end, Mux(now.image, Token.IMAGE, Token.TICK), Token.SPIKE)),
+                     out.w_data.eq(token), out.w_en.eq(now_valid),
+                     self.o.valid.eq(out.r_rdy), self.o.payload.eq(out.r_data), out.r_en.eq(self.o.ready)]
+        with m.If(taken):
+            m.d.sync += [now_valid.eq(between.r_rdy), now.eq(between.r_data)]
+        with m.Elif(out.w_rdy):
+            m.d.sync += now.lines.eq(rest)
         return m
 
 
