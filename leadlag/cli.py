@@ -7,11 +7,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from leadlag import flow
+from golden.images import DATA_SETS
+from leadlag import flow, spiking
 
 console = Console(highlight=False)
 network_argument = click.argument("network", metavar="NET")
-data_option = click.option("--data", help="Data set; the network's own by default.")
+data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
 board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
@@ -46,6 +47,13 @@ def quantize(network, board, out):
     """Turn real parameters into words: description, parameters and image."""
     from rtl.schedule import predictor_costs
     case = flow.prepare(network, board)
+    if isinstance(case, spiking.SpikingCase):
+        files = spiking.write_quantized(case, out or flow.BUILD / case.net.name)
+        console.print(spiking.layers_table(case.net))
+        console.print(f"{case.net.name}: {case.net.synapses:,} synapses, {len(case.image):,} words, design "
+                      f"{case.net.fingerprint}")
+        console.print("written: " + ", ".join(map(str, files)))
+        return
     files = flow.write_quantized(case, out or flow.BUILD / case.net.name)
     table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
     for n, layer in enumerate(case.net.layers):
@@ -71,7 +79,8 @@ def evaluate(network, board, data, count, split, no_rtl):
     """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
     from leadlag.demo import evaluate_ladder, ladder_table
     case = flow.prepare(network, board, data)
-    ladder, _ = evaluate_ladder(case, split, count, rtl=not no_rtl, console=console)
+    climb = spiking.evaluate_ladder if isinstance(case, spiking.SpikingCase) else evaluate_ladder
+    ladder, _ = climb(case, split, count, rtl=not no_rtl, console=console)
     console.print(ladder_table(ladder))
 
 
@@ -87,6 +96,10 @@ def simulate(network, board, data, count, ticks, simulator):
     """Run the circuit in cocotb against the golden model."""
     from leadlag.demo import cocotb_check
     case = flow.prepare(network, board, data)
+    if isinstance(case, spiking.SpikingCase):
+        images = spiking.cocotb_check(case, count, simulator)
+        console.print(f"{case.net.name} on {simulator}: answers to {images} images, all equal to golden")
+        return
     words = cocotb_check(case, count, ticks, simulator)
     console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
 
@@ -185,6 +198,9 @@ def run(network, board, port, count, data, rates):
     """Load parameters, stream test sequences through a board and print its answers."""
     from leadlag.demo import run_on_board, runs_table
     case = flow.prepare(network, board, data)
+    if isinstance(case, spiking.SpikingCase):
+        console.print(spiking.runs_table(spiking.run_on_board(case, port, count, console)))
+        return
     rows = run_on_board(case, port, count, console)
     console.print(runs_table(case, rows, rates))
 
@@ -214,6 +230,8 @@ def datasets():
     table = Table("data set", "what it is")
     for entry in flow.DATASETS.values():
         table.add_row(entry.name, entry.doc)
+    for name, doc in DATA_SETS.items():
+        table.add_row(name, doc)
     console.print(table)
 
 

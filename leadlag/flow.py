@@ -15,6 +15,7 @@ from golden.dense import DenseParams
 from golden.image import Image, build_image
 from golden.network import Network
 from golden.quantize import FloatNetwork, describe, quantize_input, quantize_params
+from golden.spiking_file import SpikingTrained, is_spiking
 
 BUILD = Path("build")
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
@@ -73,12 +74,11 @@ class Case:
         return build_image(self.net, self.params)
 
 
-def find(name: str) -> FloatNetwork:
+def find(name: str) -> FloatNetwork | SpikingTrained:
     """A network of the zoo by name, or a safetensors file by path."""
-    if name in NETWORKS:
-        return FloatNetwork.load(NETWORKS[name].path)
-    if Path(name).suffix == ".safetensors":
-        return FloatNetwork.load(name)
+    if name in NETWORKS or Path(name).suffix == ".safetensors":
+        path = NETWORKS[name].path if name in NETWORKS else Path(name)
+        return (SpikingTrained if is_spiking(path) else FloatNetwork).load(path)
     raise ValueError(f"no network {name!r}: there is {', '.join(NETWORKS)}, or the path of a .safetensors file")
 
 
@@ -96,9 +96,12 @@ def dataset(name: str) -> DataSet:
     return DATASETS[name]
 
 
-def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:
-    """Quantise a network and give it the lanes that the board has multipliers for."""
+def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None):
+    """Quantise a network and give it the lanes that the board has room for: a Case, or a SpikingCase."""
     real = find(name)
+    if isinstance(real, SpikingTrained):
+        from leadlag import spiking
+        return spiking.prepare(real, board(board_name), data)
     if data is None:
         # training says what it learnt: "mnist1d train"
         known = str(real.training.get("data", "")).partition(" ")[0]

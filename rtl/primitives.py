@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-VENDORS = ("generic", "ecp5")
+VENDORS = ("generic", "ecp5", "ice40")
 
 
 def bank(vendor: str, **kwargs) -> "Bank":
@@ -23,7 +23,8 @@ def multiplier(vendor: str, **kwargs) -> "Multiplier":
 def _form(vendor: str, name: str, generic: type) -> type:
     if vendor not in VENDORS:
         raise ValueError(f"vendor must be one of {', '.join(VENDORS)}, not {vendor!r}")
-    if vendor == "generic":
+    # what yosys infers for an iCE40 is all that its block RAMs have
+    if vendor in ("generic", "ice40"):
         return generic
     from rtl.vendor import ecp5  # the vendor forms derive from the generic ones
     return getattr(ecp5, name)

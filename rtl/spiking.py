@@ -145,13 +145,14 @@ class Neuron(wiring.Component):
 class Lane(wiring.Component):
     """Accumulators and neurons of one lane.
 
-    Latency LATENCY cycles from an update to `fired`.
+    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in block
+    RAM, whose address register stands in the place of `slot`.
 
     Members: op (golden.spiking_network, `operation`), delay and weight of the synapse with it; fired, x.
     """
 
-    def __init__(self, layer: SpikingLayer, *, spiking: bool = True):
-        self.layer, self.spiking = layer, spiking
+    def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool = True):
+        self.layer, self.vendor, self.spiking = layer, vendor, spiking
         bits = 2 if layer.regenerates else layer.weight.width
         super().__init__({"op": In(operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),
                           "fired": Out(1), "x": Out(signed(layer.state.width))})
@@ -163,17 +164,19 @@ class Lane(wiring.Component):
         layer, op = self.layer, self.op
         m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=layer.folds << layer.delay_bits,
                                                  init=())
-        read, write = ring.read_port(domain="comb"), ring.write_port()
+        in_blocks, write = self.vendor == "ice40", ring.write_port()
+        read = ring.read_port(transparent_for=[write]) if in_blocks else ring.read_port(domain="comb")
         m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
         slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
         kind, weight = Signal(2), Signal.like(self.weight, reset_less=True)
-        is_spike = op.kind == Kind.SPIKE
-        m.d.sync += [slot.eq(op.slot + Mux(is_spike, self.delay, 0)), fold.eq(op.fold), kind.eq(op.kind),
+        target = Signal.like(slot, name="target")
+        m.d.comb += target.eq(op.slot + Mux(op.kind == Kind.SPIKE, self.delay, 0))
+        m.d.sync += [slot.eq(target), fold.eq(op.fold), kind.eq(op.kind),
                      weight.eq(self.weight)]
         addr = Cat(slot, fold)[:len(read.addr)]
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
-        m.d.comb += [read.addr.eq(addr), write.addr.eq(addr), write.en.eq(kind != Kind.NONE),
+        m.d.comb += [read.addr.eq(Cat(target, op.fold) if in_blocks else addr), write.addr.eq(addr), write.en.eq(kind != Kind.NONE),
                      write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
         m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
                      clear.eq(kind == Kind.CLEAR)]
@@ -216,7 +219,7 @@ class LaneGroup(wiring.Component):
         words = self._banks(m, held, params)
         op = later(m, held["op"].as_value(), fetch_cycles(layer), name="op_fetched", reset_less=False)
         for n in range(self.count):
-            m.submodules[f"lane{n}"] = lane = Lane(layer, spiking=self.spiking)
+            m.submodules[f"lane{n}"] = lane = Lane(layer, vendor=self.vendor, spiking=self.spiking)
             word = words[n]
             m.d.comb += [lane.op.eq(op), lane.delay.eq(word[:layer.delay_bits]), self.fired[n].eq(lane.fired),
                          self.x[n].eq(lane.x)]
