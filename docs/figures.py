@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import late_figures
+from docs import late_figures, spiking_figures
 from docs.pictures import pipeline_svg, tick
 from golden.activation import is_tabulated
 from golden.network import ACTIVATIONS, Network
@@ -40,7 +40,7 @@ BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
-         "docs/adding.md")
+         "docs/adding.md", "docs/spiking.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -62,6 +62,10 @@ UNITS = (
     ("Extrapolator", "golden.extrapolator.extrapolate", "rtl.extrapolator", "extrapolator_tb", "test_extrapolator"),
     ("NeuralExtrapolator", "golden.extrapolator.extrapolate", "rtl.neural", "extrapolator_tb", "test_extrapolator"),
     ("PredictedLine", "golden.extrapolator.read", "rtl.predicted", "extrapolator_tb", "test_extrapolator"),
+    ("Neuron", "golden.spiking.neuron_step", "rtl.spiking", "spiking_tb", "test_spiking"),
+    ("BlockWeights", "golden.weights.nibbles", "rtl.weights", "spiking_tb", "test_weights"),
+    ("SpikingEngine", "golden.spiking.arrivals", "rtl.spiking_layer", "spiking_tb", "test_spiking"),
+    ("SpikingCore", "golden.spiking.run", "rtl.spiking_network", "spiking_tb", "test_spiking"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.link", "", "test_link"),
 )
 
@@ -135,6 +139,7 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
+    rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in spiking_figures.summary(data)]
     row("cycles a second, compiled", "simulation", lambda g: f"{g['cycles_per_s']:,}", "cycles_per_s")
     row("random networks compared", "simulation", lambda g: f"{g['property_networks']}", "property_networks")
     if not rows:
@@ -325,7 +330,9 @@ def utilisation_svg() -> str | None:
 BLOCKS = {"bench": bench, "units": units, "registers": registers, "formats": formats, "widths": widths,
           "lengths": lengths, "learning": learning, "relearn": relearn, "tick": tick, "utilisation": utilisation} | {
     name: lambda name=name: getattr(late_figures, name)(_table, _bench())
-    for name in ("predictors", "late_fourier", "late_hardware", "two_boards", "late_video")}
+    for name in ("predictors", "late_fourier", "late_hardware", "two_boards", "late_video")} | {
+    name: lambda name=name: getattr(spiking_figures, name)(_table, _bench())
+    for name in ("spiking_accuracy", "spiking_cost")}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()), "utilisation.svg": utilisation_svg}

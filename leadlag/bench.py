@@ -12,7 +12,7 @@ import numpy as np
 from golden import data
 from golden.fixed import QFormat
 from golden.quantize import FloatNetwork, Widths, describe, quantize_params
-from leadlag import bench_learning, bench_prospective, flow
+from leadlag import bench_learning, bench_prospective, bench_spiking, flow
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
 
@@ -146,7 +146,7 @@ def _property_networks() -> int:
 
 GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline": lagline,
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation} | bench_learning.GROUPS | \
-    bench_prospective.GROUPS
+    bench_prospective.GROUPS | bench_spiking.GROUPS
 
 
 def measure(name: str, console) -> dict:

@@ -29,13 +29,26 @@ def cli():
 @click.argument("name")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Length of the run; the network's own by default.")
-@click.option("--hold-out", is_flag=True, help="Learn 3,200 of the 4,000 sequences, print the accuracy on the rest.")
+@click.option("--hold-out", is_flag=True, help="Learn all but a held-out part of the training set; answer that.")
+@click.option("--mode", type=click.Choice(["delays", "random", "equal", "weights", "both"]), default="delays",
+              show_default=True, help="delays-*: what learns; `random` and `equal` are the delays that do not.")
+@click.option("--form", type=click.Choice(["leaky", "psp"]), default="leaky", show_default=True,
+              help="delays-*: leaky integrators, or alpha functions as in the paper.")
+@click.option("--loss", type=click.Choice(["first_spike", "potential", "van_rossum"]), default="first_spike",
+              show_default=True, help="delays-*: what the outputs are held to.")
+@click.option("--weights", type=click.Choice(["ternary", "real"]), default="ternary", show_default=True,
+              help="delays-*: weights from a seed, or real ones, stored.")
+@click.option("--data", "folder", type=click.Path(exists=True), help="delays-*: folder of IDX files, or npm's package.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="build/NAME/float.safetensors by default.")
-def train(name, seed, epochs, hold_out, out):
-    """Train a network in float and write safetensors."""
-    from golden.train import gle
+def train(name, seed, epochs, hold_out, out, **options):
+    """Train a network in float and write safetensors: gle-mnist1d, gle-mnist1d-42k, delays-*."""
     out = out or flow.BUILD / name / "float.safetensors"
-    figures = gle.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out)
+    if name.startswith("delays-"):
+        from golden.train import delays
+        figures = delays.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out, **options)
+    else:
+        from golden.train import gle
+        figures = gle.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out)
     _figures(f"{name}, written to {out}", figures)
 
 

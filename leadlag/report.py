@@ -8,6 +8,7 @@
     relearn           {"curve": [[samples, accuracy]], "before", "board"}: an output layer that was destroyed learns
                       again; accuracy before that, and samples that were learnt on the board
     lines             {"x", "y", "label", "series": [{"name", "values", "dashed"}]}: values at 1, 2, ...
+    events            {"spikes", "cycles": a number an image; "slope", "r2": of the line through zero; "label"}
     strip             {"label", "columns": [text], "groups": [[{"name", "frames": (columns, height, width)}]]}: rows of
                       small grey pictures, groups side by side with the same rows; white is the largest value
     build             report.json of boards.build
@@ -32,8 +33,8 @@ from leadlag.flow import write_whole
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
-SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "strip", "build", "table", "commands", "seeds",
-            "tools", "commit", "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "events", "strip", "build", "table", "commands",
+            "seeds", "tools", "commit", "date")
 #: layers up to this size are drawn as lines, larger ones as a map of neurons over time
 LINES = 12
 _RC = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "leadlag",
@@ -178,6 +179,22 @@ def _apart(values, gap) -> list[float]:
     return [mean + gap * (k - (count - 1) / 2) for mean, count in groups for k in range(count)]
 
 
+def events_svg(events) -> str:
+    """Cycles of each image against its input spikes, and the line through zero."""
+    spikes, cycles = np.asarray(events["spikes"]), np.asarray(events["cycles"])
+    # a picture of 10,000 dots would weigh megabytes: every k-th
+    step = -(-len(spikes) // 1000)
+
+    def draw(figure):
+        axes = figure.subplots()
+        end = 1.04 * spikes.max()
+        axes.scatter(spikes[::step], cycles[::step], s=7, color=ACCENT, alpha=0.45, linewidths=0)
+        axes.plot([0, end], [0, events["slope"] * end], color=SECOND, linewidth=1.8)
+        axes.set(xlabel="input spikes of an image", ylabel="clock cycles", xlim=(0, end), ylim=(0, 1.06 * cycles.max()))
+        axes.grid(axis="y")
+    return _svg(draw, 3.2)
+
+
 def strip_svg(strip) -> str:
     """Rows of small pictures, a column a step: one image with white gaps, drawn without smoothing."""
     groups = [[np.asarray(row["frames"], dtype=float) for row in group] for group in strip["groups"]]
@@ -304,7 +321,7 @@ def render(figures: dict) -> str:
     environment.filters["picture"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     environment.filters["value"] = _value
     build = figures.get("build")
-    pictures = dict.fromkeys(("ladder", "rates", "relearn", "lines", "strip", "utilisation", "lanes", "path"))
+    pictures = dict.fromkeys(("ladder", "rates", "relearn", "lines", "events", "strip", "utilisation", "lanes", "path"))
     # a rung of a few samples says nothing about accuracy: it is in the table alone
     most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
     whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
@@ -316,6 +333,8 @@ def render(figures: dict) -> str:
         pictures["relearn"] = relearn_svg(figures["relearn"])
     if figures.get("lines"):
         pictures["lines"] = lines_svg(figures["lines"])
+    if figures.get("events"):
+        pictures["events"] = events_svg(figures["events"])
     if figures.get("strip"):
         pictures["strip"] = strip_svg(figures["strip"])
     if build:

@@ -46,7 +46,7 @@ def prepare(real: SpikingTrained, board, data: str | None = None) -> SpikingCase
 def samples(case: SpikingCase, split: str, count: int | None = None):
     """Pixels (n, pixels) and labels (n,) of a split, the first `count` of them."""
     if case.dataset is None:
-        raise ValueError(f"{case.net.name} does not say what data it is for: give --data, one of {', '.join(DATA_SETS)}")
+        raise ValueError(f"{case.net.name} does not say what data it is for: --data is one of {', '.join(DATA_SETS)}")
     if case.net.code is None:
         raise ValueError(f"{case.net.name} does not say how images become spikes: its description has no code")
     if split == "held_out" and case.real.training.get("data") == f"{case.dataset} train":

@@ -119,7 +119,8 @@ class Neuron(wiring.Component):
         else:
             self._alpha(m, old, new, Mux(silent, 0, saturate(old.p + arrived, layer.state)), silent, x, fired, zero)
             wait = self.SPACING[2] - 2
-            m.d.comb += [new.rest.eq(later(m, left, wait, name="left")), write_fold.eq(later(m, at, wait, name="at")),
+            m.d.comb += [new.rest.eq(later(m, left, wait, name="left")),
+                         write_fold.eq(later(m, at, wait, name="at")),
                          write_en.eq(later(m, en, wait, name="en", reset_less=False))]
         return m
 
@@ -145,8 +146,8 @@ class Neuron(wiring.Component):
 class Lane(wiring.Component):
     """Accumulators and neurons of one lane.
 
-    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in block
-    RAM, whose address register stands in the place of `slot`.
+    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in
+    block RAM, whose address register stands in the place of `slot`.
 
     Members: op (golden.spiking_network, `operation`), delay and weight of the synapse with it; fired, x.
     """
@@ -176,7 +177,8 @@ class Lane(wiring.Component):
         addr = Cat(slot, fold)[:len(read.addr)]
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
-        m.d.comb += [read.addr.eq(Cat(target, op.fold) if in_blocks else addr), write.addr.eq(addr), write.en.eq(kind != Kind.NONE),
+        m.d.comb += [read.addr.eq(Cat(target, op.fold) if in_blocks else addr), write.addr.eq(addr),
+                     write.en.eq(kind != Kind.NONE),
                      write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
         m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
                      clear.eq(kind == Kind.CLEAR)]

@@ -46,8 +46,11 @@ class SpikingCore(wiring.Component):
 
     @staticmethod
     def longest_wait(net: SpikingNetwork) -> int:
-        """Cycles for which an input word may be held: until the layers have cleared, or serialised a whole tick."""
-        return sum(4 * ((layer.folds << layer.delay_bits) + layer.outputs) * layer.folds + 256 for layer in net.layers)
+        """Cycles for which an input word may be held while answers are read: until layers above have emptied queues."""
+        layers = net.layers
+        queued = sum((QUEUE + below.folds + 8) * (below.lanes + 1) * above.folds
+                     for below, above in zip(layers, layers[1:], strict=False))
+        return queued + sum(layer.folds << layer.delay_bits for layer in layers) + 256
 
     def elaborate(self, platform):
         m = Module()

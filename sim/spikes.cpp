@@ -48,13 +48,13 @@ void spikes_load(Simulation* s, const uint32_t* pairs, int64_t count, int hops) 
     while (hops-- > 0) s->cycle();
 }
 
-// Input words -> `answers` answers; `taken`: the cycle in which each answer came. Tokens of hidden layer 0 go to `seen`
+// Input words -> `answers` answers; `taken`: the cycle in which the last word of each image went in. Tokens of hidden layer 0 go to `seen`
 // (up to `room`; kind in bits 17..16): their number comes back, or -1 where nothing moves any more. With `stalls` words
 // come, and answers are taken, in every other cycle at random.
 int64_t spikes_run(Simulation* s, const uint32_t* words, int64_t count, int32_t* y, uint64_t* taken, int64_t answers,
                    uint32_t* seen, int64_t room, uint32_t stalls) {
     Noise noise{stalls | 1};
-    int64_t sent = 0, found = 0, tokens = 0;
+    int64_t sent = 0, found = 0, tokens = 0, images = 0;
     uint64_t last = s->cycles;
     bool offered = false;
     int64_t ended = 0;  // images that have left the first layer
@@ -67,10 +67,8 @@ int64_t spikes_run(Simulation* s, const uint32_t* words, int64_t count, int32_t*
         s->top.clk = 0;
         s->top.eval();
         const bool in = offered && s->top.i_ready, out = s->top.o_valid && s->top.o_ready;
-        if (out) {
-            taken[found] = s->cycles;
-            y[found++] = s->top.o_payload & 0x1FFFF;
-        }
+        if (in && words[sent] >> 17 & 1) taken[images++] = s->cycles;
+        if (out) y[found++] = s->top.o_payload & 0x1FFFF;
 #ifdef SEEN
         if (tokens < room && (s->top.seen_0 & 1)) {
             const uint32_t kind = s->top.seen_0 >> 1 & 3, source = s->top.seen_0 >> 3 & 0xFFFF;

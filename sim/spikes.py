@@ -16,9 +16,9 @@ from sim.verilated import build_library
 
 
 class Simulated(NamedTuple):
-    """What a run gave: answers; cycles between answers, from the first word on (images,); tokens of the first layer.
+    """What a run gave: answers; cycles that each image kept the input busy (images,); spikes of the first layer.
 
-    Tokens are its spikes: rows of image, tick and neuron, or None where there is no hidden layer.
+    Spikes are rows of image, tick and neuron, or None where there is no hidden layer.
     """
 
     answers: Answers

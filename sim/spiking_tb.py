@@ -1,4 +1,4 @@
-"""SpikingCore against golden.spiking: answers of whole images, with pauses of both partners and the hold rule watched."""
+"""SpikingCore against golden.spiking: answers of images, with pauses of both partners and the hold rule watched."""
 
 import cocotb
 import numpy as np

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from spikes import random_spiking
 
 from golden import extrapolator
 from golden.extrapolator import Predictor, Way
@@ -20,6 +21,7 @@ from rtl.network import NetworkCore
 from rtl.plasticity import Plasticity
 from rtl.predicted import PredictedLine, predictor
 from rtl.schedule import min_period
+from rtl.spiking_network import SpikingCore
 from rtl.top import NetworkTop
 from sim.cocotb_run import check_simulator, run_bench
 from sim.verilog import ToolError
@@ -112,6 +114,12 @@ def test_network():
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_top(simulator):
     bench(NetworkTop(SMALL), "top", simulator=simulator, network=SMALL.to_json())
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_spiking(simulator):
+    net = random_spiking("spiking 3")
+    bench(SpikingCore(net), "spiking", simulator=simulator, network=net.to_json())
 
 
 def test_a_wrong_circuit_is_seen():
