@@ -8,11 +8,13 @@ import numpy as np
 from firmware.learning import EMPTY, RESET, Learning
 from firmware.link import ATTEMPTS, LEARNT, LOADED, LOADING, RUNNING, TICKING, Link
 from firmware.protocol import MAX_WORDS, WRITE, LinkError, PortError, Request
+from firmware.spiking import Spiking
 from firmware.transport import Transport
 from golden.fixed import wrap
 from golden.image import WORD_BITS, Image
 from golden.network import Network
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, VERSION
+from golden.spiking_network import SpikingNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +29,16 @@ class Identity:
     cycles_per_tick: int
     output_ticks: int
 
+    @property
+    def in_place(self) -> bool:
+        """Whether it has room for one set of parameters only: spiking networks, whose ticks have no period."""
+        return self.cycles_per_tick == 0
 
-class Board(Learning, Link):
+
+class Board(Learning, Spiking, Link):
     """A device that speaks firmware/protocol.py over `transport`.
 
-    What networks that learn add is in firmware.learning.
+    What networks that learn add is in firmware.learning, what spiking networks add in firmware.spiking.
 
     Parameters: transport; net, the description of the design, which runs need; timeout, seconds for a response to
     begin and between its parts; patience, seconds for the device to get on with a load or a tick.
@@ -39,7 +46,7 @@ class Board(Learning, Link):
     design.
     """
 
-    def __init__(self, transport: Transport, net: Network | None = None, *, timeout: float = 1.0,
+    def __init__(self, transport: Transport, net: Network | SpikingNetwork | None = None, *, timeout: float = 1.0,
                  patience: float = 10.0):
         super().__init__(transport, timeout=timeout, patience=patience)
         self.net = net
@@ -67,11 +74,11 @@ class Board(Learning, Link):
     def load(self, image: Image, progress=None) -> None:
         """Send an image and put it in force.
 
-        Up to ATTEMPTS times where the link fails; the device keeps the parameters it had until a commit succeeds.
-        ValueError when the image is for another design. `progress(n)` is called with the words sent since the last
-        call, with a negative number where they have to be sent again. A network that learns begins like a new one:
-        a sequence with errors that was cut short is completed before, as its ticks would move the registers that
-        round steps of the weights.
+        Up to ATTEMPTS times where the link fails; the device keeps the parameters it had until a commit succeeds, but
+        for that of a spiking network, which has none from `load_begin` on. ValueError when the image is for another
+        design. `progress(n)` is called with the words sent since the last call, with a negative number where they have
+        to be sent again. A network that learns begins like a new one: a sequence with errors that was cut short is
+        completed before, as its ticks would move the registers that round steps of the weights.
         """
         identity = self.identify()
         if image.fingerprint != identity.fingerprint:
@@ -79,7 +86,7 @@ class Board(Learning, Link):
                              f"the device is design {identity.fingerprint}")
         if len(image) != identity.parameter_words:
             raise ValueError(f"the image has {len(image)} words, the device takes {identity.parameter_words}")
-        frames = _frames(image)
+        frames, lost = _frames(image), False
         for attempt in range(1, ATTEMPTS + 1):
             sent = 0
             try:
@@ -87,6 +94,7 @@ class Board(Learning, Link):
                     self._empty()
                     self._align()
                 self.set("errors", (1 << 32) - 1)
+                lost = identity.in_place
                 self.set("load_begin", 1)
                 for addr, words in frames:
                     self.write(addr, words)
@@ -95,12 +103,15 @@ class Board(Learning, Link):
                         progress(len(words))
                 self._commit(image.crc)
                 return
-            except PortError:
+            except PortError as error:
+                if lost:
+                    raise PortError(f"{error}; the device has no parameters now") from None
                 raise
             except LinkError as error:
                 if attempt == ATTEMPTS:
-                    raise LinkError(f"the parameters did not load in {ATTEMPTS} attempts, the device keeps those it "
-                                    f"had: {error}") from None
+                    left = "has no parameters now" if lost else "keeps those it had"
+                    raise LinkError(f"the parameters did not load in {ATTEMPTS} attempts, the device {left}: "
+                                    f"{error}") from None
                 if progress is not None and sent:
                     progress(-sent)
 
@@ -217,6 +228,8 @@ class Board(Learning, Link):
         """(vectors, inputs) words with flags: of every stream in turn."""
         if self.net is None:
             raise ValueError("run needs the network description: Board(transport, net)")
+        if isinstance(self.net, SpikingNetwork):
+            raise ValueError(f"{self.net.name} is a spiking network: it has images to classify, not a sequence to run")
         net, fmt, x = self.net, self.net.layers[0].operand, np.asarray(x)
         shape = x.shape[:1] + (net.streams,) * (x.ndim == 3) + (net.inputs,)
         if x.ndim not in (2, 3) or x.shape != shape or not len(x) or x.dtype.kind not in "iu":

@@ -67,26 +67,29 @@ class Issue(wiring.Component):
         step, fold = Signal(range(max(updates, clears))), Signal(fold_bits(layer))
         now, slot = Signal(layer.delay_bits), Signal(layer.delay_bits)
         offset, number = Signal(addr_bits(layer)), Signal(IMAGE_BITS)
-        is_spike, is_tick, is_image = (i.valid & (i.payload.kind == kind) for kind in Token)
+        # a reset does not touch memories: the first thing to do is to clear them
+        begin = Signal(init=1)
+        is_spike, is_tick, ends = (i.valid & ~begin & (i.payload.kind == kind) for kind in Token)
+        is_image = begin | ends
         dropped, go, final = Signal(), Signal(), Signal()
         m.d.comb += [dropped.eq(self.decided & (self.number == number) & (is_spike | is_tick) & (step == 0)),
-                     go.eq(is_spike | ((is_tick | is_image) & ((step != 0) | self.room))),
+                     go.eq(is_spike | ((is_tick | is_image) & ((step != 0) | self.room | begin))),
                      final.eq(step == Mux(is_spike, layer.folds, Mux(is_tick, updates, clears)) - 1),
-                     i.ready.eq(dropped | (go & final))]
+                     i.ready.eq(~begin & (dropped | (go & final)))]
         # steps behind the last neuron only pass time
         is_real = is_image | (step < layer.folds)
         kind = Mux(is_spike, Kind.SPIKE, Mux(is_tick, Kind.UPDATE, Kind.CLEAR))
         m.d.sync += [self.op.kind.eq(Mux(go & ~dropped & is_real, kind, Kind.NONE)), self.op.fold.eq(fold),
                      self.op.slot.eq(Mux(is_image, slot, now)), self.addr.eq(i.payload.source + offset),
                      self.source.eq(i.payload.source), self.update.eq(go & ~dropped & is_tick & is_real),
-                     self.last.eq(step == layer.folds - 1), self.image.eq(go & is_image & (step == 0))]
+                     self.last.eq(step == layer.folds - 1), self.image.eq(ends & go & (step == 0))]
         with m.If(go & ~dropped):
             m.d.sync += [step.eq(step + 1), offset.eq(offset + layer.inputs), fold.eq(fold + 1)]
             with m.If(fold == layer.folds - 1):
                 m.d.sync += [fold.eq(0), slot.eq(slot + is_image)]
             with m.If(final):
                 m.d.sync += [step.eq(0), offset.eq(0), fold.eq(0), slot.eq(0), now.eq(now + is_tick),
-                             number.eq(number + is_image)]
+                             number.eq(number + ends), begin.eq(0)]
         return m
 
 
@@ -288,5 +291,6 @@ class Decision(wiring.Component):
         o = self.o
         m.d.comb += [queue.w_en.eq(ready), queue.w_data.eq(answer), o.valid.eq(queue.r_rdy),
                      o.payload.eq(queue.r_data), queue.r_en.eq(o.ready)]
-        m.d.sync += self.room.eq(queue.level < QUEUE)
+        # answers may come early: QUEUE of them never hold up the end of an image
+        m.d.sync += self.room.eq(queue.level < 2 * QUEUE - 4)
         return m

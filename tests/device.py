@@ -1,6 +1,7 @@
 """A device in plain Python: what answers on the bus, and a line to it with faults on request; a network that learns."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from firmware.protocol import (
     encode_response,
 )
 from firmware.transport import Transport
-from golden import engine, learn
+from golden import engine, learn, spiking
 from golden.fixed import QFormat, wrap
-from golden.image import Image, build_image, image_params, learning_addresses, parameter_words
+from golden.image import Image, build_image, image_params, image_synapses, learning_addresses, parameter_words
 from golden.network import Dense, Network
 from golden.plastic import Plastic, Teacher
 from golden.regmap import (
@@ -35,6 +36,8 @@ from golden.regmap import (
     VALID_BIT,
     VERSION,
 )
+from golden.spiking_network import SpikingNetwork
+from golden.spiking_words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 
 OFFSETS = {register.offset: name for name, register in REGISTERS.items()}
 
@@ -101,8 +104,7 @@ class Device:
             return self._output()
         name = OFFSETS.get(addr)
         if name == "status":
-            under_way = bool(self.outputs and self.waits)
-            return ((self.params is not None and not self.was_reset) | self.loading << 1 | under_way << 3
+            return ((self.params is not None and not self.was_reset) | self.loading << 1 | self._under_way() << 3
                     | self.learnt << 4 | self.errors << 5)
         if addr >= PARAMETER_BASE and self.net.teacher is not None and addr in self.readable:
             return dict(build_image(self.net, self.params).pairs.tolist())[addr]
@@ -138,8 +140,14 @@ class Device:
         elif image.crc != crc:
             self.registers["errors"] |= 1 << ERRORS["load_crc"]
         else:
-            self.params, _ = image_params(image, self.net)
+            self._take(image)
             self.loads, self.learnt, self.was_reset, self.error_ticks = self.loads + 1, False, False, 0
+
+    def _take(self, image):
+        self.params, _ = image_params(image, self.net)
+
+    def _under_way(self):
+        return bool(self.outputs and self.waits)
 
     def _input(self, word):
         if len(self.outputs) + self.net.outputs > self.registers["output_ticks"] * self.net.outputs:
@@ -189,6 +197,67 @@ class Device:
         if word >> LAST_BIT & 1:
             self.waits = self.slow
         return word
+
+
+class SpikingDevice(Device):
+    """The same for a spiking network: tokens in, an answer as soon as an image is decided, one set of parameters.
+
+    `held` has the parameters and the seeds of the image that was loaded. As in the circuit, what an image that did not
+    end has left in the accumulators outlives a reset: `dirty`.
+    """
+
+    def __init__(self, net: SpikingNetwork, *, output_ticks: int = 8, slow: int = 0):
+        self.dirty, self.held = False, net
+        super().__init__(net, output_ticks=output_ticks, slow=slow)
+        self.registers["cycles_per_tick"] = 0
+
+    def _restart(self):
+        super()._restart()
+        self.spikes = np.zeros((1, self.net.ticks, self.net.inputs), bool)
+        self.inside, self.answered, self.tick = False, False, 0
+
+    def reset(self):
+        self.dirty |= bool(self.inside)
+        super().reset()
+
+    def write(self, addr, word):
+        if OFFSETS.get(addr) == "load_begin":
+            self.params = None
+        return super().write(addr, word)
+
+    def _take(self, image):
+        seeded = [n for n, layer in enumerate(self.net.layers) if layer.regenerates]
+        halves = image.pairs[len(image) - 2 * len(seeded):, 1].reshape(-1, 2).tolist()
+        layers = list(self.net.layers)
+        for n, (low, high) in zip(seeded, halves, strict=True):
+            layers[n] = replace(layers[n], weight=replace(layers[n].weight, seed=low | high << 16))
+        self.held = replace(self.net, layers=tuple(layers))
+        self.params = image_synapses(image, self.held)
+
+    def _under_way(self):
+        return bool(self.inside or self.outputs)
+
+    def _input(self, word):
+        if len(self.outputs) >= self.registers["output_ticks"]:
+            return False
+        ends = bool(word >> IMAGE_BIT & 1)
+        if not ends and not word >> TICK_BIT & 1:
+            self.spikes[0, min(self.tick, self.net.ticks - 1), word] = True
+        elif not self.answered:
+            self._decide(ends)
+        self.tick += word >> TICK_BIT & 1
+        self.inside = not ends
+        if ends:
+            self.spikes[:], self.tick, self.answered, self.dirty = False, 0, False, False
+        return True
+
+    def _decide(self, ends):
+        """An answer at the end of the image, or of the tick in which an output spikes."""
+        label, tick, fired = (int(part[0]) for part in spiking.run(self.held, self.params, self.spikes).answers)
+        if ends or (fired and tick <= self.tick):
+            label = (label + self.dirty) % self.net.outputs
+            self.outputs.append(label | tick << 8 | fired << FIRED_BIT | 1 << LAST_BIT | 1 << VALID_BIT)
+            self.answered = True
 
 
 class Line(Transport):

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import BOARDS, build
-from boards.base import LINK_BLOCKS, OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll, check_fits, resources_needed, uart_divisor
+from boards.base import LINK_BLOCKS, check_fits, resources_needed, uart_divisor
+from boards.clocks import OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll
+from boards.family import ECP5
 from boards.floorplan import floorplan
 from golden.fixed import QFormat
 from golden.network import Dense, Network
@@ -29,7 +31,6 @@ def network(*sizes, lanes=None, activation="tanh", max_delay=0):
                     lanes=lanes[n], max_delay=max_delay)
               for n, (i, o) in enumerate(zip(sizes, sizes[1:], strict=False))]
     return Network(name="n" + "-".join(map(str, sizes)), dt=1.0, layers=tuple(layers))
-
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_uart_divisor():
         uart_divisor(Fraction(10), 3_000_000)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.part.family is ECP5])
 def test_board_elaborates(name, tiny):
     board = BOARDS[name]
     assert board.name == name
@@ -96,7 +97,7 @@ def test_resources_equal_yosys(net, tmp_path):
     need = resources_needed(net, ULX3S)
     for name, text in build._elaborate(net, ULX3S, None).items():
         (tmp_path / name).write_text(text)
-    cells = build._synthesise(tmp_path, build.SYNTH_OPTIONS, {})
+    cells = build._synthesise(tmp_path, ECP5, ECP5.synth_options, {})
     assert need.bram == cells["DP16KD"] + cells.get("PDPW16KD", 0)
     assert need.dsp == cells["MULT18X18D"]
     assert need.dsp == net.lanes + sum(neuron_multipliers(layer) for layer in net.layers)
@@ -159,7 +160,7 @@ def fake_tools(monkeypatch, tiny):
     """Tools that only leave their files; nextpnr reaches 90 MHz plus its seed."""
     calls, plan = [], floorplan(tiny, ULX3S.part.grid)
 
-    def run(name, arguments, work, log):
+    def run(family, name, arguments, work, log):
         calls.append(name)
         if name == "yosys":
             (work / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": {"LUT4": 7}}}))
@@ -186,7 +187,7 @@ def fake_tools(monkeypatch, tiny):
 
     monkeypatch.setattr(build, "_run", run)
     monkeypatch.setattr(build, "_elaborate", elaborate)
-    monkeypatch.setattr(build, "tool_versions", lambda: {"yosys": "1"})
+    monkeypatch.setattr(build, "tool_versions", lambda family: {"yosys": "1"})
     return calls
 
 
@@ -197,7 +198,7 @@ def test_seeds_stop_where_timing_is_met(fake_tools, tiny, tmp_path, jobs):
     assert fake_tools.count("nextpnr") == (3 if jobs == 1 else 4)
     assert result.report["nextpnr_seed"] == (6 if jobs == 1 else 7)
     assert result.path == tmp_path / "n2-3-2" / "ulx3s-85f"
-    assert sorted(path.name for path in result.path.iterdir()) == sorted(build.FILES)
+    assert sorted(path.name for path in result.path.iterdir()) == sorted(ECP5.files)
     assert result.bitstream.read_text() == str(result.report["nextpnr_seed"])
 
 

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from spikes import expected_tokens, random_images, random_spiking, run_spiking
 
 from golden.fixed import QFormat
+from golden.image import build_image
+from golden.regmap import BANK_SHIFT
 from golden.spiking import (
     Synapses,
     arrivals,
@@ -18,7 +21,10 @@ from golden.spiking import (
     run,
 )
 from golden.spiking_network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking_words import answers, input_words
 from golden.weights import Ternary
+from rtl.spiking_network import SpikingCore
+from sim import pysim
 
 #: random networks in Amaranth's simulator
 NETWORKS = 12
@@ -229,3 +235,32 @@ def test_early_stop_saves_cycles_and_no_answer():
     golden, tokens = same(net, params, spikes)
     assert golden.answers.fired.all()
     assert len(tokens) < 0.75 * len(expected_tokens(golden.spikes[0]))
+
+
+def test_a_reset_in_mid_image_leaves_nothing_behind():
+    """Accumulators and membranes outlive a reset: the engine clears them before it takes a word."""
+    layer = SpikingLayer(inputs=2, outputs=2, weight=QFormat(3, 0), delay_bits=2, state=QFormat(7, 0), leak=(),
+                         threshold=7)
+    net = SpikingNetwork(name="r", ticks=4, layers=(layer,))
+    params = [Synapses(np.ones((2, 2), np.int64), np.diag([4, 4]))]
+    spikes = np.zeros((1, 4, 2), bool)
+    spikes[0, :2, 1] = True
+    core, reset, got = SpikingCore(net), Signal(), []
+    pairs = [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(word))
+             for addr, word in build_image(net, params).pairs]
+
+    async def bench(ctx):
+        await pysim.load(ctx, core.params, pairs, half=1, settle=40)
+        cut_short = np.zeros((1, 4, 2), bool)
+        cut_short[0, :3, 0] = True      # three spikes for neuron 0, one more and it fires
+        await pysim.send(ctx, core.i, [{"x": int(word), "first": 0} for word in input_words(net, cut_short)[:4]])
+        await ctx.tick().repeat(30)
+        ctx.set(reset, 1)
+        await ctx.tick().repeat(3)
+        ctx.set(reset, 0)
+        await pysim.send(ctx, core.i, [{"x": int(word), "first": 0} for word in input_words(net, spikes)])
+        got.extend(await pysim.receive(ctx, core.o, 1))
+
+    pysim.run(ResetInserter(reset)(core), bench, cycles=500)
+    found = answers([word.y & 0x3FFFF for word in got])
+    assert [v.tolist() for v in found] == [v.tolist() for v in run(net, params, spikes).answers]
