@@ -465,19 +465,25 @@ def _numbers() -> np.ndarray:
     return numbers
 
 
-@lru_cache
-def _library():
-    """compiled.cpp as a library, and the structures at its head."""
-    text, compiler = SOURCE.read_text(encoding="utf-8"), _compiler()
+def build(source: Path, name: str) -> Path:
+    """The library of a C++ file, built once a text, compiler and processor; RuntimeError where that fails."""
+    text, compiler = source.read_text(encoding="utf-8"), _compiler()
     target = _run([compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
     key = hashlib.sha256("\0".join((text, target, *_FLAGS)).encode()).hexdigest()[:16]
-    path = (CACHE / f"learner-{key}.so").absolute()
+    path = (CACHE / f"{name}-{key}.so").absolute()
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             built = Path(folder) / path.name
-            _run([compiler, *_FLAGS, str(SOURCE), "-o", str(built)])
+            _run([compiler, *_FLAGS, str(source), "-o", str(built)])
             os.replace(built, path)
+    return path
+
+
+@lru_cache
+def _library():
+    """compiled.cpp as a library, and the structures at its head."""
+    path, text = build(SOURCE, "learner"), SOURCE.read_text(encoding="utf-8")
     library, long, pointer = ctypes.CDLL(str(path)), ctypes.c_int64, ctypes.c_void_p
     library.learner_run.argtypes = (pointer, long, long, *(pointer,) * 6, long)
     library.learner_infer.argtypes = (pointer, long, long, long, pointer, pointer)
