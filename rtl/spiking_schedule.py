@@ -13,10 +13,10 @@ from rtl.vendor.ecp5 import Bank
 #: words of its accumulators and states
 LUT_LAYER, LUT_LANE, LUT_COLUMN = 600, 70, 9
 #: iCE40: rough logic cells (a LUT, a flip-flop or both) of the same; of a bit of the states, which are registers behind
-#: a multiplexer; of a word of an accumulator that is too small for a block RAM
-CELL_LAYER, CELL_LANE, CELL_STATE = 650, 110, 1.5
-#: words x bits of a block RAM of an iCE40, and below how many bits a block yosys takes registers (measured)
-ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 64
+#: a multiplexer; of a bit of accumulators that are too few for a block RAM
+CELL_LAYER, CELL_LANE, CELL_STATE, CELL_RING = 650, 184, 2.1, 1.5
+#: words x bits of a block RAM of an iCE40, and up to how many bits a block yosys takes registers (measured)
+ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 72
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,15 @@ def _ice40_block_rams(layer: SpikingLayer, is_last: bool) -> int:
 
 def _ice40_cells(layer: SpikingLayer, is_last: bool) -> int:
     """Rough number of logic cells of a layer: words that are read at once are registers."""
-    states = layer.folds * (layer.state.width * layer.order + 1) if layer.folds > 1 else 0
-    return CELL_LAYER + int(layer.lanes * (CELL_LANE + CELL_STATE * states))
+    words = layer.order + 2 * (layer.kick is not None)
+    states = layer.folds * (layer.state.width * words + 1) if layer.folds > 1 else 0
+    slots = layer.folds << layer.delay_bits
+    ring = 0 if ice40_blocks(slots, layer.sum_bits) else slots * layer.sum_bits
+    return CELL_LAYER + int(layer.lanes * (CELL_LANE + CELL_STATE * states + CELL_RING * ring))
 
 
 COSTS = {"ecp5": Costs(lambda layer, is_last: block_rams(layer), lambda layer, is_last: luts(layer), 0.9, 0.6),
-         "ice40": Costs(_ice40_block_rams, _ice40_cells, 1.0, 0.95, link=1250)}
+         "ice40": Costs(_ice40_block_rams, _ice40_cells, 1.0, 0.93, link=1250)}
 
 
 def spiking_costs(net: SpikingNetwork, vendor: str) -> tuple[int, int]:
