@@ -1,8 +1,9 @@
 """What training leaves of a spiking network: description, real delays and weights, and words of them for the circuit.
 
-A safetensors file: tensors "layers.N.delay" and, unless weights come from a seed, "layers.N.weight"; metadata
-"spiking_network" (the description), "training" (how it was made) and "weights": a CRC-32 for each layer whose weights
-come from a seed. Delays fit only the weights with which they were learnt, so those must come out the same again.
+A safetensors file: tensors "layers.N.delay" (whole ticks as bytes) and, unless weights come from a seed,
+"layers.N.weight"; metadata "spiking_network" (the description), "training" (how it was made) and "weights": a CRC-32
+for each layer whose weights come from a seed. Delays fit only the weights with which they were learnt, so those must
+come out the same again.
 """
 
 import json
@@ -76,9 +77,9 @@ class SpikingTrained:
     def save(self, path) -> None:
         """Write the file, beside and renamed."""
         from safetensors.numpy import save_file
-        tensors = {f"layers.{n}.{kind}": np.ascontiguousarray(value, np.float32) for kind, values in
-                   (("delay", self.delays), ("weight", self.weights)) for n, value in enumerate(values)
-                   if value is not None}
+        tensors = {f"layers.{n}.{kind}": np.ascontiguousarray(value, _type(value) if kind == "delay" else np.float32)
+                   for kind, values in (("delay", self.delays), ("weight", self.weights))
+                   for n, value in enumerate(values) if value is not None}
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.part")
@@ -102,10 +103,17 @@ def _sum(layer) -> int | None:
     return zlib.crc32(np.ascontiguousarray(layer.weight.matrix(layer.inputs, layer.outputs), np.int8).tobytes())
 
 
+def _type(delay) -> type:
+    """Whole ticks take a byte each."""
+    whole = (delay >= 0) & (delay < 256) & (delay == np.floor(delay))
+    return np.uint8 if whole.all() else np.float32
+
+
 def _real(name: str, value, layer) -> np.ndarray:
     value = np.asarray(value)
     check(value.shape == (layer.outputs, layer.inputs),
           f"{name} has shape {value.shape}, expected {(layer.outputs, layer.inputs)}")
+    value = value.astype(np.float32) if value.dtype == np.uint8 else value
     check(value.dtype.kind == "f", f"{name} must be real numbers, not {value.dtype}")
     bad = np.argwhere(~np.isfinite(value))
     if len(bad):

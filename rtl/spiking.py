@@ -247,13 +247,16 @@ class LaneGroup(wiring.Component):
         layer, words = self.layer, []
         spare = fetch_cycles(layer) - 2
         addr = later(m, held["addr"], spare, name="addr")
+        # the choice of a bank is a register of its own: it would be the longest path of large networks
+        write_addr = later(m, params.addr, 1, name="write_addr")
+        write_data = later(m, params.data, 1, name="write_data")
         for n in range(-(-self.count // layer.bank_lanes)):
             lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
             m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
                                                     width=lanes * layer.synapse_bits)
-            m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(params.addr),
-                         store.write_data.eq(params.data),
-                         store.write_en.eq(params.en & (params.bank == self.bank0 + n))]
+            chosen = later(m, params.en & (params.bank == self.bank0 + n), 1, name=f"chosen{n}", reset_less=False)
+            m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(write_addr),
+                         store.write_data.eq(write_data), store.write_en.eq(chosen)]
             words += [store.read_data.word_select(k, layer.synapse_bits) for k in range(lanes)]
         return words
 

@@ -61,6 +61,7 @@ class Settings:
     margin: float = 1.0             # ... whose threshold is so much above that of the network
     left: float = 0.6               # ... and what it counts of the probability that none spikes by the last tick
     warm: int = 100                 # batches in which the rate rises
+    jitter: float = 0.0             # input spikes come up to so much of a tick earlier or later while the net learns
     drop: float = 0.0               # share of hidden neurons that stay silent for an image
     target: int = 10                # loss "van_rossum": the class spikes in so many ticks
 
@@ -132,6 +133,14 @@ def ticks_of(net: SpikingNetwork, pixels) -> Tensor:
     spikes = encode(net.code, net.ticks, np.arange(256, dtype=np.uint8)[None])[0]
     table = np.where(spikes.any(0), spikes.argmax(0), -1).astype(np.int16)
     return torch.from_numpy(table[np.asarray(pixels)])
+
+
+def jittered(net: SpikingNetwork, pixels: Tensor, by: float, generator) -> Tensor:
+    """`ticks_of` with spikes moved by up to `by` ticks, each by a part of its own, before they are cut to ticks."""
+    code = net.code
+    exact = (255 - pixels.float()) * code.bins / 255 + (2 * torch.rand(pixels.shape, generator=generator) - 1) * by
+    when = exact.floor().clamp_(0, code.bins - 1).to(torch.int16)
+    return when.masked_fill_(pixels < max(code.dark, 1), -1)
 
 
 def arrivals(net: SpikingNetwork, layers, when: Tensor, *, slope=None, keep: Tensor | None = None) -> Tensor:
@@ -239,7 +248,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
         for tensor in group["params"]:
             tensor.requires_grad_()
     adam = torch.optim.Adam(groups, eps=1e-12, amsgrad=s.amsgrad, fused=True)
-    when, labels, step = ticks_of(net, learnt.x), torch.from_numpy(learnt.y), 0
+    pixels, labels, step = torch.from_numpy(learnt.x), torch.from_numpy(learnt.y), 0
+    when = ticks_of(net, learnt.x)
     batches, full = len(when) // s.batch, [group["lr"] for group in groups]
     with Progress(*COLUMNS, disable=not progress) as bar:
         task = bar.add_task(name, total=s.epochs * batches)
@@ -247,7 +257,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
             total, order = 0.0, torch.randperm(len(when), generator=generator)
             for chosen in order[:batches * s.batch].split(s.batch):
                 keep = torch.rand(len(chosen), 1, s.hidden, generator=generator) >= s.drop if s.drop else None
-                came = arrivals(net, layers, when[chosen], slope=s.slope, keep=keep)
+                shown = jittered(net, pixels[chosen], s.jitter, generator) if s.jitter else when[chosen]
+                came = arrivals(net, layers, shown, slope=s.slope, keep=keep)
                 value = loss_of(came, labels[chosen], net, s, loss)
                 adam.zero_grad()
                 value.backward()
@@ -267,7 +278,7 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
             if report:
                 report(epoch + 1, total / batches)
     trained = SpikingTrained(
-        net=net, training={}, delays=tuple(layer.delay.detach().numpy().T for layer in layers),
+        net=net, training={}, delays=tuple((layer.delay.detach() + 0.5).floor().numpy().T for layer in layers),
         weights=tuple(None if described.regenerates else layer.weight.detach().numpy().T
                       for described, layer in zip(net.layers, layers, strict=True)))
     figures = {"train_cpu_s": round(time.process_time() - began, 1), "epochs": s.epochs, "seed": seed,
