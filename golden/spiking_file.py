@@ -86,6 +86,7 @@ class SpikingTrained:
         save_file(tensors, beside, metadata={
             "spiking_network": self.net.to_json(), "training": json.dumps(self.training),
             "weights": json.dumps([_sum(layer) for layer in self.net.layers])})
+        beside.chmod(0o644)
         beside.replace(path)
 
     def quantize(self) -> tuple[Synapses, ...]:

@@ -67,13 +67,15 @@ class Settings:
 
 
 SETTINGS = {
-    "delays-fashion-256": Settings(data="fashion-mnist", hidden=256, drop=0.1, target=6),
-    "delays-fashion-800": Settings(data="fashion-mnist", hidden=800, thresholds=(8.0, 36.0), shares=((3, 3), (8, 8)),
-                                   sharp=0.5, share=0.15, margin=2.0, drop=0.1, target=6),
-    "delays-mnist": Settings(data="mnist-10k", hidden=256, epochs=60),
+    "delays-fashion-256": Settings(data="fashion-mnist", hidden=256, shares=((7, 7), (8, 8)), thresholds=(13.0, 20.0),
+                                   epochs=24, jitter=0.6, drop=0.1, target=6),
+    "delays-fashion-800": Settings(data="fashion-mnist", hidden=800, shares=((7, 7), (8, 8)), thresholds=(12.0, 43.0),
+                                   epochs=16, sharp=0.5, share=0.15, left=0.7, jitter=0.6, drop=0.2, target=6),
+    "delays-mnist": Settings(data="mnist-10k", hidden=256, shares=((7, 7), (8, 8)), thresholds=(13.0, 20.0), epochs=60,
+                             jitter=0.6, drop=0.1),
     "delays-digits": Settings(data="digits", hidden=48, shares=((8, 8), (8, 8)), thresholds=(3.0, 8.0), sharp=1.0,
-                              share=0.6, left=0.8, drop=0.05, state=QFormat(5, 8), epochs=40, batch=32, rate=0.8,
-                              warm=20),
+                              share=0.6, left=0.8, drop=0.1, jitter=0.5, state=QFormat(5, 8), epochs=80, batch=32,
+                              rate=0.8, warm=20),
 }
 #: what form="psp" changes: 10 ticks, tau 10, theta 10 for weights of 10 (papers.md 6.1: theta * tau / 10 e here)
 PSP = {"ticks": 10, "bins": 3, "dark": 1, "delays": (0.0, 4.0), "shares": ((3, 2), (3, 8)), "leak": (4, 5),
