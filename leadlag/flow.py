@@ -59,7 +59,7 @@ NETWORKS = {entry.name: entry for entry in (
     ZooNetwork("gle-mnist1d-42k", "mnist1d", "GLE, 1-90x6-10, 42,040 parameters"),
     ZooNetwork("delays-fashion-256", "fashion-mnist", "spiking, 784-256-10, delays learnt, weights from a seed"),
     ZooNetwork("delays-fashion-800", "fashion-mnist", "spiking, 784-800-10, the same"),
-    ZooNetwork("delays-digits", "digits", "spiking, 64-48-10, the same, small enough for an iCE40"),
+    ZooNetwork("delays-digits", "digits", "spiking, 64-48-10, 8x8 digits, the same, small enough for an iCE40"),
 )}
 
 
