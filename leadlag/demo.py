@@ -150,7 +150,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
     started = time.monotonic()
     if train_first:
         network = _train(network)
-    case = flow.prepare(network, board_name)
+    case = flow.prepare_rate(network, board_name)
     flow.write_quantized(case, flow.BUILD / case.net.name)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, "
                   f"{cycles_per_tick(case.net)} cycles a tick, design {case.net.fingerprint}")

@@ -115,6 +115,15 @@ def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None)
     return Case(real, net, params, None if data is None else dataset(data))
 
 
+def prepare_rate(name: str, board_name: str = DEFAULT_BOARD) -> Case:
+    """`prepare` for what only rate networks do; ValueError for a spiking one."""
+    case = prepare(name, board_name)
+    if not isinstance(case, Case):
+        raise ValueError(f"{name} is a spiking network, which this command does not take: try `leadlag evaluate`, "
+                         f"`leadlag build` and `leadlag run`")
+    return case
+
+
 def samples(case: Case, split: str, count: int | None = None):
     """Samples x (n, ticks), input words (n, ticks, inputs) and labels y (n,) of a split, the first `count` of them."""
     if case.dataset is None:

@@ -148,7 +148,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     more.
     """
     from leadlag.demo import open_board
-    case = flow.prepare(name)
+    case = flow.prepare_rate(name)
     net = adaptive(case)
     whole = case.params
     rest = np.zeros_like(whole[-1].weight), np.zeros_like(whole[-1].bias)

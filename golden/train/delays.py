@@ -74,7 +74,7 @@ SETTINGS = {
     "delays-mnist": Settings(data="mnist-10k", hidden=256, shares=((7, 7), (8, 8)), thresholds=(13.0, 20.0), epochs=60,
                              jitter=0.6, drop=0.1),
     "delays-digits": Settings(data="digits", hidden=48, shares=((8, 8), (8, 8)), thresholds=(3.0, 8.0), sharp=1.0,
-                              share=0.6, left=0.8, drop=0.1, jitter=0.5, state=QFormat(5, 8), epochs=80, batch=32,
+                              share=0.6, left=0.8, drop=0.1, jitter=0.5, state=QFormat(4, 6), epochs=80, batch=32,
                               rate=0.8, warm=20),
 }
 #: what form="psp" changes: 10 ticks, tau 10, theta 10 for weights of 10 (papers.md 6.1: theta * tau / 10 e here)
