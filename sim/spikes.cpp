@@ -58,7 +58,8 @@ int64_t spikes_run(Simulation* s, const uint32_t* words, int64_t count, int32_t*
     uint64_t last = s->cycles;
     bool offered = false;
     int64_t ended = 0;  // images that have left the first layer
-    while (found < answers || (room && ended < answers)) {
+    // the last word is taken only when the engine has cleared
+    while (sent < count || found < answers || (room && ended < answers)) {
         // a word that was offered stays until it is taken
         offered = sent < count && (offered || !stalls || noise.coin());
         s->top.i_valid = offered;
