@@ -22,10 +22,10 @@ def spiking_accuracy(table, data) -> str:
     if "trained_weights_rtl_equal_images" in both:
         accuracy, equal = both["trained_weights_integer_accuracy"], both["trained_weights_rtl_equal_images"]
         notes.append("Weights and delays trained, weights stored, on 8x8 digits: "
-                     f"integers {accuracy:.1%}, circuit equal on {equal:,} images.")
+                     f"integers {accuracy:.2%}, circuit equal on {equal:,} images.")
     if "delay_only_mnist" in data:
         found = data["delay_only_mnist"]
-        notes.append(f"784-256-10 on MNIST ({found['split']}): {found['float_accuracy']:.1%}.")
+        notes.append(f"784-256-10 on MNIST ({found['split']}): {found['float_accuracy']:.2%}.")
     head = ("test accuracy", *(f"{SIZES[group]}, `leadlag bench {group}`" for group in groups))
     return "\n\n".join([table(head, rows), *notes])
 
@@ -73,7 +73,7 @@ def summary(data) -> list[tuple[str, str, str]]:
         found = data.get(group, {})
         what = "8x8 digits" if "digits" in group else "Fashion-MNIST"
         if {"integer_accuracy", "float_accuracy", "trained_weights_accuracy"} <= set(found):
-            values = [f"{found[name]:.1%}" for name in ("integer_accuracy", "float_accuracy",
+            values = [f"{found[name]:.2%}" for name in ("integer_accuracy", "float_accuracy",
                                                         "trained_weights_accuracy")]
             rows.append((f"{what}, {size.split(' ')[0]} spiking, delays learnt: integers, float, weights learnt, too",
                          ", ".join(values), group))
@@ -86,4 +86,4 @@ def summary(data) -> list[tuple[str, str, str]]:
 
 
 def _percent(group, name) -> str:
-    return f"{group[name]:.1%}" if name in group else "-"
+    return f"{group[name]:.2%}" if name in group else "-"
