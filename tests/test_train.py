@@ -187,6 +187,20 @@ def test_mnist1d_splits():
         mnist1d("all")
 
 
+def test_a_damaged_cache_is_one_clear_line(tmp_path):
+    file, refused = tmp_path / "mnist1d-360.npz", 0
+    np.savez_compressed(file, test_x=np.arange(3600, dtype=np.float32).reshape(10, 360), test_y=np.arange(10))
+    whole = file.read_bytes()
+    for at in range(0, len(whole), 61):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1:])
+        try:
+            mnist1d("test", cache=tmp_path)
+        except ValueError as error:
+            assert "is damaged" in str(error), error
+            refused += 1
+    assert refused > len(whole) / 122
+
+
 @pytest.mark.parametrize(("hold_out", "data", "split", "figure"), [
     (False, "train", "test", "float_accuracy"), (True, "fit", "held_out", "held_out_accuracy")])
 def test_train_saves_what_it_says(tmp_path, hold_out, data, split, figure):
