@@ -71,7 +71,7 @@ SETTINGS = {
                                    epochs=24, jitter=0.6, drop=0.1, target=6),
     "delays-fashion-800": Settings(data="fashion-mnist", hidden=800, ticks=24, bins=10, shares=((7, 7), (8, 8)),
                                    thresholds=(9.0, 39.0), margin=2.8, epochs=10, sharp=0.53, share=0.16, left=0.7,
-                                   jitter=1.0, drop=0.05, target=6),
+                                   jitter=1.0, drop=0.05, state=QFormat(8, 6), target=6),
     "delays-mnist": Settings(data="mnist-10k", hidden=256, shares=((7, 7), (8, 8)), thresholds=(13.0, 20.0), epochs=60,
                              jitter=0.6, drop=0.1),
     "delays-digits": Settings(data="digits", hidden=48, shares=((8, 8), (8, 8)), thresholds=(3.0, 8.0), sharp=1.0,
