@@ -32,13 +32,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test]'
 	@touch $@
 
-# Icarus Verilog is the one tool without a wheel
+# the tools without a wheel: Icarus Verilog, and a browser that opens the pages of the reports
 tools:
 	@command -v iverilog >/dev/null || $(MAKE) --no-print-directory apt-iverilog
+	@command -v chromium >/dev/null || $(MAKE) --no-print-directory apt-chromium || \
+	    echo "without Chromium the tests of the pages are skipped" >&2
 
+APT := apt-get install -y -qq --no-install-recommends
 apt-%:
-	@if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq $* >/dev/null; \
-	elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $* >/dev/null; \
+	@if [ "$$(id -u)" = 0 ]; then apt-get update -qq && $(APT) $* >/dev/null; \
+	elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo $(APT) $* >/dev/null; \
 	else echo "leadlag needs the Debian package $*; install it with: sudo apt-get install $*" >&2; exit 2; fi
 
 clean:

@@ -3,6 +3,13 @@
 Users import from here; `golden` is the specification, `rtl` the circuits, `firmware` the host's side of a board.
 """
 
+from importlib.metadata import PackageNotFoundError, version
+
+from leadlag import origin
+
+# the folder of all our packages; found before the first import of one that a user's file may hide
+__home__ = origin.check()
+
 from firmware.loader import Board
 from golden.dense import DenseParams
 from golden.extrapolator import Predictor
@@ -22,6 +29,11 @@ from rtl.predicted import PredictedLine
 from rtl.schedule import cycles_per_tick, fold, lane_use
 from rtl.top import NetworkTop, SerialTop
 
+try:
+    __version__ = version("leadlag")    # pyproject.toml says it once, for the package and its metadata
+except PackageNotFoundError:            # a checkout on the path that nobody installed
+    __version__ = "0+unknown"
+
 __all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "FloatNetwork",
            "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
-           "Predictor", "QFormat", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use"]
+           "Predictor", "QFormat", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use", "__version__"]

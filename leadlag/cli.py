@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from golden.images import DATA_SETS
-from leadlag import flow, spiking
+from leadlag import __version__, flow, spiking
 
 console = Console(highlight=False)
 network_argument = click.argument("network", metavar="NET")
@@ -17,7 +17,7 @@ board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="leadlag")
+@click.version_option(__version__)
 def cli():
     """Networks that live in physical time, from torch to a bitstream.
 
