@@ -4,7 +4,7 @@
            -> [Serializer] -> tokens of the layer above       or       [Decision] -> label and tick
 
 A token is a spike of a line, the end of a tick, or the end of an image. A spike takes `folds` cycles, an update of all
-neurons as many, at least Neuron.SPACING; clearing takes a cycle for every accumulator of a lane.
+neurons as many, at least Neuron.SPACING; clearing takes a cycle for every accumulator of a lane, and as long at least.
 """
 
 from enum import IntEnum
@@ -63,7 +63,8 @@ class Issue(wiring.Component):
         m = Module()
         layer, i = self.layer, self.i
         updates = max(layer.folds, Neuron.SPACING[layer.order])
-        clears = max(layer.folds << layer.delay_bits, self.rest)
+        # the first update behind reads what the first clear has written
+        clears = max(layer.folds << layer.delay_bits, Neuron.SPACING[layer.order], self.rest)
         step, fold = Signal(range(max(updates, clears))), Signal(fold_bits(layer))
         now, slot = Signal(layer.delay_bits), Signal(layer.delay_bits)
         offset, number = Signal(addr_bits(layer)), Signal(IMAGE_BITS)
