@@ -21,6 +21,8 @@ from golden.image import (
     parameter_words,
 )
 from golden.network import Dense, Network
+from golden.regmap import parameter_address
+from tests.device import learner, learner_params
 
 
 def network(sizes=(3, 5, 2), lanes=None, **changes):
@@ -161,6 +163,25 @@ def pairs_changed(row, column, value):
 def test_image_of_other_words(image, message):
     with pytest.raises(ValueError, match=message):
         image_params(image, NET)
+
+
+@pytest.mark.parametrize(("word", "value", "message"), [
+    (0, 2, None), (0, 3, r"layer 1: delay is 3, the design holds 0\.\.2"), (0, -1, "layer 1: delay is -1"),
+    (1, 5, None), (1, 6, r"layer 1: error_delay is 6, the design holds 0\.\.5"), (1, -1, "layer 1: error_delay is -1")])
+def test_delays_of_messages_and_errors(word, value, message):
+    net = learner()
+    late = replace(net.layers[1], max_delay=2, delay=1, max_error_delay=5, error_delay=3)
+    net = replace(net, layers=(net.layers[0], late))
+    pairs = build_image(net, learner_params(net)).pairs.copy()
+    at = np.flatnonzero(pairs[:, 0] == parameter_address(bank_layout(net)[1].delay, word))
+    assert pairs[at, 1].tolist() == [(1, 3)[word]]
+    pairs[at, 1] = value & (1 << 18) - 1
+    image = Image(net.fingerprint, pairs.tobytes())
+    if message is None:
+        assert image_params(image, net)[1] == (1, value if word == 0 else 1)
+        return
+    with pytest.raises(ValueError, match=message):
+        image_params(image, net)
 
 
 def test_words_outside_their_format():

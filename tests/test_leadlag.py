@@ -69,6 +69,21 @@ def test_guard_bits_keep_small_steps():
     assert leadlag_step(at_rest(p), 0, 100, 100, p) == (at_rest(p), 0)
 
 
+def test_rest_and_guard_bits_by_hand():
+    """Golden, circuit and compiled take the rest value from one function: only a number can tell that it is wrong."""
+    formats = QFormat(3, 8), QFormat(1, 15), QFormat(0, 15)
+    assert [at_rest(layer(*formats, guard)) for guard in (0, 1, 2, 3, 8)] == [0, 1, 2, 4, 128]
+    p = layer(QFormat(3, 4), QFormat(1, 6), QFormat(0, 7), 3)
+    assert integrator(p) == QFormat(3, 7)
+    # seen = 68 >> 3 = 8, d = 40; the state moves by 40 * 32/128 units of 1/8 word
+    assert leadlag_step(68, 48, 96, 32, p) == (68 + 80, 68)
+    # a sixteenth of a unit and more is a step: 1 * 1/128 * 8 is not, 1 * 8/128 * 8 is a tie
+    assert leadlag_step(4, 1, 0, 1, p).x == 4
+    assert leadlag_step(4, 1, 0, 8, p).x == 5
+    assert leadlag_step(4, -1, 0, 8, p).x == 4
+    assert leadlag_step(1000, -128, 0, -128, p).x == 1023
+
+
 @pytest.mark.parametrize(("state", "lead", "lag", "guard"), [
     # a lag has more fraction bits than there are guard bits
     *((*formats, 0) for formats in FORMATS), *((*formats, 3) for formats in FORMATS if formats[2].frac_bits > 3)],

@@ -1,10 +1,18 @@
-"""Output errors: known answers, the softmax against floats, labels that are no output."""
+"""Output errors: known answers, the softmax against floats, labels that are no output, rtl against golden."""
+
+import random
 
 import numpy as np
 import pytest
+from cases import corners
 
+from golden.activation import activation_step
 from golden.fixed import QFormat
-from golden.loss import cross_entropy_error, softmax, squared_error
+from golden.loss import EXP, cross_entropy_error, difference_format, output_error, softmax, squared_error
+from golden.network import Dense, Network
+from golden.plastic import Plastic, Teacher
+from rtl.loss import OutputError, target_format
+from sim.pysim import run
 
 
 def test_squared_error_known_answers():
@@ -39,3 +47,95 @@ def test_cross_entropy_sends_onehot_minus_softmax():
     assert np.abs(e - ([0, 1, 0] - p)).max() < 1e-3
     # a label that is no output: all are pushed down
     assert (cross_entropy_error(rate, np.array([3]), fmt, error, 0) < 0).all()
+
+
+def test_softmax_known_answers():
+    """A third is 10922.5 of 32768 words with the reciprocal rounded down: the tie goes up."""
+    fmt = QFormat(4, 9)
+    assert softmax(np.zeros((1, 3), np.int64), fmt).tolist() == [[10923] * 3]
+    assert softmax(np.full((1, 2), -700), fmt).tolist() == [[16384] * 2]
+    assert softmax(np.array([[5]]), fmt).tolist() == [[32768]]
+    # log 3 is 562 words: three to one
+    assert softmax(np.array([[562, 0]]), fmt)[0] == pytest.approx([24576, 8192], abs=8)
+
+
+#: cycles by which the first error word comes before `latency`, which schedules count with
+EARLY = {"squared_error": 0, "cross_entropy": 6}
+
+
+def network(loss, outputs, streams, beta, rate, error):
+    layer = Dense(inputs=4, outputs=outputs, activation="linear", operand=QFormat(1, 9), weight=QFormat(1, 12),
+                  state=QFormat(rate.int_bits, rate.frac_bits), lead=QFormat(1, 10), lag=QFormat(0, 15), rate=rate,
+                  plastic=Plastic(error=error, slope=QFormat(1, 8), rate=4))
+    return Network(name="loss", dt=1.0, layers=(layer,), teacher=Teacher(loss=loss, streams=streams, beta=beta))
+
+
+def divides(fmt):
+    """Three outputs with a sum of exp that divides 2**31, and odd parts: a last bit less in the reciprocal shows."""
+    z = np.arange(-8 << fmt.frac_bits, 0)
+    e = activation_step(z, "exp", difference_format(fmt), EXP)
+    one = 1 << EXP.frac_bits
+    where = {int(word): int(at) for word, at in zip(e, z, strict=True) if word % 2}
+    return next([0, at, where[one - word]] for word, at in where.items() if one - word in where)
+
+
+@pytest.mark.parametrize(("loss", "outputs", "streams", "beta", "rate", "error"), [
+    ("squared_error", 1, 1, 0, QFormat(2, 8), QFormat(0, 10)), ("squared_error", 5, 2, 2, QFormat(1, 9), QFormat(1, 8)),
+    ("cross_entropy", 1, 1, 0, QFormat(4, 9), QFormat(1, 11)), ("cross_entropy", 2, 2, 1, QFormat(4, 7), QFormat(1, 9)),
+    ("cross_entropy", 3, 1, 0, QFormat(4, 9), QFormat(1, 15)),
+    ("cross_entropy", 5, 1, 0, QFormat(2, 9), QFormat(0, 12))], ids=str)
+def test_rtl_equals_golden(loss, outputs, streams, beta, rate, error):
+    net, rng = network(loss, outputs, streams, beta, rate, error), random.Random(f"{loss} {outputs}")
+    dut, latency, target_words = OutputError(net), OutputError.latency(net), target_format(net)
+
+    def words(fmt, count):
+        if loss == "cross_entropy" and count == 3 and rng.random() < 0.3:
+            return divides(fmt)
+        if rng.random() < 0.3:
+            return rng.choices(corners(fmt), k=count)
+        if rng.random() < 0.2:
+            return [rng.randint(fmt.min, fmt.max)] * count      # no output is larger: the reciprocal is of a whole
+        return [rng.randint(fmt.min, fmt.max) >> rng.randrange(4) for _ in range(count)]
+
+    async def send(ctx, stream, values):
+        for value in values:
+            ctx.set(stream.valid, 1)
+            ctx.set(stream.payload, value)
+            await ctx.tick()
+            ctx.set(stream.valid, 0)
+            if rng.random() < 0.3:
+                await ctx.tick().repeat(3)
+
+    async def bench(ctx):
+        old = []
+        for n in range(30):
+            restart, errors, mute = n in (0, 17), rng.random() < 0.8, rng.random() < 0.2
+            old = [] if restart else old
+            target = [rng.randrange(outputs + 1)] if loss == "cross_entropy" else words(target_words, outputs)
+            if errors:
+                await send(ctx, dut.target, target)
+            for name, value in (("tick", 1), ("start", errors), ("restart", restart), ("mute", mute)):
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+            for name in ("tick", "start", "restart"):
+                ctx.set(getattr(dut, name), 0)
+            got = []
+            for cycle in range(1, latency + outputs + 10):
+                if ctx.get(dut.o.valid):
+                    got.append((cycle, ctx.get(dut.o.payload)))
+                await ctx.tick()
+            seen = old[-streams] if len(old) >= streams else [0] * outputs
+            want = output_error(np.array([seen]), np.array([target]), net)[0] * (not mute)
+            first = latency - EARLY[loss]
+            assert got == ([(first + k, word) for k, word in enumerate(want.tolist())] if errors else []), f"tick {n}"
+            old.append(words(rate, outputs))
+            await send(ctx, dut.rate, old[-1])
+    run(dut, bench, cycles=30 * (latency + 12 * outputs + 30))
+
+
+def test_sizes():
+    squared = network("squared_error", 5, 2, 0, QFormat(1, 9), QFormat(1, 8))
+    assert (OutputError.multipliers(squared), OutputError.banks(squared)) == (0, [(32, 11), (16, 11)])
+    crossed = network("cross_entropy", 5, 1, 0, QFormat(2, 9), QFormat(0, 12))
+    assert OutputError.multipliers(crossed) == 1
+    assert OutputError.banks(crossed)[-1] == (5, 17)

@@ -134,6 +134,21 @@ def test_parser_goes_on_behind_a_bad_frame():
     assert found[1:] == [good]
 
 
+def test_parser_finds_what_a_bad_frame_swallowed():
+    """A sync byte of noise claims words that are good frames: they are found once it turns out to be none."""
+    good = [Response(status=Status.OK, op=READ, count=1, data=(0x5A5A_0001,)), Response(status=Status.OK, op=WRITE),
+            Response(status=Status.BUSY, op=WRITE, count=7)]
+    line = b"".join(map(encode_response, good))
+    parser = ResponseParser()
+    found = feed(parser, bytes.fromhex("5a 01 04") + line)
+    assert [one for one in found if isinstance(one, Response)] == good
+    assert isinstance(found[0], LinkError)
+    assert parser.dropped == 3
+    # nothing is left over
+    assert parser.feed(encode_response(good[1])) == good[1]
+    assert parser.dropped == 3
+
+
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: Request(op=3, addr=0, count=1), r"op must be 1 \(read\) or 2 \(write\), not 3"),
     (lambda: Request(op=READ, addr=0, count=0), "1 to 64 words, not 0"),

@@ -111,3 +111,17 @@ def test_a_time_constant_that_no_step_follows_is_refused(tau_m):
     net = FloatNetwork(name="net", dt=0.2, layers=(layer(2, 2, tau_m=np.array([1.0, tau_m])),), training={})
     with pytest.raises(ValueError, match=r"layer 0: tau_m\[1\] is .* lag of Q1.10 need 0.2 to"):
         quantize_params(net, describe(net))
+
+
+def test_the_fastest_and_the_slowest_time_constant():
+    """A tau of dt, and one whose lag just rounds up to the last bit, are taken; beyond them there is none."""
+    def words(tau_m):
+        net = FloatNetwork(name="net", dt=0.25, training={}, layers=(layer(1, 1, tau_m=np.array([tau_m]),
+                                                                           tau_r=np.array([tau_m])),))
+        return quantize_params(net, describe(net))[0].lag.tolist()
+    assert words(0.25) == [1024]
+    assert words(512.0) == [1]
+    assert words(256.0) == [1]
+    for tau_m in (np.nextafter(0.25, 0), np.nextafter(512.0, 1e9)):
+        with pytest.raises(ValueError, match=r"layer 0: tau_m\[0\] is .* need 0.25 to 512"):
+            words(tau_m)
