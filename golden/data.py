@@ -5,11 +5,12 @@ MNIST-1D: ten templates of 12 points, padded, shifted, scaled, sheared and burie
 channel over 360 time steps, one value a step: the generator's defaults but for the length.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from golden.files import read_npz, write_npz
 
 CACHE = Path("build") / "data"
 
@@ -50,13 +51,9 @@ def mnist1d(split: str, *, cache: str | Path = CACHE) -> Split:
         raise ValueError(f'split must be "train", "test", "fit" or "held_out", not "{split}"')
     file = Path(cache) / f"mnist1d-{MNIST1D_ARGUMENTS['final_seq_length']}.npz"
     if not file.exists():
-        _write(file, _make_mnist1d())
+        write_npz(file, _make_mnist1d())
     part = "test" if split == "test" else "train"
-    try:
-        with np.load(file) as arrays:
-            x, y = arrays[f"{part}_x"], arrays[f"{part}_y"]
-    except Exception as error:      # of a damaged file numpy raises anything, from zlib.error to TokenError
-        raise ValueError(f"{file} is damaged ({error}): delete it, it is made again") from None
+    x, y = read_npz(file, f"{part}_x", f"{part}_y")
     if split in ("train", "test"):
         return Split(x, y)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(y))
@@ -77,11 +74,3 @@ def _make_mnist1d() -> dict[str, np.ndarray]:
         "train_x": made["x"].astype(np.float32), "train_y": made["y"].astype(np.int64),
         "test_x": made["x_test"].astype(np.float32), "test_y": made["y_test"].astype(np.int64),
     }
-
-
-def _write(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write beside and rename, so that a run that ends early leaves no half file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.stem}-{os.getpid()}.npz")
-    np.savez_compressed(beside, **arrays)
-    beside.replace(file)

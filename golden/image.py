@@ -13,7 +13,6 @@ little-endian u32) for each write in the order of sending, and its CRC-32 is wha
 """
 
 import math
-import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy as np
 
 from golden.dense import DenseParams
 from golden.engine import check_params
+from golden.files import write_whole
 from golden.fixed import wrap
 from golden.network import Dense, Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, PARAMETER_BASE, TEACH_BIT, parameter_address
@@ -201,15 +201,8 @@ class Image:
         return cls(fingerprint=f"{fingerprint:016x}", body=body)
 
     def save(self, path) -> None:
-        """Write beside and rename, so that a run that ends early leaves no half file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}-{os.getpid()}")
-        try:
-            beside.write_bytes(self.to_bytes())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        """Write the file, whole or not at all; OSError, one line, where that cannot be done."""
+        write_whole(path, self.to_bytes())
 
     @classmethod
     def load(cls, path) -> "Image":

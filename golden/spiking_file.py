@@ -6,14 +6,13 @@ for each layer whose weights come from a seed. Delays fit only the weights with 
 come out the same again.
 """
 
-import json
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from golden.checks import check
+from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import quantize
 from golden.spiking import Synapses, round_delays
 from golden.spiking_network import SpikingNetwork
@@ -33,28 +32,29 @@ class SpikingTrained:
         for name in ("delays", "weights"):
             check(len(getattr(self, name)) == len(layers),
                   f"{self.net.name} has {len(layers)} layers, not {len(getattr(self, name))} of {name}")
+        check(isinstance(self.training, dict), f"training must be an object, not {self.training!r}")
         for n, (layer, weight) in enumerate(zip(layers, self.weights, strict=True)):
             check(layer.regenerates == (weight is None), f"layer {n}: weights come from a seed, none are stored"
                   if layer.regenerates else f"layer {n}: stored weights are missing")
-        object.__setattr__(self, "delays", tuple(_real(f"layer {n}: delay", value, layer) for n, (value, layer) in
-                                                 enumerate(zip(self.delays, layers, strict=True))))
+        shapes = [(layer.outputs, layer.inputs) for layer in layers]
+        object.__setattr__(self, "delays", tuple(
+            reals(f"layer {n}: delay", value, shape) for n, (value, shape) in
+            enumerate(zip(self.delays, shapes, strict=True))))
         object.__setattr__(self, "weights", tuple(
-            None if value is None else _real(f"layer {n}: weight", value, layer) for n, (value, layer) in
-            enumerate(zip(self.weights, layers, strict=True))))
+            None if value is None else reals(f"layer {n}: weight", value, shape) for n, (value, shape) in
+            enumerate(zip(self.weights, shapes, strict=True))))
 
     @classmethod
     def load(cls, path) -> "SpikingTrained":
         """Read a file; ValueError says in one line what is missing or wrong."""
-        path = Path(path)
-        tensors, about = _read(path)
+        tensors, about = read_safetensors(path)
         try:
-            net, sums = SpikingNetwork.from_json(about["spiking_network"]), json.loads(about["weights"])
-            training = json.loads(about.get("training", "{}"))
+            net, sums = SpikingNetwork.from_json(about["spiking_network"]), from_json(about["weights"], "weights")
+            training = from_json(about.get("training", "{}"), "training")
         except KeyError as error:
             raise ValueError(f"{path}: no {error} in the metadata: not a trained spiking network") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        check(isinstance(training, dict), f"{path}: training must be an object")
         names = {f"layers.{n}.{kind}" for n, layer in enumerate(net.layers)
                  for kind in (("delay",) if layer.regenerates else ("delay", "weight"))}
         missing, extra = sorted(names - set(tensors)), sorted(set(tensors) - names)
@@ -75,19 +75,13 @@ class SpikingTrained:
             raise ValueError(f"{path}: {error}") from None
 
     def save(self, path) -> None:
-        """Write the file, beside and renamed."""
-        from safetensors.numpy import save_file
-        tensors = {f"layers.{n}.{kind}": np.ascontiguousarray(value, _type(value) if kind == "delay" else np.float32)
-                   for kind, values in (("delay", self.delays), ("weight", self.weights))
+        """Write the file, whole or not at all; OSError, one line, where that cannot be done."""
+        tensors = {f"layers.{n}.{kind}": form(value)
+                   for kind, form, values in (("delay", _ticks, self.delays), ("weight", narrowest, self.weights))
                    for n, value in enumerate(values) if value is not None}
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.part")
-        save_file(tensors, beside, metadata={
-            "spiking_network": self.net.to_json(), "training": json.dumps(self.training),
-            "weights": json.dumps([_sum(layer) for layer in self.net.layers])})
-        beside.chmod(0o644)
-        beside.replace(path)
+        write_safetensors(path, tensors, {
+            "spiking_network": self.net.to_json(), "training": to_json(self.training),
+            "weights": to_json([_sum(layer) for layer in self.net.layers])})
 
     def quantize(self) -> tuple[Synapses, ...]:
         """Words of every layer; ValueError where one does not fit."""
@@ -104,41 +98,15 @@ def _sum(layer) -> int | None:
     return zlib.crc32(np.ascontiguousarray(layer.weight.matrix(layer.inputs, layer.outputs), np.int8).tobytes())
 
 
-def _type(delay) -> type:
+def _ticks(delay) -> np.ndarray:
     """Whole ticks take a byte each."""
     whole = (delay >= 0) & (delay < 256) & (delay == np.floor(delay))
-    return np.uint8 if whole.all() else np.float32
-
-
-def _real(name: str, value, layer) -> np.ndarray:
-    value = np.asarray(value)
-    check(value.shape == (layer.outputs, layer.inputs),
-          f"{name} has shape {value.shape}, expected {(layer.outputs, layer.inputs)}")
-    value = value.astype(np.float32) if value.dtype == np.uint8 else value
-    check(value.dtype.kind == "f", f"{name} must be real numbers, not {value.dtype}")
-    bad = np.argwhere(~np.isfinite(value))
-    if len(bad):
-        raise ValueError(f"{name}{bad[0].tolist()} is {value[tuple(bad[0])]}, not a finite number")
-    return value
-
-
-def _read(path: Path) -> tuple[dict, dict]:
-    """Tensors and metadata of a safetensors file."""
-    from safetensors import SafetensorError, safe_open
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {key: file.get_tensor(key) for key in list(file.keys())}, file.metadata() or {}
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a safetensors file ({error})") from None
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: a tensor has a type that numpy lacks ({error}); float32 is expected") from None
+    return delay.astype(np.uint8) if whole.all() else narrowest(delay)
 
 
 def is_spiking(path) -> bool:
     """Whether a file holds a trained spiking network; False for what cannot be read."""
     try:
-        return "spiking_network" in _read(Path(path))[1]
+        return "spiking_network" in read_safetensors(path)[1]
     except ValueError:
         return False

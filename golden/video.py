@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.data import CACHE, _write
+from golden.data import CACHE
+from golden.files import read_npz, write_npz
 
 SIZE = 16                       # pixels a side
 DIGIT_CLIPS, DIGIT_FRAMES = 120, 40
@@ -86,12 +87,8 @@ def decode(path: Path, *, cache: str | Path = CACHE) -> np.ndarray:
         key = hashlib.file_digest(source, "sha256").hexdigest()[:12]
     file = Path(cache) / f"video-{path.stem}-{key}-{SIZE}x{SIZE}-{FPS}fps.npz"
     if not file.exists():
-        _write(file, {"frames": _ffmpeg(path)})
-    try:
-        with np.load(file) as arrays:
-            found = arrays["frames"]
-    except Exception as error:      # of a damaged file numpy raises anything, from zlib.error to TokenError
-        raise ValueError(f"{file} is damaged ({error}): delete it, it is made again") from None
+        write_npz(file, {"frames": _ffmpeg(path)})
+    found, = read_npz(file, "frames")
     return found.astype(np.float32) / 255
 
 

@@ -3,13 +3,11 @@
 import ast
 import hashlib
 import json
-import shutil
 import time
 from pathlib import Path
 
-import numpy as np
-
 from golden import data
+from golden.files import to_json, write_json
 from golden.fixed import QFormat
 from golden.quantize import FloatNetwork, Widths, describe, quantize_params
 from leadlag import bench_learning, bench_prospective, bench_spiking, flow
@@ -156,14 +154,10 @@ def measure(name: str, console) -> dict:
     figures = GROUPS[name](console) | {"command": f"leadlag bench {name}"} | provenance()
     known = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else \
         json.loads(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}
-    known |= {name: json.loads(json.dumps(figures, default=_plain))}
+    known |= {name: json.loads(to_json(figures))}
     if "learn.mnist1d" in known and "learn.adapt" in known:     # a figure of both
         known["learn.mnist1d"]["relearn"] = known["learn.adapt"]["relearn"]
-    flow.write_json(OUT, known)
+    write_json(OUT, known)
     if DOCS.parent.is_dir():
-        shutil.copyfile(OUT, DOCS)
+        write_json(DOCS, known)
     return figures
-
-
-def _plain(value):
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -1,8 +1,5 @@
 """The way of a network from the zoo to a board, one function a step; what the commands, the demo and the bench call."""
 
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from boards import BOARDS
 from golden import engine
 from golden.data import ANSWER_FROM, mnist1d
 from golden.dense import DenseParams
+from golden.files import integers, safetensors_bytes, write_together
 from golden.image import Image, build_image
 from golden.network import Network
 from golden.quantize import FloatNetwork, describe, quantize_input, quantize_params
@@ -209,36 +207,17 @@ def write_quantized(case: Case, out) -> list[Path]:
     return write_words(case.net, case.params, out)
 
 
-def write_words(net: Network, params, out) -> list[Path]:
-    """Write network.json, parameters.safetensors (words, with the description inside) and parameters.image."""
-    from safetensors.numpy import save
+def write_words(net, params, out) -> list[Path]:
+    """Write network.json, parameters.safetensors (words, with the description inside) and parameters.image.
+
+    net, params: a Network with a DenseParams a layer, or a SpikingNetwork with Synapses a layer.
+    """
+    kind, dtype = ("network", np.int32) if isinstance(net, Network) else ("spiking_network", np.int16)
+    tensors = {f"layers.{n}.{name}": integers(f"layer {n}: {name}", value, dtype) for n, p in enumerate(params)
+               for name, value in p._asdict().items() if value is not None}
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    tensors = {f"layers.{n}.{name}": np.asarray(getattr(p, name)).astype(np.int32)
-               for n, (layer, p) in enumerate(zip(net.layers, params, strict=True))
-               for name in layer.names}
-    files = {"network.json": net.to_json().encode(),
-             "parameters.safetensors": save(tensors, {"network": net.to_json()}),
-             "parameters.image": build_image(net, params).to_bytes()}
-    for name, content in files.items():
-        write_whole(out / name, content)
-    return [out / name for name in files]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside and rename: no half-written file is ever seen."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def write_json(path: Path, value) -> None:
-    """Write JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+    files = {out / "network.json": net.to_json(),
+             out / "parameters.safetensors": safetensors_bytes(tensors, {kind: net.to_json()}),
+             out / "parameters.image": build_image(net, params).to_bytes()}
+    write_together(files)
+    return list(files)

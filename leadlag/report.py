@@ -20,7 +20,6 @@ Each picture is a function that returns SVG text, the same text for the same fig
 
 import base64
 import io
-import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -29,7 +28,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from leadlag.flow import write_whole
+from golden.files import to_json, write_together
 
 INK, MUTED, GRID, FILL = "#1f2933", "#66717e", "#dde2e8", "#eef1f4"
 ACCENT, SECOND, WARN = "#0b7285", "#e8890c", "#c92a2a"
@@ -303,10 +302,8 @@ def _svg(draw, height: float) -> str:
 def write_report(figures: dict, out_dir) -> Path:
     """Write report.html and report.json into `out_dir`, whole or not at all; returns the page's path."""
     out = Path(out_dir)
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "report.json", (json.dumps(figures, indent=1, default=_plain) + "\n").encode())
     page = out / "report.html"
-    write_whole(page, render(figures).encode())
+    write_together({out / "report.json": to_json(figures, indent=1) + "\n", page: render(figures)})
     return page
 
 
@@ -364,8 +361,3 @@ def _value(value) -> str:
     if isinstance(value, int) or value == int(value):
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def _plain(value):
-    """Arrays and paths in JSON."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -210,18 +210,8 @@ def runs_table(rows) -> Table:
 
 
 def write_quantized(case: SpikingCase, out) -> list[Path]:
-    """Write network.json, parameters.safetensors (words, with the description inside) and parameters.image."""
-    from safetensors.numpy import save
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    tensors = {f"layers.{n}.{name}": np.asarray(value).astype(np.int16) for n, synapses in enumerate(case.params)
-               for name, value in synapses._asdict().items() if value is not None}
-    files = {"network.json": case.net.to_json().encode(),
-             "parameters.safetensors": save(tensors, {"spiking_network": case.net.to_json()}),
-             "parameters.image": case.image.to_bytes()}
-    for name, content in files.items():
-        flow.write_whole(out / name, content)
-    return [out / name for name in files]
+    """The words of a case as `flow.write_words` writes them."""
+    return flow.write_words(case.net, case.params, out)
 
 
 def layers_table(net: SpikingNetwork) -> Table:

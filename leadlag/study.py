@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from golden import prospective
+from golden.files import to_json, write_json, write_together
 from golden.plastic import plain
 from golden.train import pm
 from leadlag import flow, report
@@ -150,7 +151,7 @@ def complete(jobs_to_do: list, out: Path, *, jobs: int = 1, scheduler: str | Non
         for settings, result in _run(open_jobs, jobs, scheduler):
             if isinstance(result.get("mse"), float) and not math.isfinite(result["mse"]):
                 result = result | {"mse": None}
-            flow.write_json(out / f"{name_of(settings)}.json", {"settings": settings, "result": result})
+            write_json(out / f"{name_of(settings)}.json", {"settings": settings, "result": result})
             results[name_of(settings)] = result
             progress.advance(bar)
     return results
@@ -263,11 +264,10 @@ def write(table: dict, out: Path) -> list[Path]:
         for kind, entry in row["cells"].items():
             sheet.writerows([row["delay_ms"], row["delay"], kind, seed, repr(mse)]
                             for seed, mse in zip(entry["seeds"], entry["mse"], strict=True))
-    flow.write_json(out / f"{before}table.json", _strict(table))
-    for name, text in (("table.md", "\n".join(markdown) + "\n"), ("table.csv", lines.getvalue()),
-                       ("delays.svg", delays_svg(table))):
-        flow.write_whole(out / f"{before}{name}", text.encode())
-    return [out / f"{before}{name}" for name in FILES]
+    texts = (to_json(_strict(table), indent=1) + "\n", "\n".join(markdown) + "\n", lines.getvalue(), delays_svg(table))
+    files = {out / f"{before}{name}": text for name, text in zip(FILES, texts, strict=True)}
+    write_together(files)
+    return list(files)
 
 
 def _strict(value):

@@ -25,6 +25,7 @@ from golden import video
 from golden.compiled import CompiledLearner
 from golden.dense import DenseParams
 from golden.extrapolator import Predictor, identity
+from golden.files import write_json
 from golden.fixed import QFormat, quantize
 from golden.network import Dense, Network
 from golden.plastic import Plastic, Teacher
@@ -230,7 +231,7 @@ def write_page(result: Result, command: str) -> Path:
     """The errors and a strip of pictures a condition, under build/video/NAME/."""
     from leadlag.report import write_report
     about, facts, out = provenance(), result.facts, flow.BUILD / "video" / result.name
-    flow.write_json(out / "rows.json", result.rows)
+    write_json(out / "rows.json", result.rows)
     order = ("true", *CONDITIONS, *BASELINES)
     return write_report({
         "title": f"Video prediction: {result.name}", "commands": [command], "tools": about["tools"],

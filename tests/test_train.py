@@ -217,7 +217,8 @@ def test_train_saves_what_it_says(tmp_path, hold_out, data, split, figure):
     assert meta["training"]["seed"] == 5
     assert meta["training"]["data"] == f"mnist1d {data}"
     assert ("float_accuracy" in meta["training"]) != hold_out, "the test set was read to choose by"
-    assert ("--hold-out" in meta["training"]["command"]) == hold_out
+    assert "command" not in meta["training"], "no command has these settings"
+    assert meta["training"]["settings"]["groups"] == [[3, 0.6, 0.2], [2, 1.2, 1.2]]
     assert abs(layers[-1].weight.mean(0)).max() < 1e-6, "the outputs have a common part"
     assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
 
@@ -244,6 +245,11 @@ def test_refit_of_the_readout():
     assert rates.accuracy(fitted, data, answer_from=ANSWER_FROM) > max(before, 0.95)
     assert abs((fitted[-1].weight.abs().sum(1) + fitted[-1].bias.abs()).max() - 5) < 1e-4
     assert all(new is old for new, old in zip(fitted[:-1], layers[:-1], strict=True))
+    # of one tick that counts there is something to fit to, of none nothing
+    assert gle.refit_readout(layers, Split(data.x[:, :ANSWER_FROM + 1], data.y), dt=0.2, decay=1e-5, bound=5)
+    for ticks in (ANSWER_FROM, 1):
+        with pytest.raises(ValueError, match=f"sequences of {ticks} ticks: answers count from tick {ANSWER_FROM} on"):
+            gle.refit_readout(layers, Split(data.x[:, :ticks], data.y), dt=0.2, decay=1e-5, bound=5)
     with pytest.raises(ValueError, match="must be linear, with tau_m = tau_r"):
         gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, dt=0.2, decay=0,
                           bound=5)

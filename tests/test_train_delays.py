@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from golden import spiking
+from golden.files import read_safetensors
 from golden.fixed import QFormat
 from golden.spiking_file import SpikingTrained
 from golden.spiking_network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
@@ -337,7 +338,8 @@ def test_modes(mode, options, tmp_path):
     assert trained.net.layers[0].order == 1 + (options.get("form") == "psp")
     assert (trained.net.decision == "potential") == (options.get("loss") == "potential")
     assert losses[-1] < losses[0], "it does not learn"
-    assert {key: value for key, value in trained.training.items() if key != "command"} == figures
+    assert {key: value for key, value in trained.training.items() if key != "settings"} == figures
+    assert trained.training["settings"]["hidden"] == SMALL.hidden, "no command has these settings"
     images = delays.images("digits", "held_out").x[:50]
     words = spiking.run(trained.net, trained.quantize(), spiking.encode(trained.net.code, trained.net.ticks, images))
     assert (words.answers.label == delays.float_answers(trained, images).label).mean() >= 0.8
@@ -399,10 +401,8 @@ def test_file_round_trip(tmp_path):
 
 def test_sums_of_the_weights_are_known(tmp_path):
     """They are in files already, so nothing about them may change."""
-    from safetensors import safe_open
     tiny().save(tmp_path / "net")
-    with safe_open(tmp_path / "net", framework="numpy") as file:
-        assert file.metadata()["weights"] == "[320615556, null]"
+    assert read_safetensors(tmp_path / "net")[1]["weights"] == "[320615556, null]"
 
 
 def test_transposed_arrays_are_saved_as_they_read(tmp_path):
@@ -413,14 +413,33 @@ def test_transposed_arrays_are_saved_as_they_read(tmp_path):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float64, list])
+def test_whole_ticks_of_any_type(kind, tmp_path):
+    trained = tiny()
+    whole = [np.floor(delay) for delay in trained.delays]
+    given = tuple(delay.tolist() if kind is list else delay.astype(kind) for delay in whole)
+    dataclasses.replace(trained, delays=given).save(tmp_path / "net")
+    assert read_safetensors(tmp_path / "net")[0]["layers.0.delay"].dtype == np.uint8
+    for a, b in zip(whole, SpikingTrained.load(tmp_path / "net").delays, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_training_in_numbers_of_numpy(tmp_path):
+    training = {"seed": np.int64(3), "accuracy": np.float32(0.5), "curve": np.arange(3), "done": np.bool_(True)}
+    dataclasses.replace(tiny(), training=training).save(tmp_path / "net")
+    assert SpikingTrained.load(tmp_path / "net").training == {"seed": 3, "accuracy": 0.5, "curve": [0, 1, 2],
+                                                             "done": True}
+    with pytest.raises(ValueError, match="dict has no form in JSON: .* is a set"):
+        dataclasses.replace(tiny(), training={"a": {1}}).save(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
 def rewritten(path, *, tensors=None, about=None):
     """A good file at `path` with some tensors and metadata changed; None: left out."""
-    from safetensors import safe_open
     from safetensors.numpy import save_file
     tiny().save(path)
-    with safe_open(path, framework="numpy") as file:
-        kept = {key: file.get_tensor(key) for key in list(file.keys())} | (tensors or {})
-        told = file.metadata() | (about or {})
+    kept, told = read_safetensors(path)
+    kept, told = kept | (tensors or {}), told | (about or {})
     save_file({key: value for key, value in kept.items() if value is not None}, path,
               metadata={key: value for key, value in told.items() if value is not None})
 
@@ -441,7 +460,7 @@ def described(**changes):
     ({"tensors": {"layers.1.weight": np.zeros(8, np.float32)}}, "layer 1: weight has shape (8,), expected (2, 4)"),
     ({"tensors": {"layers.0.delay": np.full((4, 3), np.nan, np.float32)}},
      "layer 0: delay[0, 0] is nan, not a finite number"),
-    ({"tensors": {"layers.0.delay": np.ones((4, 3), np.int32)}}, "layer 0: delay must be real numbers, not int32"),
+    ({"tensors": {"layers.0.delay": np.ones((4, 3), bool)}}, "layer 0: delay must be real numbers, not bool"),
     ({"about": {"spiking_network": None}}, "no 'spiking_network' in the metadata: not a trained spiking network"),
     ({"about": {"weights": None}}, "no 'weights' in the metadata"),
     ({"about": {"spiking_network": "{"}}, "network description is not JSON"),
@@ -477,6 +496,11 @@ def test_load_of_other_files(tmp_path):
 @pytest.mark.parametrize(("changes", "message"), [
     ({"delays": ()}, "tiny has 2 layers, not 0 of delays"),
     ({"weights": (None,)}, "tiny has 2 layers, not 1 of weights"),
+    ({"training": [1]}, "training must be an object, not [1]"),
+    ({"delays": (None, np.ones((2, 4)))}, "layer 0: delay must be real numbers, not object"),
+    ({"delays": (np.ones((4, 3), complex), np.ones((2, 4)))}, "layer 0: delay must be real numbers, not complex128"),
+    ({"weights": (None, np.ones((2, 4)) + 1j)}, "layer 1: weight must be real numbers, not complex128"),
+    ({"weights": (None, np.ones((2, 4), bool))}, "layer 1: weight must be real numbers, not bool"),
     ({"weights": (None, None)}, "layer 1: stored weights are missing"),
     ({"weights": (np.zeros((4, 3)), np.zeros((2, 4)))}, "layer 0: weights come from a seed, none are stored")])
 def test_trained_says_what_is_wrong(changes, message):

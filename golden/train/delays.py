@@ -8,9 +8,10 @@ Modes: "delays", only delays learn; "random", those of the hidden layers stay as
 """
 
 import math
+import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from golden.checks import check
+from golden.files import check_writable
 from golden.fixed import QFormat
 from golden.images import SIDE, images
 from golden.spiking import Answers, decide, encode
@@ -237,6 +239,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
     s = settings or replace(SETTINGS[name], **(PSP if form == "psp" else {}))
     s = s if epochs is None else replace(s, epochs=epochs)
     check(s.epochs >= 1, f"epochs must be at least 1, not {s.epochs}")
+    if out is not None:
+        check_writable(out)
     torch.set_num_threads(1)
     began, generator = time.process_time(), torch.Generator().manual_seed(seed)
     learnt = images(s.data, "fit" if hold_out else "train", folder=folder)
@@ -288,10 +292,19 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
                "data": f"{s.data} {'fit' if hold_out else 'train'}", "mode": mode, "form": form, "loss": loss,
                "weights": "real" if learns_weights else weights} | _score(trained, s, hold_out, folder, loss)
     if out is not None:
-        flags = "".join(f" --{key} {figures[key]}" for key in ("mode", "form", "loss", "weights"))
-        command = f"leadlag train {name} --seed {seed} --epochs {s.epochs}{flags}{' --hold-out' if hold_out else ''}"
-        replace(trained, training={"command": command, **figures}).save(out)
+        replace(trained, training=made_by(name, s, figures, folder) | figures).save(out)
     return figures
+
+
+def made_by(name: str, s: Settings, figures: dict, folder: str | Path | None = None) -> dict:
+    """The command that makes a network; where no command has its settings, those."""
+    known = replace(SETTINGS[name], **(PSP if figures["form"] == "psp" else {}))
+    if s != replace(known, epochs=s.epochs):
+        return {"settings": asdict(s)}
+    flags = "".join(f" --{key} {figures[key]}" for key in ("mode", "form", "loss", "weights"))
+    flags += " --hold-out" if figures["data"].endswith("fit") else ""
+    flags += "" if folder is None else f" --data {shlex.quote(str(folder))}"
+    return {"command": f"leadlag train {name} --seed {figures['seed']} --epochs {s.epochs}{flags}"}
 
 
 def _score(trained: SpikingTrained, s: Settings, hold_out: bool, folder, loss: str) -> dict:

@@ -4,20 +4,20 @@ Errors are prospective, the loss is cross-entropy at every step, and the weights
 The answer to a sequence is the class with the largest output summed over its steps from ANSWER_FROM on.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from golden.data import ANSWER_FROM, mnist1d
+from golden.files import check_writable
+from golden.quantize import FloatLayer, FloatNetwork
 from golden.train.rates import Adam, Layer, accuracy, evaluate_float
 
 # Settings, chosen with hold_out=True on the 800 sequences kept back (learning from the other 3200), 15k. Before the
@@ -168,6 +168,8 @@ def train(name: str, *, seed: int = 0, epochs: int | None = None, hold_out: bool
     s = s if epochs is None else replace(s, epochs=epochs)
     if s.epochs < 1:
         raise ValueError(f"epochs must be at least 1, not {s.epochs}")
+    if out is not None:
+        check_writable(out)
     torch.set_num_threads(1)        # the products are too small for a second one
     began, generator = time.process_time(), torch.Generator().manual_seed(seed)
     data = "fit" if hold_out else "train"
@@ -229,11 +231,12 @@ def refit_readout(layers: list[Layer], data, *, dt: float, decay: float, bound: 
     not see what all outputs have in common, nor the answer their scale: both are chosen so that no rates within +-1
     make an output beyond `bound`. The read-out must not lag (tau_m = tau_r).
     """
-    last = layers[-1]
+    last, steps = layers[-1], data.x.shape[1] - ANSWER_FROM
+    if steps < 1:
+        raise ValueError(f"sequences of {data.x.shape[1]} ticks: answers count from tick {ANSWER_FROM} on")
     if not torch.equal(last.tau_m, last.tau_r) or last.phi != "linear":
         raise ValueError("a read-out to be refitted must be linear, with tau_m = tau_r")
     # its messages are a step old
-    steps = data.x.shape[1] - ANSWER_FROM
     rates = evaluate_float(layers[:-1], data.x[:, :-1], dt=dt, answer_from=ANSWER_FROM - 1)[1].double() / steps
     classes = torch.from_numpy(data.y)
     weight, bias = (torch.zeros_like(t, dtype=torch.float64, requires_grad=True) for t in (last.weight, last.bias))
@@ -252,16 +255,15 @@ def refit_readout(layers: list[Layer], data, *, dt: float, decay: float, bound: 
 
 
 def save(name: str, layers: list[Layer], figures: dict, s: Settings, out: str | Path) -> None:
-    """Write layers.{i}.weight, .bias, .tau_m, .tau_r with their description, beside and renamed."""
-    tensors = {f"layers.{i}.{field}": getattr(layer, field).contiguous()
-               for i, layer in enumerate(layers) for field in ("weight", "bias", "tau_m", "tau_r")}
-    network = {"name": name, "dt": s.dt, "activations": [layer.phi for layer in layers]}
+    """Write a FloatNetwork, whole or not at all, with its figures and how it was made."""
+    FloatNetwork(name=name, dt=s.dt, training=made_by(name, s, figures) | figures, layers=tuple(
+        FloatLayer(weight=layer.weight.numpy(), bias=layer.bias.numpy(), tau_m=layer.tau_m.numpy(),
+                   tau_r=layer.tau_r.numpy(), activation=layer.phi) for layer in layers)).save(out)
+
+
+def made_by(name: str, s: Settings, figures: dict) -> dict:
+    """The command that makes a network; where no command has its settings, those."""
+    if name not in SETTINGS or s != replace(SETTINGS[name], epochs=s.epochs):
+        return {"settings": asdict(s)}
     held = " --hold-out" if figures["data"].endswith("fit") else ""
-    training = {"command": f"leadlag train {name} --seed {figures['seed']} --epochs {s.epochs}{held}",
-                **figures}
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.part")
-    save_file(tensors, beside, metadata={"network": json.dumps(network),
-                                         "training": json.dumps(training)})
-    beside.replace(out)
+    return {"command": f"leadlag train {name} --seed {figures['seed']} --epochs {s.epochs}{held}"}
