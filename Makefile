@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# a worker a core; one that is done takes over half of what another has left, so that they end together
+PARALLEL := -n logical --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test test-all bench lint setup tools clean
 
@@ -10,10 +12,10 @@ demo: setup
 	$(BIN)/leadlag demo
 
 test: setup tools lint
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow"
 
 test-all: setup tools lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 bench: setup tools
 	$(BIN)/leadlag bench

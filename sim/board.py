@@ -19,14 +19,15 @@ CYCLES_PER_SECOND = 2_000_000
 class SimulatedBoard(Transport):
     """What SerialTransport is to a real board. Time passes only while bytes are written or waited for.
 
-    Parameters: net, the design on the board; vendor form. ToolError where a tool is missing.
+    Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles.
+    ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far.
     """
 
-    def __init__(self, net: Network, *, vendor: str = "generic"):
+    def __init__(self, net: Network, *, vendor: str = "generic", quick: bool = False):
         harness = Path(__file__).with_name("board.cpp").read_text(encoding="utf-8")
         top = SerialTop(net, divisor=DIVISOR, vendor=vendor)
-        self._library = library = build_library(top, name="board", harness=harness, vendor=vendor)
+        self._library = library = build_library(top, name="board", harness=harness, vendor=vendor, quick=quick)
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [ctypes.c_int]
         library.board_delete.argtypes = [ctypes.c_void_p]

@@ -25,15 +25,17 @@ class SimulationError(RuntimeError):
 class FastSimulation:
     """The device behind its bus: golden.regmap in C++.
 
-    Parameters: net; vendor form of memories and multipliers (vendor models are compiled in).
+    Parameters: net; vendor form of memories and multipliers (vendor models are compiled in); quick, True to compile
+    sooner what runs few cycles.
     Compiling takes half a minute for 140 lanes and is cached (sim.verilated). ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`.
     """
 
-    def __init__(self, net: Network, vendor: str = "generic"):
+    def __init__(self, net: Network, vendor: str = "generic", *, quick: bool = False):
         self.net, self.run_cycles = net, 0
         harness = Path(__file__).with_name("fast.cpp").read_text(encoding="utf-8")
-        self._library = build_library(NetworkTop(net, vendor=vendor), name="top", harness=harness, vendor=vendor)
+        self._library = build_library(NetworkTop(net, vendor=vendor), name="top", harness=harness, vendor=vendor,
+                                      quick=quick)
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.simulation_new())
         self._ticks_buffered = self.register("output_ticks")

@@ -21,16 +21,18 @@ _FLAGS = 1 << LEARN_BIT | 1 << TEACH_BIT
 class PairSimulation:
     """Two boards behind their buses: golden.regmap twice, in C++.
 
-    Parameters: net; cut, max_latency and cycles_per_word as of rtl.pair.Pair. Compiling is cached (sim.verilated).
-    ToolError where a tool is missing. Attributes: cycles, clock cycles so far; tick_cycles, those of the ticks of the
-    last `learn`, the mean of its second half.
+    Parameters: net; cut, max_latency and cycles_per_word as of rtl.pair.Pair; quick, True to compile sooner what runs
+    few cycles. Compiling is cached (sim.verilated). ToolError where a tool is missing.
+    Attributes: cycles, clock cycles so far; tick_cycles, those of the ticks of the last `learn`, the mean of its
+    second half.
     """
 
-    def __init__(self, net: Network, *, cut: int = 1, max_latency: int = 0, cycles_per_word: int = 1):
+    def __init__(self, net: Network, *, cut: int = 1, max_latency: int = 0, cycles_per_word: int = 1,
+                 quick: bool = False):
         self.net, self.cut, self.max_latency, self.tick_cycles = net, cut, max_latency, None
         pair = Pair(net, cut=cut, max_latency=max_latency, cycles_per_word=cycles_per_word)
         harness = Path(__file__).with_suffix(".cpp").read_text(encoding="utf-8")
-        self._library = build_library(pair, name="pair", harness=harness)
+        self._library = build_library(pair, name="pair", harness=harness, quick=quick)
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.pair_new())
 

@@ -30,19 +30,22 @@ OLDEST = (5, 36)
 _VERILATE = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
              # functions of moderate size: one of 7,000 lines takes the C++ compiler six times as long
              "--output-split", "0", "--output-split-cfuncs", "300", "-Wno-fatal", "-Wno-lint", "-Wno-style")
-_COMPILE = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-w",
+#: for many cycles; and for circuits that are compiled to run few: three fifths of the time to compile
+_EFFORT, _QUICK = ("-O3", "-march=native"), ("-O1",)
+_COMPILE = ("-std=c++17", "-fPIC", "-w",
             # only the harness is exported: what cannot be interposed can be inlined
             "-fvisibility=hidden",
             "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build_library(component, *, name: str, harness: str, vendor: str = "generic") -> ctypes.CDLL:
+def build_library(component, *, name: str, harness: str, vendor: str = "generic", quick: bool = False) -> ctypes.CDLL:
     """Compile `component` with `harness` (C++) into a library with a C ABI and load it.
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
-    of `vendor` primitives are compiled in. Built once a circuit, harness, tool version and processor: two processes
-    may build the same one at a time. ToolError where a tool is missing, BuildError where one fails.
+    of `vendor` primitives are compiled in. quick: compiled in less time, for what runs few cycles. Built once a
+    circuit, harness, tool version and processor: two processes may build the same one at a time. ToolError where a
+    tool is missing, BuildError where one fails.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
@@ -51,14 +54,15 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
     models = MODELS[vendor].read_text(encoding="utf-8") if vendor in MODELS else ""
     # RTLIL and the file that turns it into Verilog stand for the Verilog, which takes seconds to write
     converter = Path(to_verilog.__code__.co_filename).read_text(encoding="utf-8")
-    parts = (text, converter, harness, models, version, _target(), *_VERILATE, *_COMPILE)
+    effort = _QUICK if quick else _EFFORT
+    parts = (text, converter, harness, models, version, _target(), *_VERILATE, *_COMPILE, *effort)
     key = hashlib.sha256("\0".join(parts).encode())
     library = (CACHE / f"{name}-{key.hexdigest()[:16]}.so").absolute()
     if not library.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{name}-") as folder:
             built = _build(Path(folder).absolute(), name, to_verilog(text) + models, harness, command,
-                           environment)
+                           environment, effort)
             os.replace(built, library)
     return ctypes.CDLL(str(library))
 
@@ -86,7 +90,7 @@ def verilator() -> tuple[list[str], dict[str, str], str]:
     return [program], environment, version
 
 
-def _build(folder: Path, name: str, verilog: str, harness: str, command, environment) -> Path:
+def _build(folder: Path, name: str, verilog: str, harness: str, command, environment, effort) -> Path:
     source, code, library = folder / f"{name}.v", folder / "harness.cpp", folder / f"{name}.so"
     source.write_text(verilog, encoding="utf-8")
     _run([*command, *_VERILATE, "--top-module", name, "--prefix", f"V{name}", "--Mdir", str(folder), str(source)],
@@ -98,7 +102,7 @@ def _build(folder: Path, name: str, verilog: str, harness: str, command, environ
     code.write_text("".join(f'#include "{part.name}"\n' for part in parts)
                     + f"#pragma GCC visibility push(default)\n{harness}", encoding="utf-8")
     flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
-    _run([compiler(), *flags, "-shared", "-include", f"V{name}__pch.h", str(code),
+    _run([compiler(), *flags, *effort, "-shared", "-include", f"V{name}__pch.h", str(code),
           *_runtime(include, flags), "-o", str(library), "-pthread"], environment)
     return library
 
@@ -107,13 +111,14 @@ def _runtime(include: Path, flags) -> list[str]:
     """Objects of Verilator's runtime, which takes longer to compile than a small design; built once."""
     found = []
     for part in (include / name for name in _RUNTIME):
-        key = hashlib.sha256("\0".join((part.read_text(encoding="utf-8"), str(include), _target(), *_COMPILE)).encode())
+        text = part.read_text(encoding="utf-8")
+        key = hashlib.sha256("\0".join((text, str(include), _target(), *_COMPILE, *_QUICK)).encode())
         target = CACHE / f"{part.stem}-{key.hexdigest()[:16]}.o"
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{part.stem}-") as folder:
                 built = Path(folder, target.name)
-                # behind the flags, so that the last -O counts: nothing here runs in the loop
-                _run([compiler(), *flags, "-O1", "-c", str(part), "-o", str(built)], None)
+                # nothing here runs in the loop
+                _run([compiler(), *flags, *_QUICK, "-c", str(part), "-o", str(built)], None)
                 os.replace(built, target)
         found.append(str(target))
     return found

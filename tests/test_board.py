@@ -21,7 +21,7 @@ OLD, NEW = engine.random_params(NET, RNG), engine.random_params(NET, RNG)
 @pytest.fixture
 def line():
     try:
-        return SimulatedBoard(NET)
+        return SimulatedBoard(NET, quick=True)
     except ToolError as error:
         if os.environ.get("CI") == "true":
             raise

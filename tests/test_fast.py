@@ -20,7 +20,7 @@ NET = random_network("fast", largest=12)
 @pytest.fixture(scope="module")
 def device():
     try:
-        return FastSimulation(NET)
+        return FastSimulation(NET, quick=True)
     except ToolError as error:
         if os.environ.get("CI") == "true":
             raise

@@ -229,7 +229,7 @@ def test_synthesised_circuit_equals_golden(monkeypatch, tiny, tmp_path):
     monkeypatch.setattr(verilated, "to_verilog", mapped)
     rng = np.random.default_rng(3)
     params, spikes = random_synapses(tiny, rng), rng.random((40, tiny.ticks, tiny.inputs)) < 0.2
-    simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False)
+    simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False, quick=True)
     simulation.load(build_image(tiny, params))
     golden, found = run(tiny, params, spikes).answers, simulation.run(spikes).answers
     for name in golden._fields:

@@ -419,7 +419,7 @@ class Cut(SimulatedBoard):
 @pytest.fixture(scope="module")
 def line():
     try:
-        return Cut(NET)
+        return Cut(NET, quick=True)
     except ToolError as error:
         if os.environ.get("CI") == "true":
             raise

@@ -23,7 +23,7 @@ NET = SpikingNetwork(name="core", ticks=12, layers=(
 @pytest.mark.parametrize("stop_early", [False, True])
 def test_runs_of_any_length_equal_golden(stop_early):
     try:
-        core = SpikingSimulation(NET, stop_early=stop_early)
+        core = SpikingSimulation(NET, stop_early=stop_early, quick=True)
     except ToolError as error:
         if os.environ.get("CI") == "true":
             raise

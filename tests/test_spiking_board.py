@@ -81,7 +81,7 @@ class Spoilt(SimulatedBoard):
     """A board whose line damages the requests whose number `faults` names, and the first bytes that answer them."""
 
     def __init__(self, net):
-        super().__init__(net)
+        super().__init__(net, quick=True)
         self.frames, self.faults, self.spoil, self.left = 0, {}, None, None
 
     def write(self, data):

@@ -115,7 +115,7 @@ def units() -> dict:
 
 def test_units():
     made = units()
-    library = available(build_library, Pair(made), name="pair", harness=HARNESS, vendor="ecp5")
+    library = available(build_library, Pair(made), name="pair", harness=HARNESS, vendor="ecp5", quick=True)
     counts = np.zeros((2, len(made)), np.int64)
     library.pair_run.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
     library.pair_run(CYCLES, len(made), counts.ctypes.data)
