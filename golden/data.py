@@ -29,6 +29,7 @@ MNIST1D_ARGUMENTS = {
 }
 HELD_OUT = 800                  # training sequences kept back for every choice
 SPLIT_SEED = 2403
+CLASSES = 10
 #: first tick of a sequence whose output counts for its answer: before it, the chain still leaves the state that it
 #: starts from (rest, or what the sequence before left), and outputs say little of the input. Chosen on "held_out".
 ANSWER_FROM = 36

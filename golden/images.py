@@ -33,7 +33,8 @@ DATA_SETS = {
 #: images for training, for the test, and of the training ones held back for every choice
 COUNTS = {"fashion-mnist": (60_000, 10_000, 5000), "mnist": (60_000, 10_000, 5000), "mnist-10k": (8000, 2000, 1000),
           "digits": (1437, 360, 287)}
-SIDE = 28                       # pixels, but of "digits", which has 8
+CLASSES = 10
+SIDE, DIGITS_SIDE = 28, 8       # pixels; of "digits"
 SHUFFLE_SEED, SPLIT_SEED = 1708, 7747
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path("build") / "data"
@@ -85,6 +86,11 @@ def images(name: str, split: str, *, folder: str | Path | None = None, cache: st
         x, y = x[order], y[order]
     chosen = slice(None) if split == part else _chosen(name, split)
     return Images(x.reshape(len(x), -1)[chosen], y.astype(np.int64)[chosen])
+
+
+def pixel_count(name: str) -> int:
+    """Pixels of a picture of a data set."""
+    return (DIGITS_SIDE if name == "digits" else SIDE) ** 2
 
 
 def _chosen(name: str, split: str) -> np.ndarray:

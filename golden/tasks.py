@@ -216,4 +216,6 @@ def mnist1d_blocks(net: Network, data, rng: np.random.Generator):
 
 def mnist1d_accuracy(rates, labels) -> float:
     """Share of sequences whose summed output is largest for their label: rates (ticks, sequences, outputs)."""
+    if len(rates) <= ANSWER_FROM:
+        raise ValueError(f"sequences of {len(rates)} ticks: answers count from tick {ANSWER_FROM} on")
     return float((np.asarray(rates)[ANSWER_FROM:].sum(0).argmax(1) == labels).mean())

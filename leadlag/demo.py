@@ -151,6 +151,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
     if train_first:
         network = _train(network)
     case = flow.prepare_rate(network, board_name)
+    flow.samples(case, "test", count)       # what does not fit is said before anything is written or built
     flow.write_quantized(case, flow.BUILD / case.net.name)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, "
                   f"{cycles_per_tick(case.net)} cycles a tick, design {case.net.fingerprint}")

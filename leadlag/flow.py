@@ -7,7 +7,7 @@ import numpy as np
 
 from boards import BOARDS
 from golden import engine
-from golden.data import ANSWER_FROM, mnist1d
+from golden.data import ANSWER_FROM, CLASSES, mnist1d
 from golden.dense import DenseParams
 from golden.files import integers, safetensors_bytes, write_together
 from golden.image import Image, build_image
@@ -28,12 +28,14 @@ class CheckFailed(Exception):
 class DataSet:
     """A named data set: `load(split)` gives x (n, ticks) and y (n,); splits are train, fit, held_out and test.
 
-    Outputs count for the answer from tick `answer_from` on.
+    A tick has `channels` values, y is in 0..classes - 1. Outputs count for the answer from tick `answer_from` on.
     """
 
     name: str
     doc: str
     load: object
+    channels: int
+    classes: int
     answer_from: int = 0
 
 
@@ -51,7 +53,7 @@ class ZooNetwork:
 
 
 DATASETS = {"mnist1d": DataSet("mnist1d", "MNIST-1D, 10 classes, 360 ticks; 4,000 training and 1,000 test sequences, "
-                                          "generated", mnist1d, ANSWER_FROM)}
+                                          "generated", mnist1d, 1, CLASSES, ANSWER_FROM)}
 NETWORKS = {entry.name: entry for entry in (
     ZooNetwork("gle-mnist1d", "mnist1d", "GLE, 1-53x6-10, 14,956 parameters"),
     ZooNetwork("gle-mnist1d-42k", "mnist1d", "GLE, 1-90x6-10, 42,040 parameters"),
@@ -103,14 +105,18 @@ def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None)
     if isinstance(real, SpikingTrained):
         from leadlag import spiking
         return spiking.prepare(real, board(board_name), data)
-    if data is None:
+    asked = data is not None
+    if not asked:
         # training says what it learnt: "mnist1d train"
         known = str(real.training.get("data", "")).partition(" ")[0]
         data = known if known in DATASETS else None
     net = board(board_name).fold(describe(real))
     params = quantize_params(real, net)
     engine.check_params(net, params)
-    return Case(real, net, params, None if data is None else dataset(data))
+    case = Case(real, net, params, None if data is None else dataset(data))
+    if asked:
+        check_fits(case)
+    return case
 
 
 def prepare_rate(name: str, board_name: str = DEFAULT_BOARD) -> Case:
@@ -122,10 +128,25 @@ def prepare_rate(name: str, board_name: str = DEFAULT_BOARD) -> Case:
     return case
 
 
+def check_fits(case: Case) -> None:
+    """ValueError where the case's network does not take the inputs of its data, or has not an output a class."""
+    if case.dataset is not None:
+        check_sizes(case.net, case.dataset.name, case.dataset.channels, case.dataset.classes, "channels")
+
+
+def check_sizes(net, data: str, inputs: int, classes: int, what: str) -> None:
+    """ValueError unless a network of either kind has the inputs (of the kind `what`) and the classes of a data set."""
+    if net.outputs != classes:
+        raise ValueError(f"{net.name} has {net.outputs} outputs, {data} has {classes} classes")
+    if net.inputs != inputs:
+        raise ValueError(f"{net.name} takes {net.inputs} inputs, {data} has {inputs} {what}")
+
+
 def samples(case: Case, split: str, count: int | None = None):
     """Samples x (n, ticks), input words (n, ticks, inputs) and labels y (n,) of a split, the first `count` of them."""
     if case.dataset is None:
         raise ValueError(f"{case.net.name} does not say what data it is for: give --data, one of {', '.join(DATASETS)}")
+    check_fits(case)
     if split == "held_out" and case.real.training.get("data") == f"{case.dataset.name} train":
         raise ValueError(f"{case.net.name} has learnt the held-out sequences too: train it with --hold-out")
     x, y = case.dataset.load(split)
@@ -137,7 +158,11 @@ def samples(case: Case, split: str, count: int | None = None):
 
 def sums(case: Case, outputs) -> np.ndarray:
     """Outputs summed over the ticks that count: (n, ticks, outputs) -> (n, outputs)."""
-    return np.asarray(outputs)[:, case.dataset.answer_from:].sum(1)
+    outputs = np.asarray(outputs)[:, case.dataset.answer_from:]
+    if not outputs.shape[1]:
+        raise ValueError(f"no tick counts: answers to {case.dataset.name} are summed from tick "
+                         f"{case.dataset.answer_from} on")
+    return outputs.sum(1)
 
 
 def classify(case: Case, outputs) -> np.ndarray:

@@ -149,6 +149,7 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     """
     from leadlag.demo import open_board
     case = flow.prepare_rate(name)
+    flow.check_fits(replace(case, dataset=flow.dataset("mnist1d")))
     net = adaptive(case)
     whole = case.params
     rest = np.zeros_like(whole[-1].weight), np.zeros_like(whole[-1].bias)

@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from golden.image import Image, build_image
-from golden.images import DATA_SETS, images
+from golden.images import CLASSES, DATA_SETS, images, pixel_count
 from golden.spiking import Answers, Synapses, encode, run
 from golden.spiking_file import SpikingTrained
 from golden.spiking_network import SpikingNetwork
@@ -40,13 +40,23 @@ def prepare(real: SpikingTrained, board, data: str | None = None) -> SpikingCase
     if data is not None and name not in DATA_SETS:
         raise ValueError(f"no data set {name!r} of images: there is {', '.join(DATA_SETS)}")
     net = board.fold(real.net)
-    return SpikingCase(real, net, real.quantize(), name if name in DATA_SETS else None, folder or None)
+    case = SpikingCase(real, net, real.quantize(), name if name in DATA_SETS else None, folder or None)
+    if data is not None:
+        check_fits(case)
+    return case
+
+
+def check_fits(case: SpikingCase) -> None:
+    """ValueError where the case's network has not a line a pixel of its data, or not an output a class."""
+    if case.dataset is not None:
+        flow.check_sizes(case.net, case.dataset, pixel_count(case.dataset), CLASSES, "pixels")
 
 
 def samples(case: SpikingCase, split: str, count: int | None = None):
     """Pixels (n, pixels) and labels (n,) of a split, the first `count` of them."""
     if case.dataset is None:
         raise ValueError(f"{case.net.name} does not say what data it is for: --data is one of {', '.join(DATA_SETS)}")
+    check_fits(case)
     if case.net.code is None:
         raise ValueError(f"{case.net.name} does not say how images become spikes: its description has no code")
     if split == "held_out" and case.real.training.get("data") == f"{case.dataset} train":

@@ -33,8 +33,8 @@ def refused(*arguments, cwd=None, code=2):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A network 1-4-3 as training would leave it."""
-    rng, sizes, path = np.random.default_rng(0), (1, 4, 3), tmp_path_factory.mktemp("net") / "tiny.safetensors"
+    """A network 1-4-10 as training would leave it."""
+    rng, sizes, path = np.random.default_rng(0), (1, 4, 10), tmp_path_factory.mktemp("net") / "tiny.safetensors"
     tensors = {}
     for n, (i, o) in enumerate(zip(sizes, sizes[1:], strict=False)):
         tensors |= {f"layers.{n}.weight": rng.normal(0, 1, (o, i)).astype(np.float32),
@@ -92,8 +92,9 @@ def test_a_file_that_is_cut_or_has_nan(tiny, tmp_path):
     tensors["layers.1.weight"][2, 1] = np.nan
     save_file(tensors, cut, head)
     assert "layer 1: weight[2, 1] is nan, not a finite number" in refused("quantize", cut)
+    tensors["layers.1.weight"][2, 1] = 0
     save_file(tensors, cut, {"network": json.dumps({"name": ["a"], "dt": 0.2, "activations": ["linear", "tanh"]})})
-    assert "no usable network description" in refused("quantize", cut)
+    assert "cut.safetensors: name must be a text, not ['a']" in refused("quantize", cut)
     save_file(tensors, cut, {"network": json.dumps({"name": "tiny", "dt": 0.2, "activations": ["linear"]})})
     assert "8 tensors for 1 activations, 4 expected" in refused("quantize", cut)
 

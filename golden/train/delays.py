@@ -24,7 +24,7 @@ from torch.nn import functional
 from golden.checks import check
 from golden.files import check_writable
 from golden.fixed import QFormat
-from golden.images import SIDE, images
+from golden.images import CLASSES, images, pixel_count
 from golden.spiking import Answers, decide, encode
 from golden.spiking_file import SpikingTrained
 from golden.spiking_network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
@@ -99,7 +99,7 @@ def describe(name: str, s: Settings, *, seed: int = 0, form: str = "leaky", loss
     trains = loss == "van_rossum"       # outputs spike on, so that they have a train to compare
     order, seeds = 1 + (form == "psp"), np.random.default_rng([seed, 2306]).integers(1 << 32, size=2).tolist()
     state = replace(s.state, frac_bits=max(s.state.frac_bits, s.stored.frac_bits)) if stored else s.state
-    layers, sizes = [], (64 if s.data == "digits" else SIDE ** 2, s.hidden, 10)
+    layers, sizes = [], (pixel_count(s.data), s.hidden, CLASSES)
     for n, (theta, share) in enumerate(zip(s.thresholds, s.shares, strict=True)):
         kick = round(2 * math.e * theta / state.lsb)        # from -2 theta n exp(1 - n)
         layers.append(SpikingLayer(
