@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # a worker a core; one that is done takes over half of what another has left, so that they end together
 PARALLEL := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all bench lint setup tools clean
+.PHONY: demo test test-all mutants bench lint setup tools clean
 
 demo: setup
 	$(BIN)/leadlag demo
@@ -16,6 +16,9 @@ test: setup tools lint
 
 test-all: setup tools lint
 	$(BIN)/python -m pytest -q $(PARALLEL)
+
+mutants: setup
+	$(BIN)/python tests/mutants.py
 
 bench: setup tools
 	$(BIN)/leadlag bench

@@ -148,10 +148,15 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
 
 
 def measure(name: str, console) -> dict:
-    """Measure one group and merge it into build/bench.json and docs/bench.json."""
+    """Measure one group and merge it into the files of figures."""
     if name not in GROUPS:
         raise ValueError(f"no group {name!r}: there is {', '.join(GROUPS)}")
-    figures = GROUPS[name](console) | {"command": f"leadlag bench {name}"} | provenance()
+    return merge(name, GROUPS[name](console), f"leadlag bench {name}")
+
+
+def merge(name: str, figures: dict, command: str) -> dict:
+    """Put the figures of a group, with `command` and provenance, into build/bench.json and docs/bench.json."""
+    figures = figures | {"command": command} | provenance()
     known = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else \
         json.loads(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}
     known |= {name: json.loads(to_json(figures))}

@@ -55,6 +55,7 @@ def test_the_design_depends_on_the_shape_alone():
     ({"bias": np.zeros(3)}, r"bias must be \(2,\)"),
     ({"weight": np.zeros(2)}, r"weight must be \(outputs, inputs\)"),
     ({"tau_m": np.array([1.0, 0.0])}, "tau_m must be positive"),
+    ({"tau_r": np.array([1.0, -0.5])}, "tau_m must be positive and tau_r not negative"),
     ({"activation": "gelu"}, "activation must be one of"),
 ])
 def test_layer_refuses(fields, message):
