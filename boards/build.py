@@ -233,6 +233,7 @@ def _figures(net, board, clock, stat, best) -> dict:
     if net.teacher is not None:
         learning = cycles_per_tick(net, learning=True)
         figures |= {"learn_cycles_per_tick": learning, "learn_ticks_per_s": clock_mhz * 1e6 / learning,
+                    "learn_ticks_per_s_at_fmax": fmax * 1e6 / learning,
                     "learn_lane_use": lane_use(net, learning=True)}
     # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart
     figures |= {"ff": sum(n for kind, n in stat.items() if kind.startswith("SB_DFF")), "dsp": 0}

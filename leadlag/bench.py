@@ -1,21 +1,16 @@
-"""`leadlag bench`: measures the figures of README and docs, a group at a time, into build/bench.json."""
+"""`leadlag bench`: measures the figures of README and docs, a group at a time (leadlag.records keeps them)."""
 
-import ast
-import hashlib
 import json
 import time
 from pathlib import Path
 
-from golden import data
-from golden.files import to_json, write_json
+from golden.files import to_json
 from golden.fixed import QFormat
 from golden.quantize import FloatNetwork, Widths, describe, quantize_params
-from leadlag import bench_learning, bench_prospective, bench_spiking, flow
+from leadlag import bench_learning, bench_prospective, bench_spiking, flow, records, sources
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
 
-OUT = flow.BUILD / "bench.json"
-DOCS = Path("docs/bench.json")
 TRAINING_SEEDS = (0, 1, 2)
 
 
@@ -54,13 +49,9 @@ def _float(rungs) -> float:
 
 def _training(name, seed, hold_out=False) -> FloatNetwork:
     """A training, made once for each state of the code that trains; the file that it leaves holds its figures."""
-    from golden.train import gle, rates
-    # without its comments
-    code = "".join(ast.dump(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
-                   for module in (gle, rates, data))
-    key = hashlib.sha256(code.encode()).hexdigest()[:8]
+    from golden.train import gle
     kind = "held-out" if hold_out else "test"
-    out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{key}.safetensors"
+    out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{sources.code(gle.train)[:8]}.safetensors"
     if not out.exists():
         gle.train(name, seed=seed, hold_out=hold_out, out=out)
     return FloatNetwork.load(out)
@@ -147,22 +138,39 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_prospective.GROUPS | bench_spiking.GROUPS
 
 
-def measure(name: str, console) -> dict:
-    """Measure one group and merge it into the files of figures."""
+def _group(name: str):
     if name not in GROUPS:
         raise ValueError(f"no group {name!r}: there is {', '.join(GROUPS)}")
-    return merge(name, GROUPS[name](console), f"leadlag bench {name}")
+    return GROUPS[name]
 
 
-def merge(name: str, figures: dict, command: str) -> dict:
-    """Put the figures of a group, with `command` and provenance, into build/bench.json and docs/bench.json."""
-    figures = figures | {"command": command} | provenance()
-    known = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else \
-        json.loads(DOCS.read_text(encoding="utf-8")) if DOCS.exists() else {}
-    known |= {name: json.loads(to_json(figures))}
-    if "learn.mnist1d" in known and "learn.adapt" in known:     # a figure of both
-        known["learn.mnist1d"]["relearn"] = known["learn.adapt"]["relearn"]
-    write_json(OUT, known)
-    if DOCS.parent.is_dir():
-        write_json(DOCS, known)
+def listing() -> list[str]:
+    """A line a group: what it measures, and whether the figures of the docs are current."""
+    return [f"{name}: {(group.__doc__ or '').splitlines()[0]} ({records.status(name, group)[1]})"
+            for name, group in GROUPS.items()]
+
+
+def stale(names=()) -> list[str]:
+    """Those of `names` (none: of all groups) whose figures are not current; of the others this is noted."""
+    found = []
+    for name in names or GROUPS:
+        if records.status(name, _group(name))[0]:
+            records.confirm(name, GROUPS[name])
+        else:
+            found.append(name)
+    return found
+
+
+def measure(name: str, console) -> dict:
+    """Measure one group and keep what was found."""
+    # the code as it is now: a run may take hours
+    about = records.about(_group(name))
+    figures = json.loads(to_json(GROUPS[name](console) | {"command": f"leadlag bench {name}"} | about))
+    if not records.keep(name, figures):
+        console.print(f"{name}: kept in {records.OUT} alone, as no commit has the code that was measured")
     return figures
+
+
+def merge(name: str, figures: dict, command: str) -> bool:
+    """Keep figures that another command measured; True where docs/bench.json has them, too."""
+    return records.keep(name, json.loads(to_json(figures | {"command": command} | provenance())))

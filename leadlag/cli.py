@@ -286,15 +286,16 @@ def video(data, steps, seed):
 
 @cli.command(short_help="Measure the figures of README and docs.")
 @click.argument("groups", nargs=-1)
-@click.option("--list", "list_groups", is_flag=True, help="Print the groups and end.")
-def bench(groups, list_groups):
+@click.option("--list", "list_groups", is_flag=True, help="Print the groups, which of them are current, and end.")
+@click.option("--stale", is_flag=True, help="Only groups whose figures are not those of the code at hand.")
+def bench(groups, list_groups, stale):
     """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
     from leadlag import bench as benches
     if list_groups:
-        for name, group in benches.GROUPS.items():
-            console.print(f"{name}: {(group.__doc__ or '').splitlines()[0]}")
+        for line in benches.listing():
+            console.print(line, soft_wrap=True)
         return
-    for name in groups or benches.GROUPS:
+    for name in benches.stale(groups) if stale else groups or benches.GROUPS:
         _figures(name, benches.measure(name, console))
 
 

@@ -43,19 +43,50 @@ def test_tables_of_a_whole_bench(monkeypatch):
                 "float_accuracy_before_refit": 0.8, "train_cpu_s": 99.5, "epochs": 4}
     chain = {"w": [1.0, 2.0], "tau": [1.0, 2.0], "loss": 1e-9, "steps": 10}
     use = {"lut4": 1, "comb": 83_640, "ff": 2, "dsp": 155, "bram": 4}
-    data = {"gle_15k": accuracy | {"float_accuracy_seeds": [0.9, 0.91], "commit": "0123abc"}, "gle_42k": accuracy,
+    data = {"gle_15k": accuracy | {"float_accuracy_seeds": [0.9, 0.91], "commit": "0123abc",
+                                    "date": "2000-01-02", "cpu": "a processor"}, "gle_42k": accuracy,
             "lagline": {"prospective": chain, "instantaneous": chain},
-            figures.BUILD: use | {"fmax_mhz": 120.0, "clock_mhz": 100.0, "ticks_per_s": 925_926.0, "lanes": 141,
-                                  "cycles_per_tick": 108, "lane_use": 0.96},
+            figures.BUILD: use | {"fmax_mhz": 120.0, "clock_mhz": 100.0, "ticks_per_s": 925_926.0,
+                                  "ticks_per_s_at_fmax": 1_111_111.0, "lanes": 141, "cycles_per_tick": 108,
+                                  "lane_use": 0.96},
             "simulation": {"cycles_per_s": 300_000, "property_networks": 60}}
     monkeypatch.setattr(figures, "_bench", lambda: data)
     table = figures.bench()
     assert table.count("\n| ") == 1 + 10 + 2 + 4 + 2
     assert "90.0% (three seeds: 90.0%, 91.0%)" in table
+    assert "925,926 (1,111,111), 108 cycles each" in table
     assert "commit 0123abc" in table
     assert "utilisation.svg" in figures.utilisation()
     del data["simulation"], data[figures.BUILD]["lane_use"]
     assert figures.bench().count("\n| ") == 1 + 10 + 2 + 3
+
+
+def test_where_figures_come_from():
+    """One commit; what was measured earlier counts where its code is the same, and is named where it is not."""
+    def record(commit, **more):
+        return {"commit": commit, "date": f"2000-01-{len(commit)}0", "cpu": "a processor"} | more
+    data = {"one": record("c"), "two": record("c")}
+    assert figures._provenance(data) == "Measured at commit c, 2000-01-10, on a processor."
+    data |= {"old": record("aa", same_code_at="c"), "odd": record("aa", same_code_at="b"), "raw": record("d-dirty")}
+    assert " ".join(figures._provenance(data).split()) == (
+        "Measured at commit c, 2000-01-10 to 2000-01-70, on a processor. Earlier, and the code that they run has not "
+        "changed since: `old` at aa. With other code: `odd` at b; `raw` at d-dirty.")
+
+
+def test_rates_are_those_of_the_clock_of_the_bitstream():
+    found = [group | each for group in figures._bench().values() for each in group.get("rows", [group])
+             if "fmax_mhz" in each]
+    rates = [(each, name) for each in found for name in each if name.endswith("_per_s")]
+    assert rates
+    for each, name in rates:
+        at_fmax = each[name] * each["fmax_mhz"] / each["clock_mhz"]
+        assert each[f"{name}_at_fmax"] == pytest.approx(at_fmax), (each["command"], name)
+
+
+def test_figures_of_docs_have_a_commit():
+    """A figure whose code was noted is never one of code that no commit has."""
+    for name, group in figures._bench().items():
+        assert "code" not in group or not group["commit"].endswith("-dirty"), name
 
 
 @pytest.mark.parametrize("name", figures.PICTURES)
