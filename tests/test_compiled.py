@@ -232,6 +232,20 @@ def test_gates_are_bools_or_arrays():
         assert flags or all((a.weight == b.weight).all() for a, b in zip(one.params, params, strict=True))
 
 
+def test_a_learner_starts_with_nothing():
+    net = random_learner("compiled 1")
+    state = learn.start(net, engine.random_params(net, np.random.default_rng(0)))
+    assert (state.ticks, state.overflow) == (0, (False,) * len(net.layers))
+    assert state.lost == ((False, False),) * len(net.layers)
+    assert len(state.streams) == net.streams
+    stream = state.streams[0]
+    for layer, u, v, slope in zip(net.layers, stream.u, stream.v, stream.slope, strict=True):
+        assert set(u.ravel().tolist()) == {1 << layer.guard >> 1 if layer.guard else 0}
+        guard = layer.plastic.guard if layer.plastic else 0
+        assert set(v.ravel().tolist()) == {1 << guard >> 1 if guard else 0}
+        assert not slope.any()
+
+
 def test_what_does_not_fit():
     net, rng = random_learner("compiled 1"), np.random.default_rng(0)
     params = some_params(net, rng, 2)

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """DelayLine: golden against its definition; rtl against golden for every delay, also changed on the way."""
 
 import random
@@ -25,6 +26,10 @@ def test_refuses_a_delay_beyond_its_depth():
     for delay in (-1, 4):
         with pytest.raises(ValueError, match=r"delay must be in 0..3"):
             delay_read(delay_line(0, 3), delay)
+
+
+def test_a_line_is_not_ahead_unless_it_is_told():
+    assert not DelayLine(size=2, fmt=QFormat(2, 5), depth=3).ahead
 
 
 @pytest.mark.parametrize("ahead", [False, True])

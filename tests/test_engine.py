@@ -32,6 +32,15 @@ def test_a_message_takes_a_tick_a_layer_and_its_delay(delays):
     assert y.tolist() == [0] * late + x[0, :30 - late, 0].tolist()
 
 
+def test_rest_with_guard_bits():
+    """Membranes that are zero stand half a unit higher, and stay where they are without an input."""
+    net, params = chain(0, 0)
+    net = replace(net, layers=(replace(net.layers[0], guard=3), net.layers[1]))
+    state = engine.reset(net, 2)
+    assert [u.tolist() for u in state.u] == [[[4], [4]], [[0], [0]]]
+    assert engine.network_step(state, np.zeros((2, 1), np.int64), params, net)[0].u[0].tolist() == [[4], [4]]
+
+
 def test_close_to_the_equations_in_float():
     rng = np.random.default_rng(7)
     fmt, rate = QFormat(4, 12), QFormat(0, 13)

@@ -55,6 +55,11 @@ def test_quantize_refuses():
                            (2.0, r"w\[0, 1\] is 2, outside of Q1.2 \[-2, 1.75\]")):
         with pytest.raises(ValueError, match=message):
             fixed.quantize([[0.0, value]], fmt, name="w")
+    # the first of several
+    with pytest.raises(ValueError, match=r"w\[0, 1\] is inf"):
+        fixed.quantize([[0.0, float("inf"), float("nan")]], fmt, name="w")
+    with pytest.raises(ValueError, match=r"w\[1\] is -3, outside"):
+        fixed.quantize([0.0, -3.0, 5.0], fmt, name="w")
     assert fixed.quantize([9.0, -9.0, 1e300], fmt, clip_range=True).tolist() == [7, -8, 7]
 
 

@@ -35,6 +35,15 @@ def test_fingerprint_is_of_the_circuit():
         assert changed(**fields) != NET.fingerprint, fields
 
 
+def test_derived_numbers():
+    """Widths and shifts that golden and circuit share."""
+    assert (LAYER.shift, LAYER.acc_bits, LAYER.folds, LAYER.macs) == (4, 16 + 3, 4, 12)
+    assert replace(LAYER, lanes=3).folds == 2
+    assert replace(LAYER, operand=QFormat(0, 6)).multiplicand == QFormat(1, 6)
+    assert replace(LAYER, inputs=6).acc_bits == 16 + 3
+    assert replace(LAYER, inputs=7).acc_bits == 16 + 4
+
+
 @pytest.mark.parametrize(("fields", "message"), [
     ({"inputs": 0}, r"inputs must be an integer in 1..4096, not 0"),
     ({"outputs": True}, "outputs must be an integer"),

@@ -47,6 +47,8 @@ def test_a_network_that_does_not_learn_keeps_its_fingerprint():
     ({"halvings": 8}, "halvings must be an integer in 0..7, not 8"),
     ({"error": QFormat(7, 10)}, "error Q7.10 leaves no room for the bit that a difference adds"),
     ({"slope": QFormat(0, 8)}, "slope Q0.8 must hold 1.0"),
+    ({"error": None}, "error must be a QFormat, not None"), ({"slope": None}, "slope must be a QFormat, not None"),
+    ({"lead": QFormat(4, 0), "lag": QFormat(0, 12)}, "lead Q4.0 needs a fraction bit"),
     ({"lead": QFormat(4, 8)}, "lead and lag of the error's filter come together"),
     ({"gamma": -1}, "gamma must be an integer in 0..32"),
     ({"gamma": 0, "error": QFormat(2, 8)}, "gamma 0 makes eps finer than the state Q3.10: at least 2"),

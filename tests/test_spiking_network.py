@@ -164,6 +164,23 @@ def test_words():
         input_words(net, spikes[:, :, :2])
 
 
+@pytest.mark.parametrize(("inputs", "outputs", "lanes"), [
+    (1, 40, 18), (1024, 40, 18), (1025, 40, 9), (2048, 40, 9), (2049, 40, 4), (4096, 40, 4), (4096, 80, 2)])
+def test_lanes_side_by_side(inputs, outputs, lanes):
+    """Synapses of a bit: as many as a block RAM of that depth is wide, groups of 32 lanes on their own."""
+    layer = SpikingLayer(**GOOD | {"inputs": inputs, "outputs": outputs, "delay_bits": 1, "lanes": 40})
+    assert layer.bank_lanes == lanes
+    assert layer.bank_first == (*range(0, 32, lanes), *range(32, 40, lanes), 40)
+    assert replace(layer, delay_bits=5, state=QFormat(6, 4)).bank_lanes == max(1, lanes // 5)
+
+
+def test_the_deepest_bank():
+    deep = {"inputs": 4096, "outputs": 32, "lanes": 8}
+    assert SpikingLayer(**GOOD | deep).bank_depth == 16384
+    with pytest.raises(ValueError, match="a lane would hold 20480 synapses, 16384 at most"):
+        SpikingLayer(**GOOD | deep | {"outputs": 40})
+
+
 def test_lanes_of_boards():
     """Fewest folds within block RAMs and LUTs; without a seed the large one does not fit."""
     board = BOARDS["ulx3s-85f"]

@@ -1,0 +1,58 @@
+"""Shift registers and the parameter bus: cycles, resets, and every member of the bus on its way."""
+
+import pytest
+from amaranth.hdl import Module, ResetInserter, Signal, signed
+
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, hop, join, later
+from sim.pysim import run
+
+
+@pytest.mark.parametrize("cycles", [0, 1, 3])
+def test_later(cycles):
+    m, value = Module(), Signal(signed(5))
+    out = later(m, value, cycles, name="x")
+    m.d.sync += Signal().eq(0)
+    words = [-16, 15, 0, -1, 7, 7, -3, 2]
+
+    async def bench(ctx):
+        for n, word in enumerate(words):
+            ctx.set(value, word)
+            await ctx.delay(1e-10)
+            got = ctx.get(out.as_signed())
+            assert got == (words[n - cycles] if n >= cycles else 0), f"cycle {n}"
+            await ctx.tick()
+    run(m, bench, cycles=50)
+    assert out.shape() == value.shape()
+
+
+def test_reset_clears_flags_only():
+    m, reset, value = Module(), Signal(), Signal(4)
+    kept, cleared = later(m, value, 2, name="kept"), later(m, value, 2, name="cleared", reset_less=False)
+
+    async def bench(ctx):
+        ctx.set(value, 9)
+        await ctx.tick().repeat(3)
+        assert (ctx.get(kept), ctx.get(cleared)) == (9, 9)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        assert (ctx.get(kept), ctx.get(cleared)) == (9, 0)
+    run(ResetInserter(reset)(m), bench, cycles=50)
+
+
+def test_bus():
+    """A hop is one register for every member, a join none."""
+    assert (BANK_BITS, ADDR_BITS, WORD_BITS) == (12, 14, 18)
+    m, first, last = Module(), ParameterBus().create(), ParameterBus().flip().create()
+    join(m, last, hop(m, first, name="bus"))
+    values = {"en": 1, "bank": 0xABC, "half": 1, "addr": 0x3FFD, "data": 0x2AAAB}
+    assert {name: len(getattr(first, name)) for name in values} == {
+        "en": 1, "bank": 12, "half": 1, "addr": 14, "data": 18}
+
+    async def bench(ctx):
+        for name, value in values.items():
+            ctx.set(getattr(first, name), value)
+            await ctx.delay(1e-10)
+            assert not ctx.get(getattr(last, name)), name
+        await ctx.tick()
+        assert {name: ctx.get(getattr(last, name)) for name in values} == values
+    run(m, bench, cycles=50)
