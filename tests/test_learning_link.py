@@ -17,9 +17,9 @@ from firmware.protocol import LinkError, PortError, Response, Status, encode_res
 from golden import engine
 from golden.image import build_image, learning_addresses, learning_words
 from golden.learn import learn_tick, registers, start
+from golden.programs import ToolError
 from golden.regmap import INPUT
 from sim.board import SimulatedBoard
-from sim.verilog import ToolError
 from tests.device import Device, Line, learner, learner_params
 
 NET = learner()

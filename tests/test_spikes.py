@@ -7,11 +7,11 @@ import pytest
 
 from golden.fixed import QFormat
 from golden.image import build_image
+from golden.programs import ToolError
 from golden.spiking import random_synapses, run
 from golden.spiking_network import SpikingLayer, SpikingNetwork
 from golden.weights import Ternary
 from sim.spikes import SpikingSimulation
-from sim.verilog import ToolError
 
 FIELDS = {"delay_bits": 4, "state": QFormat(6, 3), "leak": (4,), "threshold": 12, "refractory": 255}
 #: five neurons a lane: clearing takes longer than all that comes behind it

@@ -14,12 +14,12 @@ from firmware.protocol import LinkError, PortError
 from golden import spiking
 from golden.fixed import QFormat
 from golden.image import Image, build_image
+from golden.programs import ToolError
 from golden.regmap import INPUT, OUTPUT, VALID_BIT
 from golden.spiking_network import SpikingLayer, SpikingNetwork
 from golden.spiking_words import IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.weights import Ternary
 from sim.board import SimulatedBoard
-from sim.verilog import ToolError
 from tests.device import Device, Line, SpikingDevice
 from tests.test_loader import NET as RATES
 from tests.test_loader import flip, one_line

@@ -14,12 +14,12 @@ from golden.engine import random_params, run
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.network import Dense, Network
+from golden.programs import ToolError
 from rtl.mac import MacLanes
 from rtl.primitives import VENDORS, Bank, bank, multiplier
 from rtl.vendor import ecp5
 from sim.fast import FastSimulation
 from sim.verilated import build_library
-from sim.verilog import ToolError
 
 CYCLES = 40_000
 #: every width of a DP16KD and every way to put them side by side, one bit to more than two blocks; pages

