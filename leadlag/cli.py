@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from golden.images import DATA_SETS
+from golden.programs import end_on_signals
 from leadlag import __version__, flow, spiking
 
 console = Console(highlight=False)
@@ -355,6 +356,7 @@ def _figures(title, figures):
 
 def main() -> None:
     """Entry point: every expected error becomes one line."""
+    end_on_signals()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -10,6 +10,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from golden.programs import BuildError, ProgramError
 from leadlag import flow
 from leadlag.figures import provenance
 from leadlag.report import write_report
@@ -161,13 +162,28 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
         rows = run_on_board(case, "sim", BOARD_SEQUENCES, None, bar)
         ladder.append({"rung": "board (simulated, UART)", "samples": len(rows), "remark": "loaded by the host driver",
                        "accuracy": float(np.mean([label == answer for label, answer, _ in rows]))})
-        result = building.result() if building else None
+        result, failure = _built(building)
     table = _table(case, ladder, found, result)
-    page = write_report(_figures(case, network, ladder, found, result, table), flow.BUILD / "demo")
+    figures = _figures(case, network, ladder, found, result, table)
+    if failure:
+        figures["note"] = f"There is no bitstream: {failure}"
+    page = write_report(figures, flow.BUILD / "demo")
     _print(console, table, result, page, time.monotonic() - started)
+    if failure:
+        raise BuildError(f"no bitstream: {failure}")
     if result is not None and not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz with seeds "
                                f"{', '.join(result.report['fmax_by_seed'])}: try another --seed")
+
+
+def _built(building):
+    """Result of a build, if one was asked for, or why there is none: what else was measured counts all the same."""
+    if building is None:
+        return None, None
+    try:
+        return building.result(), None
+    except ProgramError as error:
+        return None, str(error)
 
 
 def _train(network) -> str:
@@ -181,8 +197,13 @@ def _train(network) -> str:
 def _place(case, board_name, seeds, bar):
     from boards.build import build
     task = bar.add_task("board: elaborate", total=None)
-    result = build(case.net, flow.board(board_name), out_dir=flow.BUILD, seeds=seeds,
-                   progress=lambda text: bar.update(task, description=f"board: {text}"))
+    try:
+        result = build(case.net, flow.board(board_name), out_dir=flow.BUILD, seeds=seeds,
+                       progress=lambda text: bar.update(task, description=f"board: {text}"))
+    except BaseException:
+        bar.update(task, description="board: failed", total=1)
+        bar.stop_task(task)
+        raise
     bar.update(task, description="board: bitstream", total=1, completed=1)
     return result
 
