@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import corners, random_learner, random_network, with_delays
 
-from golden import compiled, engine, learn
+from golden import engine, learn
 from golden.compiled import RECORDS, CompiledLearner
 from golden.fixed import QFormat
 from golden.network import ACTIVATIONS, Dense, Network
@@ -275,11 +275,3 @@ def test_what_does_not_fit():
         learner.state = state._replace(streams=(stream._replace(u=(stream.u[0] + (1 << 26), *stream.u[1:])),)
                                        * net.streams)
     check(learner.state, state)
-
-
-def test_no_compiler(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda program: None)
-    with pytest.raises(RuntimeError, match="a C\\+\\+ compiler is missing: install g\\+\\+ or clang, or set CXX"):
-        compiled._compiler()
-    with pytest.raises(RuntimeError, match="failed with exit code 3: error: no"):
-        compiled._run(["sh", "-c", "echo error: no >&2; exit 3"])
