@@ -1,8 +1,21 @@
 """What holds for all tests, and for the programs that they start."""
 
 import os
+import time
+from types import SimpleNamespace
 
-# One thread a process, before numpy and torch read these: workers of pytest-xdist share the cores already, and sums of
+import pytest
+
+# One thread a process, set before numpy and torch read it: workers of pytest-xdist share the cores already, and sums of
 # floats are the same on every machine.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+
+_CLOCK = SimpleNamespace(monotonic=time.process_time)
+
+
+@pytest.fixture(autouse=True)
+def _patience_in_own_time(monkeypatch):
+    """A host of a test waits in this process's own seconds: what else runs on the cores must not use them up."""
+    for module in ("firmware.link", "firmware.loader", "firmware.spiking"):
+        monkeypatch.setattr(f"{module}.time", _CLOCK)
