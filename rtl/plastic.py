@@ -335,16 +335,6 @@ class PlasticLayer(DenseLayer):
                      self._unit.slope_en.eq(slope.o.valid), self._unit.slope_data.eq(slope.o.payload),
                      self._unit.slope_addr.eq(later(m, self._at(row), latency, name="slope_addr"))]
 
-    def _write_constant(self, m, name, store, loaded):
-        if self.layer.plastic.tau is None or name not in ("lag", "tau"):
-            return super()._write_constant(m, name, store, loaded)
-        learnt = [Signal(1, name=f"{name}_learnt"), Signal(store.addr_bits, name=f"{name}_learnt_addr"),
-                  Signal(store.width, name=f"{name}_learnt_data")]
-        setattr(self, f"_{name}_learnt", learnt)
-        port = [Signal.like(signal, name=f"{name}_port{n}", reset_less=n > 0) for n, signal in enumerate(learnt)]
-        merge_writes(m, name, loaded, learnt, port)
-        m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(Cat(*port))
-
     def _time_constant(self, m, row, wait, lag):
         """New tau_m and dt/tau_m of every row."""
         m.submodules.time_constant = unit = TimeConstant(self.layer, seed=self.seeds[-1], vendor=self.vendor)

@@ -30,6 +30,54 @@ def test_arrows(package):
         assert not found & forbidden, f"{path.name} imports {found & forbidden}"
 
 
+def repeated(path):
+    """Functions, methods and classes that a later one of the same name hides, as "line name"."""
+    for scope in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(scope, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        seen = set()
+        # what stands in the branches of an `if` or a `try` has one place, however often it is written
+        for node in scope.body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            decorators = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+            if node.name in seen and not decorators & {"setter", "getter", "deleter"}:
+                yield f"{node.lineno} {node.name}"
+            if "overload" not in decorators:
+                seen.add(node.name)
+
+
+@pytest.mark.parametrize("folder", [*sorted(OURS), "tests", "docs"])
+def test_nothing_is_defined_twice(folder):
+    found = [f"{path.name}:{name}" for path in sorted((ROOT / folder).rglob("*.py")) for name in repeated(path)]
+    assert not found
+
+
+def test_what_counts_as_twice(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text("""class A:
+    def f(self): ...
+    @property
+    def g(self): ...
+    @g.setter
+    def g(self, value): ...
+    @overload
+    def h(self): ...
+    @typing.overload
+    def h(self, x): ...
+    def h(self, x=0): ...
+    def f(self): ...
+if 1:
+    def k(): ...
+else:
+    def k(): ...
+def m():
+    def n(): ...
+    def n(): ...
+""")
+    assert list(repeated(file)) == ["12 f", "19 n"]
+
+
 def test_every_package_is_in_the_wheel():
     import tomllib
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
