@@ -46,6 +46,12 @@ struct Pair {
         return ended;
     }
 
+    // Drop what a board has not answered, so that the next request is one of its own.
+    void release() {
+        lower.active = upper.active = false;
+        cycle();
+    }
+
     int access(bool is_upper, bool write, uint32_t addr, uint32_t& data) {
         Bus& bus = is_upper ? upper : lower;
         bus.request(write, addr, data);
@@ -53,7 +59,7 @@ struct Pair {
         int ended = 0;
         while (!(ended & 3) && left--) ended = cycle();
         data = bus.data;
-        cycle();
+        release();
         return !(ended & 3) ? SILENT : ended & 4 ? BUS_ERROR : OK;
     }
 };
@@ -85,6 +91,10 @@ int pair_run(Pair* p, const uint32_t* x, const uint32_t* target, int32_t* y, uin
     const int64_t all_x = ticks * inputs, all_targets = ticks * targets, all_y = ticks * outputs;
     int64_t sent_x = 0, sent_targets = 0, received = 0;
     uint64_t last = p->cycles;
+    const auto fail = [p](int status) {
+        p->release();
+        return status;
+    };
     while (received < all_y) {
         if (p->lower.idle() && sent_x < all_x) p->lower.request(true, INPUT, x[sent_x]);
         if (p->upper.idle()) {
@@ -96,7 +106,7 @@ int pair_run(Pair* p, const uint32_t* x, const uint32_t* target, int32_t* y, uin
                 p->upper.request(false, OUTPUT, 0);
         }
         const int ended = p->cycle();
-        if (ended & 4) return BUS_ERROR;
+        if (ended & 4) return fail(BUS_ERROR);
         if (ended & 1) sent_x++;
         if (ended & 2 && p->upper.write) sent_targets++;
         if (ended & 2 && !p->upper.write && p->upper.data & VALID) {
@@ -104,11 +114,11 @@ int pair_run(Pair* p, const uint32_t* x, const uint32_t* target, int32_t* y, uin
             y[received++] = int32_t(p->upper.data << 14) >> 14;
             last = p->cycles;
         }
-        if (int64_t(p->cycles - last) > PATIENCE) return SILENT;
+        if (int64_t(p->cycles - last) > PATIENCE) return fail(SILENT);
     }
     // the last access of a board may be under way
     for (int64_t left = PATIENCE; p->lower.active || p->upper.active || sent_x < all_x; left--) {
-        if (!left) return SILENT;
+        if (!left) return fail(SILENT);
         if (p->lower.idle() && sent_x < all_x) p->lower.request(true, INPUT, x[sent_x]);
         if (p->cycle() & 1) sent_x++;
     }

@@ -9,7 +9,7 @@ import numpy as np
 from golden.image import build_image, learning_words, read_back
 from golden.network import Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, REGISTERS, TEACH_BIT
-from rtl.half import learnt_here
+from rtl.half import cut_ways, learnt_here
 from rtl.pair import Pair
 from sim.fast import SimulationError
 from sim.verilated import build_library
@@ -60,10 +60,14 @@ class PairSimulation:
         return self._access(upper, False, REGISTERS[name].offset)
 
     def load(self, net: Network, params) -> None:
-        """Load both boards with the image of `net`, which may have other delays than the circuit was made for."""
+        """Load both boards with the image of `net`, which may have other delays than the circuit was made for.
+
+        ValueError where it is for another design, or its delays are none that two boards can keep.
+        """
         pairs = np.ascontiguousarray(build_image(net, params).pairs, dtype="<u4")
         if net.fingerprint != self.net.fingerprint:
             raise ValueError(f"the image is for design {net.fingerprint}, the boards are design {self.net.fingerprint}")
+        cut_ways(net, self.cut)
         for upper in (False, True):
             self._access(upper, True, REGISTERS["load_begin"].offset, 1)
             for addr, data in pairs.tolist():

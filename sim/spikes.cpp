@@ -82,8 +82,13 @@ int64_t spikes_run(Simulation* s, const uint32_t* words, int64_t count, int32_t*
         s->cycles++;
         if (in) sent++, offered = false;
         if (in || out) last = s->cycles;
-        if (s->cycles - last > PATIENCE) return -1;
+        if (s->cycles - last > PATIENCE) {
+            tokens = -1;
+            break;
+        }
     }
+    // cycles of a load must find nothing to take, and nobody who takes
+    s->top.i_valid = s->top.o_ready = 0;
     return tokens;
 }
 

@@ -69,7 +69,8 @@ class SpikingSimulation:
         words = np.ascontiguousarray(input_words(self.net, spikes), np.uint32)
         count = len(spikes)
         y, taken = np.zeros(count, np.int32), np.zeros(count, np.uint64)
-        room = count * self.net.ticks * (1 + self.net.layers[0].outputs) if len(self.net.layers) > 1 else 0
+        # an image has at most a token a neuron and tick, one for the end of each tick, and one for its own
+        room = count * (self.net.ticks * (1 + self.net.layers[0].outputs) + 1) if len(self.net.layers) > 1 else 0
         seen, begin = np.zeros(room, np.uint32), self.cycles
         tokens = self._library.spikes_run(self._handle, words.ctypes.data, len(words), y.ctypes.data,
                                           taken.ctypes.data, count, seen.ctypes.data, room, stalls)
