@@ -181,7 +181,7 @@ def read_safetensors(path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             return {name: file.get_tensor(name) for name in sorted(file.keys())}, file.metadata() or {}
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except (SafetensorError, OSError, ValueError, OverflowError, MemoryError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path}: not a safetensors file ({' '.join(str(error).split())})") from None
     except (TypeError, AttributeError) as error:
         raise ValueError(f"{path}: a tensor has a type that numpy lacks ({error}); float32 is expected") from None

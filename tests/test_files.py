@@ -328,6 +328,33 @@ def test_words_are_no_training(tmp_path):
 
 # ---- damaged files
 
+@pytest.mark.parametrize(("dtype", "shape", "message"), [
+    ("BF16", [1], "a tensor has a type that numpy lacks"), ("F8_E4M3", [2], "a tensor has a type that numpy lacks"),
+    ("F4", [1], "not a safetensors file"), ("F32", [2 ** 63, 0], "not a safetensors file"),
+    ("F32", [0] * 70, "not a safetensors file"), ("F32", [2], "not a safetensors file")])
+def test_arrays_that_numpy_lacks(dtype, shape, message, tmp_path):
+    text = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, 0 if 0 in shape else 2]}}).encode()
+    (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + bytes(0 if 0 in shape else 2))
+    with pytest.raises(ValueError, match=f"a: {message}"):
+        read_safetensors(tmp_path / "a")
+
+
+def test_tensors_that_do_not_fit_the_layers(tmp_path):
+    net = FloatNetwork(name="n", dt=0.2, layers=(layer(), layer(3, 2)), training={})
+    net.save(tmp_path / "a")
+    tensors, about = read_safetensors(tmp_path / "a")
+    head = json.loads(about["network"])
+    for changed, message in ((["tanh"], "8 tensors for 1 activations, 4 expected"),
+                             (["tanh"] * 3, "tensor 'layers.2.bias' is missing"), ("tt", "activations must be a list"),
+                             (["tanh", ["tanh"]], "layer 1: activation must be one of")):
+        write_safetensors(tmp_path / "b", tensors, {"network": json.dumps(head | {"activations": changed})})
+        with pytest.raises(ValueError, match=f"b: .*{message}"):
+            FloatNetwork.load(tmp_path / "b")
+    write_safetensors(tmp_path / "b", tensors | {"layers.1.more": tensors["layers.1.bias"]}, about)
+    with pytest.raises(ValueError, match="b: 9 tensors for 2 activations, 8 expected"):
+        FloatNetwork.load(tmp_path / "b")
+
+
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
                     max_leaves=6)
