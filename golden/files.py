@@ -65,6 +65,18 @@ def _beside(path) -> Path:
     return path.with_name(f".{path.name}-{secrets.token_hex(4)}")
 
 
+def parse_file(path, parse):
+    """What `parse` makes of the bytes of a file; ValueError, one line with `path`, where that or reading fails."""
+    try:
+        return parse(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 # ---- JSON
 
 def to_json(value, **options) -> str:

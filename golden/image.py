@@ -15,15 +15,14 @@ little-endian u32) for each write in the order of sending, and its CRC-32 is wha
 import math
 import struct
 import zlib
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from golden.dense import DenseParams
 from golden.engine import check_params
-from golden.files import write_whole
+from golden.files import parse_file, write_whole
 from golden.fixed import wrap
 from golden.network import Dense, Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, PARAMETER_BASE, TEACH_BIT, parameter_address
@@ -207,10 +206,7 @@ class Image:
     @classmethod
     def load(cls, path) -> "Image":
         """Read a file; ValueError names it and what is wrong with it."""
-        try:
-            return cls.from_bytes(Path(path).read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        return parse_file(path, cls.from_bytes)
 
 
 def build_image(net: Network | SpikingNetwork, params) -> Image:
@@ -263,12 +259,21 @@ def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], t
             found[name] = words.reshape(layer.shape(name)).copy()
         params.append(DenseParams(weight=rows[:, 1:].copy(), bias=rows[:, 0].copy(), **found))
         delays.append(times[0])
-        for name, value, most in (("delay", times[0], layer.max_delay),
-                                  ("error_delay", times.get(1, 0), layer.max_error_delay)):
-            if not 0 <= value <= most:
-                raise ValueError(f"layer {n}: {name} is {value}, the design holds 0..{most}")
+        _check_times(n, layer, times)
     check_params(net, params)
     return tuple(params), tuple(delays)
+
+
+def _check_times(n: int, layer: Dense, times: dict[int, int]) -> None:
+    """ValueError where words of a bank of delays are not those of any delay that the layer takes."""
+    for word, name, most in ((0, "delay", layer.max_delay), (1, "error_delay", layer.max_error_delay)):
+        value, least = times.get(word, 0), layer.least_delay if word in times else 0
+        if not least <= value <= most:
+            raise ValueError(f"layer {n}: {name} is {value}, the design holds {least}..{most}")
+    for word, value in timing(replace(layer, delay=times[0], error_delay=times.get(1, 0))).items():
+        if times[word] != value:
+            raise ValueError(f"layer {n}: word {word} of the delays is {times[word]}, with a delay of {times[0]} and "
+                             f"of errors of {times.get(1, 0)} it is {value}")
 
 
 def learning_words(net: Network, x, target, *, first: bool, learn=True, teach=True) -> np.ndarray:

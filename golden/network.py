@@ -8,10 +8,10 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 from golden.checks import check
 from golden.extrapolator import Predictor, Way
+from golden.files import parse_file
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
 from golden.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
 
@@ -357,7 +357,7 @@ class Network:
         return json.dumps(entry, indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> "Network":
+    def from_json(cls, text: str | bytes) -> "Network":
         """Parse a description; ValueError names the layer and field that is wrong."""
         try:
             top = json.loads(text)
@@ -375,7 +375,8 @@ class Network:
 
     @classmethod
     def load(cls, path) -> "Network":
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        """Read network.json; ValueError names the file and what is wrong with it."""
+        return parse_file(path, cls.from_json)
 
 
 #: fields that are left out where they say nothing: descriptions without them keep their fingerprint

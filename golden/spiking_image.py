@@ -52,8 +52,9 @@ def spiking_words(net: SpikingNetwork, params) -> np.ndarray:
 
 
 def spiking_params(net: SpikingNetwork, words) -> tuple[Synapses, ...]:
-    """The synapses of an image's words; ValueError where its seeds are not those of `net`."""
-    found, words = [], np.asarray(words, np.int64)
+    """The synapses of an image's words; ValueError where seeds are not those of `net`, or bits belong to no synapse."""
+    found, whole = [], np.asarray(words, np.int64)
+    words = whole
     for layer in net.layers:
         part, words = np.split(words, [layer.banks * layer.bank_depth])
         found.append(_synapses(layer, part.reshape(layer.banks, layer.folds, layer.inputs)))
@@ -62,6 +63,9 @@ def spiking_params(net: SpikingNetwork, words) -> tuple[Synapses, ...]:
         check(low | high << 16 == seed, f"layer {n}: the image is for weights of seed {low | high << 16}, the "
                                         f"description has seed {seed}")
     check_synapses(net, found)
+    wrong = np.flatnonzero(spiking_words(net, found) != whole)
+    if wrong.size:
+        raise ValueError(f"image word {wrong[0]} is 0x{whole[wrong[0]]:x}, with bits that belong to no synapse")
     return tuple(found)
 
 

@@ -9,9 +9,9 @@ import hashlib
 import json
 import re
 from dataclasses import MISSING, dataclass, fields, replace
-from pathlib import Path
 
 from golden.checks import check, is_int
+from golden.files import parse_file
 from golden.fixed import QFormat
 from golden.weights import BLOCK, Ternary
 
@@ -256,7 +256,7 @@ class SpikingNetwork:
         return json.dumps(entry, indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> "SpikingNetwork":
+    def from_json(cls, text: str | bytes) -> "SpikingNetwork":
         """Parse a description; ValueError names the layer and field that is wrong."""
         try:
             top = json.loads(text)
@@ -274,7 +274,8 @@ class SpikingNetwork:
 
     @classmethod
     def load(cls, path) -> "SpikingNetwork":
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        """Read network.json; ValueError names the file and what is wrong with it."""
+        return parse_file(path, cls.from_json)
 
 
 def _check_leak(owner, leak):
