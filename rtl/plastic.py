@@ -387,7 +387,7 @@ class PlasticLayer(DenseLayer):
         with m.If(later(m, asked, lanes.OPERAND_OFFSET, name="probe_operand")):
             m.d.comb += lanes.operand.eq(1)
         half = 1 << (layer.shift - 1) if layer.shift else 0
-        m.d.sync += [self.probe_valid.eq(0), self.probe_data.eq((lanes.sum - half)[:len(self.probe_data)])]
+        m.d.sync += [self.probe_valid.eq(0), self.probe_data.eq(lanes.sum - half)]
         with m.If(probing):
             m.d.comb += self._sum_valid.eq(0)
             with m.If(lanes.valid):

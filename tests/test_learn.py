@@ -7,6 +7,9 @@ from core import strict_bank
 from learning import circuit_run, golden_run, learnt_words, random_vectors
 
 from golden import engine
+from golden.fixed import QFormat
+from golden.network import Dense, Network
+from golden.plastic import Plastic, Teacher
 from rtl.schedule import cycles_per_tick
 
 NETWORKS = 24
@@ -48,3 +51,18 @@ def check(net, seed, ticks):
     assert not wrong, f"bank, word {wrong[0]}: {back[wrong[0]]} != {words[wrong[0]]} in {net}"
     assert flags == (state.overflow, state.lost)
     assert gaps.min() >= cycles_per_tick(net, learning=True)
+
+
+@pytest.mark.parametrize("weight", [QFormat(-2, 3), QFormat(3, 12)], ids=str)
+def test_negative_weights_are_read_back(weight):
+    """Also where a sum of products has fewer bits than a word on the parameter bus."""
+    layer = Dense(inputs=1, outputs=2, lanes=2, activation="linear", operand=QFormat(1, 2), weight=weight,
+                  state=QFormat(1, 3), lead=QFormat(1, 3), lag=QFormat(1, 3), rate=QFormat(1, 2),
+                  plastic=Plastic(error=QFormat(1, 3), slope=QFormat(1, 3), rate=8 if weight.width > 8 else 1))
+    net = Network(name="narrow", dt=1.0, layers=(layer,), teacher=Teacher(loss="squared_error"))
+    assert (layer.acc_bits < 17) == (weight.width < 6)
+    params = (engine.random_params(net, np.random.default_rng(0))[0]._replace(
+        weight=np.array([[-1], [weight.min]]), bias=np.array([weight.min, -2])),)
+    vectors = [vector._replace(learn=False, teach=False) for vector in random_vectors(net, np.random.default_rng(0), 1)]
+    _, back, _, _ = circuit_run(net, params, vectors)
+    assert back == {(0, 0): weight.min, (0, 1): -1, (1, 0): -2, (1, 1): weight.min}
