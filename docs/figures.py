@@ -144,6 +144,9 @@ def bench() -> str:
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in spiking_figures.summary(data)]
     row("cycles a second, compiled", "simulation", lambda g: f"{g['cycles_per_s']:,}", "cycles_per_s")
     row("random networks compared", "simulation", lambda g: f"{g['property_networks']}", "property_networks")
+    row("random networks of every family: circuit equals golden", "random_networks",
+        lambda g: f"{g['equal']} of {g['networks']}, {g['words_compared']:,} words", "equal", "networks",
+        "words_compared")
     if not rows:
         return "Nothing measured yet: `leadlag bench` measures, `python docs/figures.py` makes the table."
     return _table(("figure", "value", "command"), rows) + "\n\n" + _provenance(data)

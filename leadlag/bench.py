@@ -7,7 +7,7 @@ from pathlib import Path
 from golden.files import to_json
 from golden.fixed import QFormat
 from golden.quantize import FloatNetwork, Widths, describe, quantize_params
-from leadlag import bench_learning, bench_prospective, bench_spiking, flow, records, sources
+from leadlag import bench_learning, bench_prospective, bench_random, bench_spiking, flow, records, sources
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
 
@@ -135,7 +135,7 @@ def _property_networks() -> int:
 
 GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline": lagline,
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation} | bench_learning.GROUPS | \
-    bench_prospective.GROUPS | bench_spiking.GROUPS
+    bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS
 
 
 def _group(name: str):

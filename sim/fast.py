@@ -15,7 +15,9 @@ from sim.verilated import build_library
 STALLS = ("none", "random", "bursts")
 #: cycles between two reports of progress, about a tenth of a second
 _CHUNK_CYCLES = 40_000
-_STATUS = {-1: "does not answer", -2: "answers with a bus error", -3: "marks the wrong word as the last of a tick"}
+_BUS_ERROR = -2
+_STATUS = {-1: "does not answer", _BUS_ERROR: "answers with a bus error",
+           -3: "marks the wrong word as the last of a tick"}
 
 
 class SimulationError(RuntimeError):
@@ -54,11 +56,11 @@ class FastSimulation:
 
     def read(self, addr: int) -> int:
         """Read the word at `addr`."""
-        return self._access("read", addr, 0)
+        return self._access(False, addr, 0)
 
     def write(self, addr: int, data: int) -> None:
         """Write the word at `addr`."""
-        self._access("write", addr, data)
+        self._access(True, addr, data)
 
     def register(self, name: str) -> int:
         """The value of a register, by name."""
@@ -146,11 +148,18 @@ class FastSimulation:
         self.run_cycles = self.cycles - before
         return y.astype(np.int64)
 
-    def _access(self, kind: str, addr: int, data: int) -> int:
+    def access(self, write: bool, addr: int, data: int = 0) -> tuple[int, bool]:
+        """One access: the word read, and whether there is no such address."""
         word = ctypes.c_uint32(data)
-        status = self._library.simulation_access(self._handle, kind == "write", addr, ctypes.byref(word))
-        self._check(status, f"{kind} of 0x{addr:08x}")
-        return word.value
+        status = self._library.simulation_access(self._handle, write, addr, ctypes.byref(word))
+        if status != _BUS_ERROR:
+            self._check(status, f"{'write' if write else 'read'} of 0x{addr:08x}")
+        return word.value, status == _BUS_ERROR
+
+    def _access(self, write: bool, addr: int, data: int) -> int:
+        word, error = self.access(write, addr, data)
+        self._check(_BUS_ERROR * error, f"{'write' if write else 'read'} of 0x{addr:08x}")
+        return word
 
     def _check(self, status: int, what: str) -> None:
         if status:
