@@ -229,7 +229,7 @@ def relearn() -> str:
 
 def relearn_svg() -> str | None:
     """The curve of the bench; None without one."""
-    from leadlag.report import relearn_svg as draw
+    from leadlag.pictures import relearn_svg as draw
     found = _bench().get("learn.adapt", {})
     if "relearn" not in found:
         return None
@@ -333,7 +333,7 @@ def rates_svg() -> str | None:
     if not NETWORK.exists():
         return None
     from leadlag import flow
-    from leadlag.report import rates_svg as draw
+    from leadlag.pictures import rates_svg as draw
     case = flow.prepare("gle-mnist1d", BOARD)
     _, words, _ = flow.samples(case, "test", SEQUENCE + 1)
     x, net = words[SEQUENCE], case.net
@@ -347,7 +347,7 @@ def rates_svg() -> str | None:
 def utilisation_svg() -> str | None:
     """What the routed design takes; None without a build in docs/bench.json."""
     from boards import BOARDS
-    from leadlag.report import utilisation_svg as draw
+    from leadlag.pictures import utilisation_svg as draw
     build, part = _bench().get(BUILD, {}), BOARDS[BOARD].part
     available = {"dsp": part.dsp, "bram": part.bram, "comb": part.lut4, "ff": part.lut4}
     return draw(build | {"available": available}) if set(available) <= set(build) else None

@@ -148,7 +148,7 @@ def delays_svg(data) -> str | None:
 
 def video_svg(data) -> str | None:
     """The picture of the first video."""
-    from leadlag.report import lines_svg
+    from leadlag.pictures import lines_svg
     group = data.get("pm.video", {})
     if "rows" not in group:
         return None

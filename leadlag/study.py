@@ -21,7 +21,7 @@ from golden import prospective
 from golden.files import to_json, write_json, write_together
 from golden.plastic import plain
 from golden.train import pm
-from leadlag import flow, report
+from leadlag import flow, pictures
 from leadlag.figures import provenance
 
 DELAYS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)        # ms
@@ -33,8 +33,9 @@ CONNECT = "10s"         # to a scheduler
 #: errors, that a prediction was replaced in (integers)
 COUNTS = ("diverged", "resets", "lost")
 FILES = ("table.json", "table.md", "table.csv", "delays.svg")      # in integers, "integer-" in front
-COLOURS = {"none": report.MUTED, "linear": report.SECOND, "second_order": "#7048a8", "nlms": report.ACCENT,
-           "neural": report.WARN}
+#: colour, marker and dashes of a line
+STYLES = {"none": (pictures.MUTED, "x", pictures.DASHES[0]), "linear": pictures.STYLES[1],
+          "second_order": pictures.STYLES[3], "nlms": pictures.STYLES[0], "neural": pictures.STYLES[2]}
 TITLES = {"none": "no predictor", "linear": "linear", "second_order": "second order", "nlms": "NLMS",
           "neural": "neural"}
 
@@ -286,26 +287,29 @@ def delays_svg(table: dict) -> str:
     def draw(figure):
         axes = figure.subplots()
         x, ends = range(len(rows)), []
-        axes.axhline(TARGET_VARIANCE, color=report.MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        axes.axhline(TARGET_VARIANCE, color=pictures.MUTED, linewidth=1, linestyle=(0, (1, 2)))
         axes.annotate("variance of the target", (0, TARGET_VARIANCE), (0, 3), textcoords="offset points",
-                      color=report.MUTED, fontsize=8)
+                      color=pictures.MUTED, fontsize=9)
         for kind in rows[0]["cells"]:
             mean = [row["cells"][kind]["mean"] for row in rows]
-            axes.plot(x, mean, color=COLOURS[kind], linewidth=1.8, zorder=2)
+            colour, marker, dashes = STYLES[kind]
+            axes.plot(x, mean, color=colour, linewidth=1.6, linestyle=dashes, marker=marker, markersize=5.5,
+                      markerfacecolor="white", zorder=2)
             for n, row in enumerate(rows):
                 mse = row["cells"][kind]["mse"]
-                axes.scatter([n] * len(mse), mse, s=9, color=COLOURS[kind], alpha=0.6, linewidths=0, zorder=3)
+                axes.scatter([n] * len(mse), mse, s=9, color=colour, alpha=0.6, linewidths=0, zorder=3)
             if math.isfinite(mean[-1]):
                 ends.append([math.log(mean[-1]), mean[-1], kind])
         # names at the right end, pushed apart where lines meet; a name is so high of the scale
         values = [v for row in rows for c in row["cells"].values() for v in c["mse"] if math.isfinite(v) and v > 0]
         low, high = 0.8 * min([*values, TARGET_VARIANCE]), 1.25 * max([*values, TARGET_VARIANCE])
-        apart, last = math.log(high / low) * 0.065, -math.inf
-        for end in sorted(ends):
-            last = max(end[0], last + apart)
-            axes.annotate(TITLES[end[2]], (len(rows) - 1, end[1]), (len(rows) - 0.93, math.exp(last)),
-                          textcoords="data", color=COLOURS[end[2]], va="center", fontweight="bold", fontsize=9,
-                          annotation_clip=False)
+        ends.sort()
+        places = pictures.apart([end[0] for end in ends], math.log(high / low) * 0.07)
+        for (_, value, kind), place in zip(ends, places, strict=True):
+            axes.annotate(TITLES[kind], (len(rows) - 1, value), (len(rows) - 0.85, math.exp(place)), textcoords="data",
+                          color=STYLES[kind][0], va="center", fontsize=9, annotation_clip=False, arrowprops={
+                              "arrowstyle": "-", "color": STYLES[kind][0], "linewidth": 0.7, "relpos": (0, 0.5),
+                              "shrinkB": 4})
         axes.set_yscale("log")
         axes.set_ylim(low, high)
         ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= t <= high]
@@ -316,4 +320,4 @@ def delays_svg(table: dict) -> str:
         axes.set_xlabel("delay of the messages between the layers (ms)")
         axes.set_ylabel("mean squared error")
         axes.grid(axis="y")
-    return report._svg(draw, 3.4)
+    return pictures.svg(draw, 3.4)

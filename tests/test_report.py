@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from leadlag import report
+from leadlag import pictures, report
 
 SVG = "{http://www.w3.org/2000/svg}svg"
 
@@ -47,6 +47,7 @@ def sample_figures():
         "relearn": {"curve": [[0, 0.1], [10, 0.4], [20, 0.9]], "before": 0.95, "board": 10},
         "lines": {"x": "step", "y": "error", "label": "Made up", "series": [
             {"name": "net", "values": [0.1, 0.3]}, {"name": "copy", "values": [0.2, 0.31], "dashed": True}]},
+        "events": {"spikes": [10, 20, 30], "cycles": [21, 39, 61], "slope": 2.0, "r2": 0.99, "label": "Made up"},
         "strip": {"label": "Made up", "columns": ["1", "2"], "groups": [
             [{"name": name, "frames": rng.uniform(size=(2, 4, 6))} for name in ("true", "net")] for _ in range(2)]},
         "build": BUILD, "table": [("parameters", 15_123, "", "weights, biases, time constants"),
@@ -61,25 +62,25 @@ def test_page_has_every_section(tmp_path):
     figures = sample_figures()
     page = report.write_report(figures, tmp_path / "new")
     text = page.read_text(encoding="utf-8")
-    for heading in ("Accuracy", "Rates over time", "Learning again", "Error", "Pictures", "The circuit",
-                    "Critical path", "Figures", "How to get these figures again"):
+    for heading in ("Accuracy", "Rates over time", "Learning again", "Error", "Cost follows events", "Pictures",
+                    "The circuit", "Critical path", "Figures", "How to get these figures again"):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text
-    assert text.count("data:image/svg+xml;base64,") == 8
-    assert not re.search(r"""(src|href)=["'](?!data:)""", text), "the page must not load anything"
+    assert text.count("data:image/svg+xml;base64,") == 2 * 9
+    assert not re.search(r"""(src|srcset|href)=["'](?!data:)""", text), "the page must not load anything"
     assert json.loads((tmp_path / "new/report.json").read_text())["build"] == BUILD
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
 
 
 @pytest.mark.parametrize("absent", sorted(set(report.SECTIONS) - {"title"}))
 def test_absent_section_is_left_out(absent, monkeypatch):
-    for name in ("ladder", "rates", "relearn", "lines", "strip", "utilisation", "critical_path", "lanes"):
-        monkeypatch.setattr(report, f"{name}_svg", lambda figures: "<svg/>")    # drawing is slow
+    # drawing is slow
+    monkeypatch.setattr(report, "PICTURES", dict.fromkeys(report.PICTURES, lambda figures, narrow=False: "<svg/>"))
     page = report.render({key: value for key, value in sample_figures().items() if key != absent})
     assert "None" not in page
     heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "lines": "Error",
-               "strip": "Pictures", "build": "Critical path", "table": "Figures"}
+               "events": "Cost follows events", "strip": "Pictures", "build": "Critical path", "table": "Figures"}
     for section, text in heading.items():
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
@@ -107,13 +108,17 @@ def test_text_is_escaped():
     assert "a &lt; b &amp;&amp; c" in page
 
 
-@pytest.mark.parametrize("picture", ["ladder", "rates", "lines", "strip", "utilisation", "critical_path", "lanes"])
-def test_pictures_are_svg_and_repeat(picture):
+@pytest.mark.parametrize("picture", report.PICTURES)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_pictures_are_svg_and_repeat(picture, narrow):
     figures = sample_figures()
-    draw = getattr(report, f"{picture}_svg")
-    first, second = draw(figures.get(picture, BUILD)), draw(figures.get(picture, BUILD))
-    assert ET.fromstring(first).tag == SVG
+    draw = report.PICTURES[picture]
+    first, second = (draw(figures.get(picture, BUILD), narrow=narrow) for _ in range(2))
+    root = ET.fromstring(first)
+    assert root.tag == SVG
     assert first == second
+    wide = pictures.NARROW if narrow else pictures.WIDE
+    assert float(root.get("viewBox").split()[2]) == pytest.approx(72 * wide)
 
 
 def test_a_rung_of_few_samples_is_in_the_table_alone():
@@ -131,7 +136,8 @@ def test_the_answer_stands_out():
     """The neuron that the run answered with, not that which ends highest."""
     values = np.array([[3.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     def label(**answer):
-        return re.findall(r"<!-- (\d) -->", report.rates_svg({"layers": [{"name": "out", "values": values}], **answer}))
+        drawn = pictures.rates_svg({"layers": [{"name": "out", "values": values}], **answer})
+        return re.findall(r"<!-- (\d) -->", drawn)
     assert label()[-1] == "2"
     assert label(answer=0)[-1] == "0"
 
@@ -143,5 +149,5 @@ def test_carry_chain_is_one_step():
 
 
 def test_names_of_lines_do_not_meet():
-    assert report._apart([0, 10, 11, 30], 4) == [0, 8.5, 12.5, 30]
-    assert np.allclose(report._apart([1, 1, 1, 4.5], 2), np.array([-1.125, 0.875, 2.875, 4.875]))
+    assert pictures.apart([0, 10, 11, 30], 4) == [0, 8.5, 12.5, 30]
+    assert np.allclose(pictures.apart([1, 1, 1, 4.5], 2), np.array([-1.125, 0.875, 2.875, 4.875]))
