@@ -147,6 +147,10 @@ def bench() -> str:
     row("random networks of every family: circuit equals golden", "random_networks",
         lambda g: f"{g['equal']} of {g['networks']}, {g['words_compared']:,} words", "equal", "networks",
         "words_compared")
+    if "mutants" in data:
+        group = data["mutants"]
+        rows.append(("single changes of golden, circuit and driver that the unit's tests notice",
+                     f"{group['killed']} of {group['mutants']}", f"`{group['command']}`"))
     if not rows:
         return "Nothing measured yet: `leadlag bench` measures, `python docs/figures.py` makes the table."
     return _table(("figure", "value", "command"), rows) + "\n\n" + _provenance(data)

@@ -49,16 +49,18 @@ def test_tables_of_a_whole_bench(monkeypatch):
             figures.BUILD: use | {"fmax_mhz": 120.0, "clock_mhz": 100.0, "ticks_per_s": 925_926.0,
                                   "ticks_per_s_at_fmax": 1_111_111.0, "lanes": 141, "cycles_per_tick": 108,
                                   "lane_use": 0.96},
-            "simulation": {"cycles_per_s": 300_000, "property_networks": 60}}
+            "simulation": {"cycles_per_s": 300_000, "property_networks": 60},
+            "mutants": {"mutants": 300, "killed": 299, "command": "make mutants"}}
     monkeypatch.setattr(figures, "_bench", lambda: data)
     table = figures.bench()
-    assert table.count("\n| ") == 1 + 10 + 2 + 4 + 2
+    assert table.count("\n| ") == 1 + 10 + 2 + 4 + 2 + 1
+    assert "| 299 of 300 | `make mutants` |" in table
     assert "90.0% (three seeds: 90.0%, 91.0%)" in table
     assert "925,926 (1,111,111), 108 cycles each" in table
     assert "commit 0123abc" in table
     assert "utilisation.svg" in figures.utilisation()
     del data["simulation"], data[figures.BUILD]["lane_use"]
-    assert figures.bench().count("\n| ") == 1 + 10 + 2 + 3
+    assert figures.bench().count("\n| ") == 1 + 10 + 2 + 3 + 1
 
 
 def test_where_figures_come_from():
