@@ -196,7 +196,7 @@ def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
         return [texts[name.split("::")[0]] for name in names]
 
     def unchanged(bench, tests):
-        key = _hash("unchanged", *tests, *read(tests), *read(name for name in modules() if table[name] == tests))
+        key = _hash("unchanged", *tests, *read(tests), *read(name for name in modules() if table.get(name) == tests))
         if key not in known:
             became, seconds = bench.run(Mutant(tests[0].split("::")[0], "", None), tests, PATIENCE)
             if became != "survived":

@@ -99,7 +99,8 @@ def test_refused_files(changed, message, path):
 
 
 @pytest.mark.parametrize(("changed", "message"), [
-    ({"delays": (WHOLE,)}, "n has 2 layers, not 1 of delays"), ({"weights": (None,)}, "n has 2 layers, not 1 of weight"),
+    ({"delays": (WHOLE,)}, "n has 2 layers, not 1 of delays"),
+    ({"weights": (None,)}, "n has 2 layers, not 1 of weights"),
     ({"training": [3]}, "training must be an object"),
     ({"weights": (WHOLE, WEIGHT)}, "layer 0: weights come from a seed, none are stored"),
     ({"weights": (None, None)}, "layer 1: stored weights are missing"),
