@@ -3,8 +3,8 @@
 A mutant is one module with one expression or statement changed (tests/mutate.py). Each module gives the same number of
 them, drawn by a hash of what is changed: a change of a module leaves the mutants of all others as they are, and of its
 own those that it does not touch. A mutant is killed when one of the tests that mutants.toml names for its module fails
-or hangs; survivors are listed there with the reason why no test can see them. golden.train is left out: its constants
-are choices that a training judges.
+or hangs; survivors are listed there with the reason why no test can see them. Left out: golden.train, whose constants
+are choices that a training judges, and what starts and stops programs, since a changed line may stop those of others.
 
 What was run is kept in build/mutants/results.json by the texts of mutant and tests: a second run repeats what changed.
 The general tools (mutmut, cosmic-ray) know neither tests of a unit's own nor the statements of a circuit.
@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = Path(__file__).with_suffix(".toml")
 OUT = ROOT / "build/mutants"
 PACKAGES = ("firmware", "golden", "rtl")
+LEFT_OUT = {"golden/train", "golden/programs.py", "golden/tools.py", "golden/pyosys_main.py"}
 COPIED = (*PACKAGES, "sim", "tests", "leadlag", "boards", "zoo", "docs")
 SEED, EACH, JOBS = "leadlag", 4, 2
 #: what tests import that is not ours: loaded once, since a process of its own for each mutant is forked from there
@@ -57,8 +58,10 @@ class Mutant(NamedTuple):
 
 def modules() -> list[str]:
     """Paths of all modules that mutants are made of."""
-    return [str(path.relative_to(ROOT)) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))
-            if "train" not in path.parts and path.read_text(encoding="utf-8")]
+    found = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [str(path.relative_to(ROOT)) for path in found
+            if not {str(path.relative_to(ROOT)), str(path.parent.relative_to(ROOT))} & LEFT_OUT
+            and path.read_text(encoding="utf-8")]
 
 
 def draw(module: str, each: int = EACH) -> list[Mutant]:
