@@ -88,13 +88,18 @@ class SerialTransport(Transport):
 
 def connect(port: str, *, baud: int = BAUD) -> SerialTransport:
     """Open a serial port; PortError names the ports that there are if it does not exist."""
-    if not isinstance(port, str) or not port:
-        raise ValueError(f"a port is a name like /dev/ttyUSB0, not {port!r}")
+    check_port(port)
     if not isinstance(baud, int) or baud < 1:
         raise ValueError(f"baud must be a positive integer, not {baud!r}")
+    return SerialTransport(port, baud)
+
+
+def check_port(port: str) -> None:
+    """PortError where there is no such port, without opening it; what has no path is found out by opening."""
+    if not isinstance(port, str) or not port:
+        raise ValueError(f"a port is a name like /dev/ttyUSB0, not {port!r}")
     if port.startswith("/") and not Path(port).exists():
         raise PortError(f"no port {port}; there {_listed()}")
-    return SerialTransport(port, baud)
 
 
 def _listed():

@@ -4,14 +4,21 @@ What is written stands beside its place, under a name of its own, until it is co
 disk or two writers at once leave no half file, and what was there before stays until then.
 """
 
+import errno
 import io
 import json
+import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from golden.checks import check
+
+#: bytes that a place is tried with
+TRIED = 65_536
 
 
 def write_whole(path, content: bytes | str) -> None:
@@ -34,21 +41,40 @@ def write_together(files: dict) -> None:
         for beside, path in parts.items():
             beside.replace(path)
     except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from None
+        if error.strerror is None:      # says it all
+            raise
+        raise OSError(f"{path} cannot be written: {error.strerror}") from None
     finally:
         for beside in parts:
             beside.unlink(missing_ok=True)
 
 
 def check_writable(path) -> None:
-    """OSError where `path` could not be written: before work that takes long, of which nothing would be left."""
-    beside = _beside(path)
+    """OSError where `path` could not be written: before work that takes long, of which nothing would be left.
+
+    Neither a file nor a folder is left behind. On a full disk a file can be made and not be filled: TRIED bytes are.
+    """
+    path = Path(path)
+    there, missing = path.absolute().parent, [f".{path.name}-{secrets.token_hex(4)}"]
+    while not os.path.lexists(there):
+        missing.append(there.name)
+        there = there.parent
+    _check_place(path)
     try:
-        beside.open("xb").close()
+        if not os.path.isdir(there):
+            raise OSError(errno.ENOTDIR, f"{there} is no folder")
+        for name in missing:
+            with suppress(FileNotFoundError):
+                os.lstat(there / name)      # a name may be too long
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(TRIED))
     except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _check_place(path: Path) -> None:
+    if os.path.lexists(path) and not os.path.isfile(path):  # a folder; or a device, in whose place no file may come
+        raise OSError(f"{path} cannot be written: it is there already, and is no file")
 
 
 def _beside(path) -> Path:
@@ -60,8 +86,7 @@ def _beside(path) -> Path:
         raise OSError(f"{path} cannot be written: {error.filename} is no folder") from None
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror}") from None
-    if path.exists() and not path.is_file():        # a folder; or a device, in whose place no file may come
-        raise OSError(f"{path} cannot be written: it is there already, and is no file")
+    _check_place(path)
     return path.with_name(f".{path.name}-{secrets.token_hex(4)}")
 
 

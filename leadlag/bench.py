@@ -4,12 +4,13 @@ import json
 import time
 from pathlib import Path
 
-from golden.files import to_json
+from golden.files import check_writable, to_json
 from golden.fixed import QFormat
 from golden.quantize import FloatNetwork, Widths, describe, quantize_params
 from leadlag import bench_learning, bench_prospective, bench_random, bench_spiking, flow, records, sources
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
+from leadlag.terminal import status
 
 TRAINING_SEEDS = (0, 1, 2)
 
@@ -72,7 +73,7 @@ def formats(console) -> dict:
         net = describe(real, Widths(**changed))
         case = flow.Case(real, net, quantize_params(real, net), dataset)
         _, words, y = flow.samples(case, "held_out")
-        with console.status(f"formats: {len(rows)} of {len(FORMATS)}"):
+        with status(console, f"formats: {len(rows)} of {len(FORMATS)}"):
             classes = flow.classify(case, flow.integer_outputs(case, words))
         rows.append({"changed": {name: str(fmt) for name, fmt in changed.items()},
                      "accuracy": flow.accuracy(classes, y)})
@@ -84,7 +85,7 @@ def lagline(console) -> dict:
     from golden.train.lagline import lagline as chain
     figures = {}
     for name in ("prospective", "instantaneous"):
-        with console.status(f"LagLine, {name} errors"):
+        with status(console, f"LagLine, {name} errors"):
             figures[name] = chain(name == "prospective")
     return figures | {"seed": 0}
 
@@ -93,9 +94,9 @@ def build_15k(console) -> dict:
     """Place and route of the 15k network for the ULX3S-85F."""
     from boards.build import build
     case = flow.prepare("gle-mnist1d")
-    with console.status("place and route") as status:
+    with status(console, "place and route") as say:
         result = build(case.net, flow.board(flow.DEFAULT_BOARD), out_dir=flow.BUILD, seeds=SEEDS,
-                       progress=lambda text: status.update(f"place and route: {text}"))
+                       progress=lambda text: say(f"place and route: {text}"))
     names = ("fmax_mhz", "clock_mhz", "cycles_per_tick", "ticks_per_s", "ticks_per_s_at_fmax", "lanes", "lane_use",
              "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed", "timing_met")
     return {name: result.report[name] for name in names} | {"seed": result.report["nextpnr_seed"]}
@@ -112,7 +113,7 @@ def simulation(console) -> dict:
     figures = {"cycles_per_s": round(fast.run_cycles / (time.monotonic() - started))}
     flow.compare(got, flow.integer_outputs(case, words), "circuit")
     for name, simulator in (("cocotb", "verilator"), ("icarus", "icarus")):
-        with console.status(f"cocotb on {simulator}"):
+        with status(console, f"cocotb on {simulator}"):
             figures[f"{name}_cycles_per_s"] = _cocotb_rate(case, simulator, cocotb_check)
     return figures | {"property_networks": _property_networks(), "seed": 1}
 
@@ -142,6 +143,13 @@ def _group(name: str):
     if name not in GROUPS:
         raise ValueError(f"no group {name!r}: there is {', '.join(GROUPS)}")
     return GROUPS[name]
+
+
+def check(names) -> None:
+    """ValueError where there is no such group, OSError where its figures cannot be written: before any is measured."""
+    for name in names:
+        _group(name)
+    check_writable(records.OUT)
 
 
 def listing() -> list[str]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from golden import tasks
 from leadlag import flow, learning
+from leadlag.terminal import status
 
 SEEDS = (0, 1, 2)
 BOARD = flow.DEFAULT_BOARD
@@ -22,7 +23,7 @@ def lagline(console) -> dict:
 def fourier(console) -> dict:
     """Fourier synthesis in the circuit from three random starts, and the same rule in float."""
     runs = [learning.learn("fourier", seed=seed, console=console).figures for seed in SEEDS]
-    with console.status("Fourier synthesis in float"):
+    with status(console, "Fourier synthesis in float"):
         real = fourier_float(0)
     return runs[0] | {"mse_float": real, "mse_final_seeds": [run["mse_final"] for run in runs],
                       "rtl_equal_ticks": sum(run["rtl_equal_ticks"] for run in runs), "seed": list(SEEDS)}
@@ -63,7 +64,7 @@ def mnist1d(console) -> dict:
     runs = [learning.learn("mnist1d", seed=seed, rtl=seed == SEEDS[0], console=console).figures for seed in SEEDS]
     figures = dict(runs[0]) | {"integer_accuracy_seeds": [run["integer_accuracy"] for run in runs]}
     from golden.train.static import train_static
-    with console.status("the float rule with Adam"):
+    with status(console, "the float rule with Adam"):
         real = train_static(seed=0)
     return figures | {"float_adam_accuracy": real["accuracy"], "float_adam_epochs": real["epochs"],
                       "seed": list(SEEDS)}
@@ -72,14 +73,15 @@ def mnist1d(console) -> dict:
 def adapt(console) -> dict:
     """The output layer of the zoo network destroyed, and learnt again on the simulated board."""
     found = learning.adapt(console=console)
-    found.pop("device", None)       # a text for a person
+    for text in ("device", "network"):      # for a person
+        found.pop(text, None)
     return found | {"seed": 0}
 
 
 def lagnet(console) -> dict:
     """The local rule against the discretised adjoint on LagNet, in float."""
     from golden.train.lagnet import lagnet as check
-    with console.status("LagNet"):
+    with status(console, "LagNet"):
         return {f"{weights}_{errors}": check(errors == "prospective", signed=weights == "signed")
                 for weights in ("positive", "signed") for errors in ("prospective", "instantaneous")} | {"seed": 0}
 
@@ -88,9 +90,9 @@ def build_mnist1d(console) -> dict:
     """Place and route of the MNIST-1D system with learning on, for the ULX3S-85F."""
     from boards.build import build
     net = learning.folded(tasks.mnist1d_net())
-    with console.status("place and route") as status:
+    with status(console, "place and route") as say:
         result = build(net, flow.board(BOARD), out_dir=flow.BUILD, seeds=(1,), clock_mhz=CLOCK_MHZ,
-                       progress=lambda text: status.update(f"place and route: {text}"))
+                       progress=lambda text: say(f"place and route: {text}"))
     names = ("fmax_mhz", "clock_mhz", "cycles_per_tick", "ticks_per_s", "ticks_per_s_at_fmax", "learn_cycles_per_tick",
              "learn_ticks_per_s", "learn_ticks_per_s_at_fmax", "lanes", "lane_use", "learn_lane_use", "lut4", "comb",
              "ff", "dsp", "bram", "wall_s", "nextpnr_seed", "timing_met")

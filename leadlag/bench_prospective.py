@@ -2,7 +2,8 @@
 
 from golden import prospective as task
 from golden import video as frames
-from leadlag import learning, prospective, study, video
+from leadlag import prospective, study, video
+from leadlag.terminal import status
 
 SEEDS = (0, 1, 2)
 #: ticks and predictors of the runs that the circuit repeats
@@ -29,7 +30,7 @@ def videos(console) -> dict:
     """Roll-outs of video, late messages with and without PM: digits, and vtest where Debian's opencv-doc is."""
     rows = []
     for name in ("digits", *(["vtest"] if frames.VTEST.is_file() else [])):
-        with learning.Status(console, f"video: {name}") as say:
+        with status(console, f"video: {name}") as say:
             for seed in SEEDS:
                 result = video.experiment(name, seed=seed, progress=say)
                 rows += [row | {"condition": row["condition"].replace(" ", "_"), "video": name, "seed": seed}

@@ -15,6 +15,7 @@ from golden.spiking_network import SpikingNetwork
 from leadlag.random_hosts import SpikingHost
 from leadlag.random_networks import FAMILIES, draw
 from leadlag.random_rates import PairHost, RateHost
+from leadlag.terminal import bars
 from rtl.network import NetworkCore
 from rtl.pair import Pair
 from rtl.spiking_network import SpikingCore
@@ -81,8 +82,6 @@ def random_networks(console, *, seed: int = SEED, networks: int = NETWORKS) -> d
     Every network that differs is printed with what its host did, its description and the command that runs it again.
     """
     from joblib import Parallel, delayed
-
-    from leadlag.demo import bars
     outcomes, started = [], time.monotonic()
     with bars(console) as progress:
         task = progress.add_task("random networks", total=networks)
@@ -91,7 +90,7 @@ def random_networks(console, *, seed: int = SEED, networks: int = NETWORKS) -> d
             outcomes.append(outcome)
             progress.advance(task)
             if outcome.message:
-                console.print(outcome.message, markup=False, highlight=False, soft_wrap=True)
+                console.print(outcome.message)
     wrong = sorted(outcome.index for outcome in outcomes if outcome.message)
     if wrong:
         raise RuntimeError(f"circuit and golden differ in {len(wrong)} of {networks} networks of seed {seed}: "

@@ -5,6 +5,7 @@ import numpy as np
 from golden.spiking_file import SpikingTrained
 from leadlag import flow, records, sources, spiking
 from leadlag.report import write_report
+from leadlag.terminal import status
 from rtl.spiking_schedule import block_rams
 
 #: what a network is compared with (golden.train.delays)
@@ -113,9 +114,9 @@ def place(name: str, board: str, console) -> dict:
     """A routed design, and the images a second that it takes: at the clock of its bitstream, and at Fmax."""
     from boards.build import build
     case = flow.prepare(name, board)
-    with console.status("place and route") as status:
+    with status(console, "place and route") as say:
         result = build(case.net, flow.board(board), out_dir=flow.BUILD, seeds=SEEDS, clock_mhz=CLOCKS.get(name),
-                       progress=lambda text: status.update(f"place and route: {text}"))
+                       progress=lambda text: say(f"place and route: {text}"))
     report = result.report
     names = ("fmax_mhz", "clock_mhz", "lanes", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed",
              "timing_met")
@@ -132,7 +133,7 @@ def cycles_per_image(case, console) -> float:
     if found.get("lanes") == case.net.lanes and found.get("code") == sources.code(GROUPS[group]):
         return found["cycles_per_image"]
     pixels, _ = spiking.samples(case, "test")
-    with console.status("cycles of the test images"):
+    with status(console, "cycles of the test images"):
         return float(spiking.simulate(case, spiking.compiled(case), pixels).cycles.mean())
 
 

@@ -4,20 +4,36 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from golden.files import check_writable
 from golden.images import DATA_SETS
 from golden.programs import end_on_signals
-from leadlag import __version__, flow, spiking
+from leadlag import __version__, flow, spiking, training
+from leadlag.options import COUNT, JOBS, SEED, Finite, Group, command_line, is_given, only_for
+from leadlag.terminal import Table, bars, console, escape, notes, reason, status
+from leadlag.training import DELAYS
 
-console = Console(highlight=False)
+#: of click 8.2; before, the help is printed and that was all
+NoArgs = getattr(click.exceptions, "NoArgsIsHelpError", ())
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 network_argument = click.argument("network", metavar="NET")
 data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
 board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def port_option(**options):
+    """A port, looked for before anything is done for it."""
+    def check(ctx, param, port):
+        if port != "sim":
+            from firmware.transport import check_port
+            check_port(port)
+        return port
+    return click.option("--port", callback=check, help="Serial port of the board, or `sim` for the simulated one.",
+                        **options)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 def cli():
     """Networks that live in physical time, from torch to a bitstream.
@@ -28,8 +44,8 @@ def cli():
 
 @cli.command()
 @click.argument("name")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", type=int, help="Length of the run; the network's own by default.")
+@click.option("--seed", default=0, show_default=True, type=SEED)
+@click.option("--epochs", type=click.IntRange(1), help="Length of the run; the network's own by default.")
 @click.option("--hold-out", is_flag=True, help="Learn all but a held-out part of the training set; answer that.")
 @click.option("--mode", type=click.Choice(["delays", "random", "equal", "weights", "both"]), default="delays",
               show_default=True, help="delays-*: what learns; `random` and `equal` are the delays that do not.")
@@ -38,37 +54,39 @@ def cli():
 @click.option("--loss", type=click.Choice(["first_spike", "potential", "van_rossum"]), default="first_spike",
               show_default=True, help="delays-*: what the outputs are held to.")
 @click.option("--weights", type=click.Choice(["ternary", "real"]), default="ternary", show_default=True,
-              help="delays-*: weights from a seed, or real ones, stored.")
+              help="delays-*: weights from a seed, or real ones, stored, as always where weights learn.")
 @click.option("--data", "folder", type=click.Path(exists=True), help="delays-*: folder of IDX files, or npm's package.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="build/NAME/float.safetensors by default.")
+@click.option("--out", type=FILE, help="build/NAME/float.safetensors by default.")
 def train(name, seed, epochs, hold_out, out, **options):
     """Train a network in float and write safetensors: gle-mnist1d, gle-mnist1d-42k, delays-*."""
+    late = name.startswith(DELAYS)
+    only_for(f"{DELAYS}*", late, *options, given=name)
+    if options["mode"] in ("weights", "both") and options["weights"] == "ternary":
+        only_for("weights that do not learn", False, "weights", given=f"--mode {options['mode']}")
+    training.check(name)
     out = out or flow.BUILD / name / "float.safetensors"
-    if name.startswith("delays-"):
-        from golden.train import delays
-        figures = delays.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out, **options)
-    else:
-        from golden.train import gle
-        figures = gle.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out)
+    figures = training.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out, console=notes,
+                             **options if late else {})
     _figures(f"{name}, written to {out}", figures)
 
 
 @cli.command()
 @network_argument
 @board_option
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/NAME by default.")
+@click.option("--out", type=FOLDER, help="build/NAME by default.")
 def quantize(network, board, out):
     """Turn real parameters into words: description, parameters and image."""
     from rtl.schedule import predictor_costs
-    case = flow.prepare(network, board)
+    case = _fitting(network, board)
+    out = out or flow.BUILD / case.net.name
     if isinstance(case, spiking.SpikingCase):
-        files = spiking.write_quantized(case, out or flow.BUILD / case.net.name)
+        files = spiking.write_quantized(case, out)
         console.print(spiking.layers_table(case.net))
         console.print(f"{case.net.name}: {case.net.synapses:,} synapses, {len(case.image):,} words, design "
                       f"{case.net.fingerprint}")
         console.print("written: " + ", ".join(map(str, files)))
         return
-    files = flow.write_quantized(case, out or flow.BUILD / case.net.name)
+    files = flow.write_quantized(case, out)
     table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
     for n, layer in enumerate(case.net.layers):
         table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight),
@@ -86,15 +104,15 @@ def quantize(network, board, out):
 @network_argument
 @board_option
 @data_option
-@click.option("-n", "--count", type=int, help="The first N sequences; all by default.")
+@click.option("-n", "--count", type=COUNT, help="The first N sequences; all by default.")
 @click.option("--split", type=click.Choice(["test", "held_out"]), default="test", show_default=True)
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
 def evaluate(network, board, data, count, split, no_rtl):
     """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
     from leadlag.demo import evaluate_ladder, ladder_table
-    case = flow.prepare(network, board, data)
+    case = flow.prepare(network, board, data) if no_rtl else _fitting(network, board, data, must=is_given("board"))
     climb = spiking.evaluate_ladder if isinstance(case, spiking.SpikingCase) else evaluate_ladder
-    ladder, _ = climb(case, split, count, rtl=not no_rtl, console=console)
+    ladder, _ = climb(case, split, count, rtl=not no_rtl, console=notes)
     console.print(ladder_table(ladder))
 
 
@@ -102,82 +120,93 @@ def evaluate(network, board, data, count, split, no_rtl):
 @network_argument
 @board_option
 @data_option
-@click.option("-n", "--count", default=4, show_default=True, help="Number of test sequences.")
+@click.option("-n", "--count", default=4, type=COUNT, show_default=True, help="Number of test sequences.")
 @click.option("--ticks", default=40, type=click.IntRange(1, 360), show_default=True,
               help="Ticks of each (the whole top in a Python bench is slow).")
 @click.option("--simulator", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True)
 def simulate(network, board, data, count, ticks, simulator):
     """Run the circuit in cocotb against the golden model."""
     from leadlag.demo import cocotb_check
-    case = flow.prepare(network, board, data)
+    case = _fitting(network, board, data, must=is_given("board"))
     if isinstance(case, spiking.SpikingCase):
-        images = spiking.cocotb_check(case, count, simulator)
+        only_for("networks of rates", False, "ticks", given=f"{network}, whose images have {case.net.ticks} each")
+        with status(notes, f"{case.net.name} on {simulator}"):
+            images = spiking.cocotb_check(case, count, simulator)
         console.print(f"{case.net.name} on {simulator}: answers to {images} images, all equal to golden")
         return
-    words = cocotb_check(case, count, ticks, simulator)
+    with status(notes, f"{case.net.name} on {simulator}"):
+        words = cocotb_check(case, count, ticks, simulator)
     console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
 
 
 @cli.command(short_help="Learn on the chip: golden and circuit side by side.")
 @click.argument("system", type=click.Choice(["lagline", "fourier", "mnist1d", "late-fourier"]))
-@click.option("--seed", default=0, show_default=True, help="Of the random weights that it starts from.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of the random weights that it starts from.")
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
 @click.option("--hold-out", is_flag=True, help="mnist1d: learn 3,200 of the 4,000 sequences, answer the rest.")
-@click.option("--delay", default=40, show_default=True, help="late-fourier: ticks of 0.05 ms that messages are late.")
+@click.option("--delay", default=40, show_default=True, type=click.IntRange(0),
+              help="late-fourier: ticks of 0.05 ms that messages are late.")
 @click.option("--predictor", default="nlms", show_default=True,
               type=click.Choice(["none", "linear", "second_order", "nlms", "neural"]),
               help="late-fourier: what makes up for the delay.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/learnt-SYSTEM by default.")
+@click.option("--out", type=FOLDER, help="build/learnt-SYSTEM by default.")
 def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
     """Learn a system with the integer rule; the circuit must do the same, word by word. Writes what was learnt."""
     from leadlag import learning, prospective
-    if system == "late-fourier":
-        learnt = prospective.learn_late(seed, delay=delay, kind=predictor, rtl=not no_rtl, console=console)
+    late = system == "late-fourier"
+    only_for("late-fourier", late, "delay", "predictor", given=system)
+    only_for("mnist1d", system == "mnist1d", "hold_out", given=system)
+    only_for("delays of a tick or more", delay > 0 or predictor == "none", "predictor", given=f"--delay {delay}")
+    out = out or flow.BUILD / f"learnt-{system}"
+    check_writable(out / "network.json")
+    if late:
+        learnt = prospective.learn_late(seed, delay=delay, kind=predictor, rtl=not no_rtl, console=notes)
     else:
-        learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=console)
-    files = learning.save(learnt, out or flow.BUILD / f"learnt-{system}")
+        learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=notes)
+    files = learning.save(learnt, out)
     _figures(f"{learnt.net.name}, seed {seed}", learnt.figures)
     console.print("written: " + ", ".join(map(str, files)))
 
 
 @cli.command(short_help="Destroy an output layer and learn it again on a board.")
 @click.argument("network", metavar="NET", default="gle-mnist1d")
-@click.option("--port", default="sim", show_default=True, help="Serial port of the board, or `sim`.")
+@port_option(default="sim", show_default=True)
 @click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10), help="Sequences to learn.")
 @click.option("--on-board", default=100, show_default=True, type=click.IntRange(0),
               help="So many of them on the board; golden learns the rest.")
 def adapt(network, port, samples, on_board):
     """Relearn the output layer of a network through the host driver, and print how well it answers."""
     from leadlag import learning
-    figures = learning.adapt(network, samples=samples, on_board=on_board, port=port, console=console)
+    only_for("sequences that are learnt on a board", on_board > 0, "port", given="--on-board 0")
+    figures = learning.adapt(network, samples=samples, on_board=on_board, port=port, console=notes)
     table = Table("samples learnt", "test accuracy", title=f"{network}, before: {figures['before']:.1%}")
     for count, value in figures["relearn"]:
         table.add_row(f"{count:,}", f"{value:.1%}")
     console.print(table)
-    page = learning.write_page(network, figures, f"leadlag adapt {network} --port {port} -n {samples}")
-    console.print(f"report {page}")
+    console.print(f"report {learning.write_page(figures, command_line())}")
     if "device" in figures:
         console.print(f"the board says: {figures['device']}")
-    console.print(f"{figures['board_samples']} samples on the board ({port}): every output word and every weight read "
-                  f"back equal to golden")
+    console.print(learning.claim(figures, port))
 
 
 @cli.command()
 @network_argument
 @board_option
-@click.option("--clock", type=float, help="PLL clock in MHz; the board's own by default.")
-@click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True,
+@click.option("--clock", type=Finite(0, min_open=True), help="PLL clock in MHz; the board's own by default.")
+@click.option("--seed", "seeds", type=SEED, multiple=True, default=(1,), show_default=True,
               help="nextpnr seed; give several to try them until one meets the clock.")
-@click.option("--jobs", default=1, show_default=True, help="Seeds side by side.")
+@click.option("--jobs", default=1, show_default=True, type=JOBS, help="Seeds side by side.")
 def build(network, board, clock, seeds, jobs):
     """Synthesise, place and route; write bitstream and report."""
     from boards.build import build as make
     from leadlag.report import write_report
     case = flow.prepare(network, board)
-    with console.status("build") as status:
+    check_writable(flow.BUILD / case.net.name / board / "report.json")
+    flow.board(board).clock_for(clock)
+    with status(notes, "build") as say:
         result = make(case.net, flow.board(board), out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
-                      progress=lambda text: status.update(f"{case.net.name}: {text}"))
-    page = write_report({"title": f"{case.net.name} on {board}", "build": result.report,
+                      progress=lambda text: say(f"{case.net.name}: {text}"))
+    page = write_report({"title": f"{case.net.name} on {board}", "build": result.report, "commands": [command_line()],
                          "tools": result.report["tools"]}, result.path / "page")
     console.print(result.summary())
     for what, text in result.report.get("predictors", {}).items():
@@ -190,13 +219,14 @@ def build(network, board, clock, seeds, jobs):
 @cli.command(short_help="Load parameters onto a board.")
 @network_argument
 @board_option
-@click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
+@port_option(required=True)
 def load(network, board, port):
     """Load parameters onto a board; they change only when the whole image has arrived intact."""
     from leadlag.demo import open_board
-    case = flow.prepare(network, board)
-    with open_board(case, port, console) as device:
-        device.load(case.image)
+    case = _fitting(network, board)
+    with open_board(case, port, notes) as device, bars(notes) as bar:
+        task = bar.add_task(f"board at {port}: load", total=len(case.image))
+        device.load(case.image, progress=lambda n: bar.advance(task, n))
     console.print(f"{case.net.name}: {len(case.image):,} words loaded, CRC {case.image.crc:08x}, design "
                   f"{case.net.fingerprint}")
 
@@ -204,18 +234,19 @@ def load(network, board, port):
 @cli.command(short_help="Stream test sequences through a board.")
 @network_argument
 @board_option
-@click.option("--port", required=True, help="Serial port of the board, or `sim` for the simulated one.")
-@click.option("-n", "--count", default=5, show_default=True, help="Number of test sequences.")
+@port_option(required=True)
+@click.option("-n", "--count", default=5, type=COUNT, show_default=True, help="Number of test sequences.")
 @data_option
 @click.option("--rates", is_flag=True, help="Print the summed output of every class.")
 def run(network, board, port, count, data, rates):
     """Load parameters, stream test sequences through a board and print its answers."""
     from leadlag.demo import run_on_board, runs_table
-    case = flow.prepare(network, board, data)
+    case = _fitting(network, board, data)
     if isinstance(case, spiking.SpikingCase):
-        console.print(spiking.runs_table(spiking.run_on_board(case, port, count, console)))
+        only_for("networks of rates", False, "rates", given=network)
+        console.print(spiking.runs_table(spiking.run_on_board(case, port, count, notes)))
         return
-    rows = run_on_board(case, port, count, console)
+    rows = run_on_board(case, port, count, notes)
     console.print(runs_table(case, rows, rates))
 
 
@@ -253,35 +284,38 @@ def datasets():
 @board_option
 @click.option("--network", default="gle-mnist1d", show_default=True)
 @click.option("--train", "train_first", is_flag=True, help="Train the network first instead of taking it from the zoo.")
-@click.option("-n", "--count", type=int, help="Test sequences to simulate; all by default.")
-@click.option("--seed", "seeds", type=int, multiple=True, help="nextpnr seeds to try.")
+@click.option("-n", "--count", type=COUNT, help="Test sequences to simulate; all by default.")
+@click.option("--seed", "seeds", type=SEED, multiple=True, help="nextpnr seeds to try.")
 @click.option("--no-build", is_flag=True, help="Leave out place and route.")
 def demo(board, network, train_first, count, seeds, no_build):
     """The whole way: quantise, simulate bit-exactly, place and route, load, run, report."""
     from leadlag.demo import demo as whole_way
+    only_for("place and route", not no_build, "seeds", given="--no-build")
+    only_for("networks of rates", not network.startswith(DELAYS), "train_first", given=network)
     whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
-              console=console)
+              console=console, command=command_line())
 
 
 @cli.command(short_help="Predict video with late messages, with and without PM.")
 @click.option("--data", default="digits", show_default=True, metavar="NAME",
               help="digits, vtest (Debian package opencv-doc), or the path of a video that ffmpeg reads.")
 @click.option("--steps", default=6, show_default=True, type=click.IntRange(1, 30), help="Roll-out steps.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of weights and training windows.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of weights and training windows.")
 def video(data, steps, seed):
     """Learn to predict video, then roll out predictions: without delay, with delay, with prospective messaging."""
     from leadlag import video as experiment
-    with console.status("video") as status:
-        result = experiment.experiment(data, steps=steps, seed=seed, progress=status.update)
+    check_writable(experiment.folder(data) / "rows.json")
+    with status(notes, "video") as say:
+        result = experiment.experiment(data, steps=steps, seed=seed, progress=say)
     names = (*experiment.CONDITIONS, *experiment.BASELINES)
-    table = Table("step", *names, title_justify="left",
-                  title=f"{result.name}, mean squared error x 1000 of {result.facts['roll_outs']} held-out roll-outs")
+    table = Table("step", *names, title=f"{result.name}, mean squared error x 1000 of {result.facts['roll_outs']} "
+                                        f"held-out roll-outs")
     for step, values in enumerate(zip(*map(result.mse, names), strict=True), 1):
         table.add_row(str(step), *(f"{1000 * value:.3f}" for value in values))
     console.print(table)
     if result.facts["errors_saturated"]:
         console.print("error words saturated: " + ", ".join(result.facts["errors_saturated"]))
-    page = experiment.write_page(result, f"leadlag video --data {data} --steps {steps} --seed {seed}")
+    page = experiment.write_page(result, command_line())
     console.print(f"report {page}, figures {page.with_name('rows.json')}")
 
 
@@ -292,12 +326,14 @@ def video(data, steps, seed):
 def bench(groups, list_groups, stale):
     """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
     from leadlag import bench as benches
+    only_for("measuring", not list_groups, "groups", "stale", given="--list")
     if list_groups:
         for line in benches.listing():
-            console.print(line, soft_wrap=True)
+            console.print(line)
         return
+    benches.check(groups)
     for name in benches.stale(groups) if stale else groups or benches.GROUPS:
-        _figures(name, benches.measure(name, console))
+        _figures(name, benches.measure(name, notes))
 
 
 @cli.group()
@@ -310,17 +346,19 @@ def study():
 @click.option("--predictors", metavar="NAME,...", default="none,linear,second_order,nlms,neural", show_default=True)
 @click.option("--seeds", metavar="N,...", default="0,1,2", show_default=True)
 @click.option("--arithmetic", type=click.Choice(["float", "integer"]), default="float", show_default=True)
-@click.option("--ms", default=1200.0, show_default=True, help="Length of a run.")
-@click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
+@click.option("--ms", default=1200.0, show_default=True, type=Finite(0, min_open=True), help="Length of a run.")
+@click.option("--jobs", default=1, show_default=True, type=JOBS, help="Runs side by side.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs them, such as tcp://host:8786.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="build/study/delays by default.")
+@click.option("--out", type=FOLDER, help="build/study/delays by default.")
 def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
     """Fourier synthesis over delayed messages: delays x predictors x seeds. Finished runs are not run again."""
     from leadlag import study as studies
+    only_for("runs on this machine", scheduler is None, "jobs", given="--scheduler")
     out = out or flow.BUILD / "study" / "delays"
+    check_writable(out / studies.FILES[0])
     table = studies.delays(_listed("--delays", delays_ms, float), _listed("--predictors", predictors, str),
                            _listed("--seeds", seeds, int), arithmetic=arithmetic, ms=ms, jobs=jobs,
-                           scheduler=scheduler, out=out, console=console)
+                           scheduler=scheduler, out=out, console=notes)
     console.print(studies.console_table(table))
     console.print("written: " + ", ".join(table["files"]))
 
@@ -328,11 +366,11 @@ def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
 @study.command("two-boards", short_help="A network cut in two boards, joined by cables.")
 @click.option("--latencies", metavar="TICKS,...", default="0,5,20,40,100", show_default=True)
 @click.option("--predictors", metavar="NAME,...", default="none,linear,nlms", show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, type=SEED)
 def two_boards_command(latencies, predictors, seed):
     """Error against link latency; words of both simulated boards have to equal golden."""
     from leadlag.two_boards import two_boards
-    found = two_boards(_listed("--latencies", latencies, int), _listed("--predictors", predictors, str), seed, console)
+    found = two_boards(_listed("--latencies", latencies, int), _listed("--predictors", predictors, str), seed, notes)
     table = Table("ticks", "predictor", "squared error", "cable, cycles", "cycles a tick", "a tick longer", "equal")
     for row in found["rows"]:
         table.add_row(str(row["latency_ticks"]), row["predictor"], f"{row['mse']:.4f}", f"{row['link_cycles']:,}",
@@ -348,19 +386,35 @@ def _listed(option, text, kind):
 
 
 def _figures(title, figures):
-    table = Table("figure", "value", title=title, title_justify="left")
+    table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
     console.print(table)
 
 
+def _fitting(network, board, data=None, *, must=True):
+    """A case for a board that it fits; unless it `must`, that it does not fit is no more than said."""
+    case = flow.prepare(network, board, data)
+    try:
+        flow.check_room(case, board)
+    except ValueError as error:
+        if must:
+            raise
+        notes.print(f"note: {error}")
+    return case
+
+
 def main() -> None:
     """Entry point: every expected error becomes one line."""
     end_on_signals()
+    escape()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         code = 130
+    except NoArgs as error:
+        error.show()
+        code = error.exit_code
     except click.ClickException as error:
         code = _fail(error.format_message(), error.exit_code)
     except flow.CheckFailed as error:
@@ -372,12 +426,12 @@ def main() -> None:
         code = _fail(f"{error.name} is missing: pip install 'leadlag[train]'" if error.name else error, 2)
     except (ValueError, OSError, RuntimeError) as error:
         # ToolError, BuildError, LinkError and what parsers raise are all of these
-        code = _fail(error, 2)
+        code = _fail(reason(error), 2)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message, code) -> int:
-    click.echo(f"leadlag: {' '.join(str(message).split())}", err=True)
+    print(f"leadlag: {' '.join(str(message).split())}", file=sys.stderr)
     return code

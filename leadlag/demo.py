@@ -7,24 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from golden.files import check_writable
 from golden.programs import BuildError, ProgramError
-from leadlag import flow
+from leadlag import flow, training
 from leadlag.figures import provenance
 from leadlag.report import write_report
+from leadlag.terminal import Table, bars, notes, status
 from rtl.schedule import cycles_per_tick, lane_use
 
 #: nextpnr seeds of the demo: tried in turn until the clock is met
 SEEDS = (1, 2, 3)
 BOARD_SEQUENCES = 3
-
-
-def bars(console) -> Progress:
-    """Progress bars with a count and a clock."""
-    return Progress(TextColumn("{task.description:<34}"), BarColumn(bar_width=30), MofNCompleteColumn(),
-                    TimeElapsedColumn(), console=console)
 
 
 def evaluate_ladder(case, split="test", count=None, *, rtl=True, console=None, progress=None):
@@ -102,18 +96,13 @@ def open_board(case, port: str, console=None):
     from firmware.loader import Board
     if port == "sim":
         from sim.board import SimulatedBoard
-        with console.status("compile the simulated board") if console else _nothing():
+        with status(console, "compile the simulated board"):
             transport = SimulatedBoard(case.net)
     else:
         from firmware.transport import connect
         transport = connect(port)
     with Board(transport, case.net) as device:
         yield device
-
-
-@contextmanager
-def _nothing():
-    yield
 
 
 def run_on_board(case, port: str, count: int, console, progress=None):
@@ -146,17 +135,20 @@ def runs_table(case, rows, rates: bool) -> Table:
     return table
 
 
-def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console) -> None:
-    """The whole way on one network; writes build/demo/report.html and prints a table."""
+def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console, command="") -> None:
+    """The whole way on one network; writes build/demo/report.html, with `command` to repeat it, and prints a table."""
     started = time.monotonic()
     if train_first:
         network = _train(network)
     case = flow.prepare_rate(network, board_name)
     flow.samples(case, "test", count)       # what does not fit is said before anything is written or built
+    flow.check_room(case, board_name)
+    for page in (flow.BUILD / case.net.name / board_name / "report.json", flow.BUILD / "demo" / "report.json"):
+        check_writable(page)
     flow.write_quantized(case, flow.BUILD / case.net.name)
     console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, "
                   f"{cycles_per_tick(case.net)} cycles a tick, design {case.net.fingerprint}")
-    with ThreadPoolExecutor(1) as pool, bars(console) as bar:
+    with ThreadPoolExecutor(1) as pool, bars(notes) as bar:
         building = pool.submit(_place, case, board_name, seeds or SEEDS, bar) if place else None
         ladder, found = evaluate_ladder(case, "test", count, progress=bar)
         rows = run_on_board(case, "sim", BOARD_SEQUENCES, None, bar)
@@ -164,7 +156,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
                        "accuracy": float(np.mean([label == answer for label, answer, _ in rows]))})
         result, failure = _built(building)
     table = _table(case, ladder, found, result)
-    figures = _figures(case, network, ladder, found, result, table)
+    figures = _figures(case, command, ladder, found, result, table)
     if failure:
         figures["note"] = f"There is no bitstream: {failure}"
     page = write_report(figures, flow.BUILD / "demo")
@@ -187,10 +179,9 @@ def _built(building):
 
 
 def _train(network) -> str:
-    from golden.train import gle
+    training.check(network)
     out = flow.BUILD / network / "float.safetensors"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    gle.train(network, out=out)
+    training.train(network, out=out, console=notes)
     return str(out)
 
 
@@ -229,7 +220,7 @@ def _table(case, ladder, found, result) -> list[tuple]:
     return rows
 
 
-def _figures(case, network, ladder, found, result, table):
+def _figures(case, command, ladder, found, result, table):
     where = provenance()
     rates = flow.rates_of(case, found["words"][0])
     layers = [{"name": "input", "values": found["words"][0] * case.net.layers[0].operand.lsb}]
@@ -240,7 +231,7 @@ def _figures(case, network, ladder, found, result, table):
         "rates": {"label": f"Test sequence 0, class {found['labels'][0]}", "dt": case.net.dt,
                   "unit": "time units of tau", "layers": layers,
                   "answer": int(flow.classify(case, rates[-1][None])[0])},
-        "table": table, "commands": [case.real.training.get("command", ""), f"leadlag demo --network {network}"],
+        "table": table, "commands": [line for line in (case.real.training.get("command"), command) if line],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}
     if result is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS
+from boards.base import check_fits as check_part
 from golden import engine
 from golden.data import ANSWER_FROM, CLASSES, mnist1d
 from golden.dense import DenseParams
@@ -81,6 +82,8 @@ def find(name: str) -> FloatNetwork | SpikingTrained:
     """A network of the zoo by name, or a safetensors file by path."""
     if name in NETWORKS or Path(name).suffix == ".safetensors":
         path = NETWORKS[name].path if name in NETWORKS else Path(name)
+        if path.is_dir():
+            raise ValueError(f"{path}: a folder, not a safetensors file")
         return (SpikingTrained if is_spiking(path) else FloatNetwork).load(path)
     raise ValueError(f"no network {name!r}: there is {', '.join(NETWORKS)}, or the path of a .safetensors file")
 
@@ -140,6 +143,11 @@ def check_sizes(net, data: str, inputs: int, classes: int, what: str) -> None:
         raise ValueError(f"{net.name} has {net.outputs} outputs, {data} has {classes} classes")
     if net.inputs != inputs:
         raise ValueError(f"{net.name} takes {net.inputs} inputs, {data} has {inputs} {what}")
+
+
+def check_room(case, board_name: str) -> None:
+    """ValueError (one line) where a board has not the room for a case's circuit, as `leadlag build` says it."""
+    check_part(case.net, board(board_name))
 
 
 def samples(case: Case, split: str, count: int | None = None):

@@ -10,12 +10,14 @@ from golden import tasks
 from golden.compiled import CompiledLearner
 from golden.data import mnist1d
 from golden.dense import DenseParams
+from golden.files import check_writable
 from golden.fixed import quantize
 from golden.image import build_image
 from golden.network import Network
 from golden.plastic import Plastic, Teacher
 from leadlag import flow
 from leadlag.figures import provenance
+from leadlag.terminal import status
 
 #: blocks of a sequence for each stream that the circuit repeats, at the start and at the end of a long run
 WINDOW_BLOCKS = 4
@@ -79,14 +81,14 @@ def learn_mnist1d(seed: int = 0, *, rtl: bool = True, hold_out: bool = False, ep
     rng, first = np.random.default_rng(seed), _window(tasks.mnist1d_blocks(net, data, np.random.default_rng(seed)))
     started, halve_every = time.process_time(), max(1, epochs // 8)
     learner, begun = CompiledLearner(net, params), False
-    with Status(console, "MNIST-1D in integers") as status:
+    with status(console, "MNIST-1D in integers") as say:
         for epoch in range(epochs):
             blocks = list(tasks.mnist1d_blocks(net, data, rng))
             last = blocks[-WINDOW_BLOCKS:] if epoch == epochs - 1 else []
             for block in blocks[:len(blocks) - len(last)]:
                 learner.run(block.x, block.target, first=not begun, learn=block.learn, halve=epoch // halve_every)
                 begun = True
-            status(f"MNIST-1D in integers: epoch {epoch + 1} of {epochs}")
+            say(f"MNIST-1D in integers: epoch {epoch + 1} of {epochs}")
     before, halve = learner.params, (epochs - 1) // halve_every
     seconds = time.process_time() - started
     last = _window(iter(last))
@@ -143,39 +145,43 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
           console=None) -> dict:
     """Destroy the output layer, learn it again on a board through the host driver, and say how well it answers.
 
-    The first `on_board` samples are learnt on the board, whose weights are then read back, saved under build/, and have
-    to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], and
-    more.
+    The first `on_board` samples, rounded up to tens, are learnt on the board, whose weights are then read back, saved
+    under build/, and have to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on
+    the test set], board_samples, 0 where no board was asked, and more.
     """
     from leadlag.demo import open_board
     case = flow.prepare_rate(name)
     flow.check_fits(replace(case, dataset=flow.dataset("mnist1d")))
     net = adaptive(case)
+    flow.check_room(replace(case, net=net), flow.DEFAULT_BOARD)
+    check_writable(flow.BUILD / net.name / "network.json")
     whole = case.params
     rest = np.zeros_like(whole[-1].weight), np.zeros_like(whole[-1].bias)
     destroyed = (*whole[:-1], whole[-1]._replace(weight=rest[0], bias=rest[1]))
     figures = {"before": accuracy(net, whole, "test"), "destroyed": accuracy(net, destroyed, "test"),
-               "board_samples": min(on_board, samples)}
+               "network": case.net.name}
+    on_board = -(-min(on_board, samples) // ADAPT_CLASSES) * ADAPT_CLASSES
     learner, rng, data, done = CompiledLearner(net, destroyed), np.random.default_rng(seed), mnist1d("train"), 0
     relearn, due = [[0, figures["destroyed"]]], ADAPT_CLASSES
     blocks = adaptation_blocks(net, data, rng)
-    with Status(console, "adaptation") as status:
-        board = open_board(flow.Case(case.real, net, destroyed, case.dataset), port, console) if on_board else None
+    with status(console, "adaptation") as say:
+        board = open_board(flow.Case(case.real, net, destroyed, case.dataset), port) if on_board else None
         if board is not None:
             with board as device:
                 device.load(build_image(net, destroyed))
-                while done < figures["board_samples"]:
+                while done < on_board:
                     block, halve = next(blocks), _halve(done, samples)
                     got = device.learn(block.x, block.target, first=done == 0, learn=block.learn, halvings=halve)
                     want = learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=halve)
                     done += ADAPT_CLASSES
                     _equal_words(net, got, want, f"board after {done} samples")
                     due = _note(relearn, done, due, net, learner)
-                    status(f"adaptation on the board: {done} of {figures['board_samples']} samples")
+                    say(f"adaptation on the board: {done} of {on_board} samples")
                 learnt = device.read_parameters(destroyed)
                 _equal_params(net, learnt, learner.params)
                 flow.write_words(net, learnt, flow.BUILD / net.name)
                 figures["device"] = str(device.learning_state())
+        figures["board_samples"] = done
         while done < samples:
             block = next(blocks, None)
             if block is None:
@@ -184,13 +190,22 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
             learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=_halve(done, samples))
             done += ADAPT_CLASSES
             due = _note(relearn, done, due, net, learner)
+            say(f"adaptation in golden: {done} of {samples} samples")
     return figures | {"relearn": relearn, "after": relearn[-1][1]}
 
 
-def write_page(name: str, figures: dict, command: str) -> Path:
+def claim(figures: dict, port: str = "sim") -> str:
+    """What `adapt` has compared, in a line."""
+    if not figures["board_samples"]:
+        return "no samples on a board: golden alone, nothing was compared"
+    return (f"{figures['board_samples']} samples on the board ({port}): every output word and every weight read back "
+            f"equal to golden")
+
+
+def write_page(figures: dict, command: str) -> Path:
     """The curve of `adapt` as a report."""
     from leadlag.report import write_report
-    about = provenance()
+    about, name = provenance(), figures["network"]
     return write_report({
         "title": f"{name}: an output layer learnt again", "commands": [command], "tools": about["tools"],
         "commit": about["commit"], "date": about["date"],
@@ -218,7 +233,7 @@ def run_both(net, params, stream, rtl, console, *, halve=0):
     want = learner.run(stream.x, stream.target, first=True, learn=stream.learn, teach=stream.teach, halve=halve)
     equal = {}
     if rtl:
-        with Status(console, f"{net.name}: circuit (Verilator)"):
+        with status(console, f"{net.name}: circuit (Verilator)"):
             from sim.fast import FastSimulation
             simulation = FastSimulation(net)
             simulation.load(build_image(net, params).pairs)
@@ -250,23 +265,6 @@ def _window(blocks) -> tasks.Stream:
     learning = [np.broadcast_to(part.learn, part.x.shape[:2]) for part in parts]
     return tasks.Stream(x=np.concatenate([part.x for part in parts]), learn=np.concatenate(learning),
                         target=np.concatenate([part.target for part in parts]))
-
-
-class Status:
-    """A line on the console, if there is one."""
-
-    def __init__(self, console, text):
-        self.line = None if console is None else console.status(text)
-
-    def __enter__(self):
-        if self.line is None:
-            return lambda text: None
-        self.line.__enter__()
-        return self.line.update
-
-    def __exit__(self, *error):
-        if self.line is not None:
-            self.line.__exit__(*error)
 
 
 def save(learnt: Learnt, out: Path) -> list[Path]:

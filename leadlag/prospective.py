@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from golden import prospective as task
 from leadlag import flow, learning, study
+from leadlag.terminal import status
 from rtl.schedule import cycles_per_tick, predictor_costs
 
 #: of the circuit study: inputs up to 500 Hz, where a tick counts
@@ -42,7 +43,7 @@ def hardware(kind: str, ticks: int, console=None) -> dict:
     board = flow.board(flow.DEFAULT_BOARD)
     net = task.late_fourier(ticks, kind, inputs=HARDWARE_INPUTS, least=ticks)
     net = board.fold(replace(net, name=f"late-{kind.replace('_', '-')}-{ticks}").with_lanes([1] * len(net.layers)))
-    with learning.Status(console, f"{net.name}: place and route"):
+    with status(console, f"{net.name}: place and route"):
         report = build(net, board, out_dir=flow.BUILD, seeds=(1,), clock_mhz=HARDWARE_CLOCK).report
     found = {"ticks": ticks, "predictor": kind, "mse": []}
     for seed in HARDWARE_SEEDS:

@@ -37,7 +37,8 @@ def write_report(figures: dict, out_dir) -> Path:
     """Write report.html and report.json into `out_dir`, whole or not at all; returns the page's path."""
     out = Path(out_dir)
     page = out / "report.html"
-    write_together({out / "report.json": to_json(figures, indent=1) + "\n", page: render(figures)})
+    html = render(figures).encode(errors="backslashreplace")       # of file names whose bytes are no text
+    write_together({out / "report.json": to_json(figures, indent=1) + "\n", page: html})
     return page
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
 
 from golden.image import Image, build_image
 from golden.images import CLASSES, DATA_SETS, images, pixel_count
@@ -14,6 +13,7 @@ from golden.spiking import Answers, Synapses, encode, run
 from golden.spiking_file import SpikingTrained
 from golden.spiking_network import SpikingNetwork
 from leadlag import flow
+from leadlag.terminal import Table, bars
 
 #: images that golden runs at once
 CHUNK = 500
@@ -146,7 +146,6 @@ def evaluate_ladder(case: SpikingCase, split="test", count=None, *, rtl=True, co
     The circuit runs twice: to the end of every image, all spikes compared; and with early stop, answers and cycles.
     CheckFailed where anything differs from the integers.
     """
-    from leadlag.demo import bars
     pixels, y = samples(case, split, count)
     ladder, found = [], {"pixels": pixels, "labels": y}
 
@@ -198,7 +197,7 @@ def cocotb_check(case: SpikingCase, count: int, simulator: str) -> int:
 
 def run_on_board(case: SpikingCase, port: str, count: int, console):
     """Load the image and classify test images: rows (label, answer, tick, fired). CheckFailed where golden differs."""
-    from leadlag.demo import bars, open_board
+    from leadlag.demo import open_board
     pixels, y = samples(case, "test", count)
     want = integer_answers(case, pixels)
     with open_board(case, port, console) as device, bars(console) as bar:

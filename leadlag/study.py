@@ -14,8 +14,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from golden import prospective
 from golden.files import to_json, write_json, write_together
@@ -23,6 +21,7 @@ from golden.plastic import plain
 from golden.train import pm
 from leadlag import flow, pictures
 from leadlag.figures import provenance
+from leadlag.terminal import Table, bars
 
 DELAYS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)        # ms
 SEEDS = (0, 1, 2)
@@ -141,13 +140,11 @@ def finished(out: Path, settings: dict) -> dict | None:
 def complete(jobs_to_do: list, out: Path, *, jobs: int = 1, scheduler: str | None = None, console=None,
              title: str = "runs") -> dict[str, dict]:
     """Results by name; what is on disk is not done again. jobs_to_do: arguments of `work`."""
-    out.mkdir(parents=True, exist_ok=True)
     results = {name_of(job[0]): finished(out, job[0]) for job in jobs_to_do}
     open_jobs = [job for job in jobs_to_do if results[name_of(job[0])] is None]
     if not open_jobs:
         return results
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=console is None) as progress:
+    with bars(console) as progress:
         bar = progress.add_task(title, total=len(jobs_to_do), completed=len(jobs_to_do) - len(open_jobs))
         for settings, result in _run(open_jobs, jobs, scheduler):
             if isinstance(result.get("mse"), float) and not math.isfinite(result["mse"]):
@@ -247,7 +244,7 @@ def console_table(table: dict) -> Table:
     """The table for a terminal."""
     head, *rows = cells(table)
     shown = Table(*head, title=f"Fourier synthesis, mean squared error without teacher, {table['arithmetic']}: mean ± "
-                               "half of the spread over the seeds (ratio to no delay)", title_justify="left")
+                               "half of the spread over the seeds (ratio to no delay)")
     for row in rows:
         shown.add_row(*row)
     return shown

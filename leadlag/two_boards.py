@@ -6,7 +6,8 @@ other. Output words and what was learnt are compared with the golden model, word
 """
 
 from leadlag import flow
-from leadlag.learning import Status, _equal_params, _equal_words
+from leadlag.learning import _equal_params, _equal_words
+from leadlag.terminal import status
 
 LATENCIES = (0, 5, 20, 40, 100)         # ticks of 0.05 ms
 PREDICTORS = ("none", "linear", "nlms")
@@ -31,11 +32,16 @@ def two_boards(latencies=LATENCIES, predictors=PREDICTORS, seed: int = 0, consol
     and cycles_per_word of the cables. ValueError for a predictor that has to be trained first.
     """
     from golden.prospective import MS, late_fourier
+    if not latencies or not predictors:
+        raise ValueError("two boards need a latency and a predictor")
+    for delay in latencies:
+        for kind in predictors:
+            late_fourier(delay, kind)
     from rtl.schedule import cycles_per_tick
     from sim.pair import PairSimulation
     rows, most = [], max(max(latencies), 1)
     for kind in predictors:
-        with Status(console, f"two boards, {kind}: compiling") as status:
+        with status(console, f"two boards, {kind}: compiling") as say:
             # one circuit for all delays, which are loaded
             net = late_fourier(most, kind)
             simulation = PairSimulation(net, max_latency=(most + 3) * cycles_per_tick(net, learning=True),
@@ -43,7 +49,7 @@ def two_boards(latencies=LATENCIES, predictors=PREDICTORS, seed: int = 0, consol
             for delay in latencies:
                 if not delay and kind != "none":        # nothing is late, nothing is predicted
                     continue
-                status(f"two boards, {kind}, {delay} ticks")
+                say(f"two boards, {kind}, {delay} ticks")
                 net = late_fourier(delay, kind, max_delay=most)
                 rows.append({"latency_ticks": delay, "predictor": kind, **_run(simulation, net, seed, ms or MS)})
     return {"rows": sorted(rows, key=lambda row: row["latency_ticks"]), "cycles_per_word": CYCLES_PER_WORD}

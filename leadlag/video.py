@@ -227,10 +227,15 @@ def _strips(found: dict, now, mean) -> dict[str, np.ndarray]:
     return strips
 
 
+def folder(name: str) -> Path:
+    """Where results go: build/video/NAME of a name or path that `experiment` takes."""
+    return flow.BUILD / "video" / Path(name).stem
+
+
 def write_page(result: Result, command: str) -> Path:
-    """The errors and a strip of pictures a condition, under build/video/NAME/."""
+    """The errors and a strip of pictures a condition, into `folder`."""
     from leadlag.report import write_report
-    about, facts, out = provenance(), result.facts, flow.BUILD / "video" / result.name
+    about, facts, out = provenance(), result.facts, folder(result.name)
     write_json(out / "rows.json", result.rows)
     order = ("true", *CONDITIONS, *BASELINES)
     return write_report({

@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import boards.build
 from golden.programs import BuildError
 from leadlag import demo, flow
+from leadlag.terminal import Screen
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def measured(monkeypatch, tmp_path):
     found = {"words": words, "labels": np.array([3]), "cycles": 1000, "rtl_s": 0.5}
     monkeypatch.setattr(demo, "evaluate_ladder", lambda *arguments, **options: (list(ladder), found))
     monkeypatch.setattr(demo, "run_on_board", lambda *arguments: [(1, 1, None)] * 3)
-    return io.StringIO()
+    text = io.StringIO()
+    monkeypatch.setattr(demo, "notes", Screen(file=text, width=80))
+    return text
 
 
 def test_a_build_that_fails_keeps_what_was_measured(measured, monkeypatch, tmp_path):
@@ -29,7 +31,7 @@ def test_a_build_that_fails_keeps_what_was_measured(measured, monkeypatch, tmp_p
         raise BuildError("yosys died of SIGBUS twice; logs in build/n/b-failed")
 
     monkeypatch.setattr(boards.build, "build", build)
-    console = Console(file=measured, width=80)
+    console = Screen(file=measured, width=80)
     with pytest.raises(BuildError, match="^no bitstream: yosys died of SIGBUS twice; logs in build/n/b-failed$"):
         demo.demo("gle-mnist1d", "ulx3s-85f", console=console)
     said = measured.getvalue()
@@ -42,7 +44,7 @@ def test_a_build_that_fails_keeps_what_was_measured(measured, monkeypatch, tmp_p
 
 
 def test_without_a_build(measured, tmp_path):
-    demo.demo("gle-mnist1d", "ulx3s-85f", place=False, console=Console(file=measured, width=80))
+    demo.demo("gle-mnist1d", "ulx3s-85f", place=False, console=Screen(file=measured, width=80))
     assert "report build/demo/report.html" in measured.getvalue()
     assert "bitstream" not in measured.getvalue()
     assert "There is no bitstream" not in (tmp_path / flow.BUILD / "demo" / "report.html").read_text()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from leadlag import bench, figures, records, sources
+from leadlag import bench, figures, records, sources, terminal
 
 TREE = {
     "leadlag/bench.py": '''"""Groups."""
@@ -216,12 +216,11 @@ def test_stale_groups(monkeypatch):
 
 def test_measuring(monkeypatch, tmp_path, capsys):
     """Figures as JSON, the record beside them, and a word where docs do not get them."""
-    from rich.console import Console
     kept, found = {}, {"x": np.float64(0.5), "rows": np.arange(2)}
     monkeypatch.setattr(bench, "GROUPS", {"g": lambda console: found})
     monkeypatch.setattr(records, "about", lambda group: {"code": "0", "commit": "a-dirty"})
     monkeypatch.setattr(records, "keep", lambda name, record: kept.update({name: record}))
-    bench.measure("g", Console())
+    bench.measure("g", terminal.console)
     assert kept == {"g": {"x": 0.5, "rows": [0, 1], "command": "leadlag bench g", "code": "0",
                           "commit": "a-dirty"}}
     assert "no commit has the code" in " ".join(capsys.readouterr().out.split())

@@ -1,7 +1,7 @@
 """The commands on spiking networks: the small one of the zoo, and bad input as one line with exit code 2."""
 
 import pytest
-from test_cli import leadlag, refused
+from test_cli import leadlag
 
 from golden.image import Image, image_synapses
 from golden.spiking_network import SpikingNetwork
@@ -29,16 +29,3 @@ def test_evaluate_without_the_circuit():
     done = leadlag("evaluate", NAME, "--no-rtl", "-n", 100)
     assert done.returncode == 0, done.stderr
     assert "integers (golden)" in done.stdout
-
-
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("evaluate", NAME, "--data", "mnist1d"), "no data set 'mnist1d' of images: there is fashion-mnist"),
-    (("evaluate", NAME, "--data", "mnist"), "mnist"),
-    (("evaluate", NAME, "-n", "0"), "has 1 to 360 images, not 0"),
-    (("evaluate", NAME, "--split", "held_out"), "has learnt the held-out images too: train it with --hold-out"),
-    (("demo", "--network", NAME), "is a spiking network, which this command does not take"),
-    (("adapt", NAME), "is a spiking network, which this command does not take"),
-    (("train", "delays-none"), "no network 'delays-none' to train here"),
-    (("build", "gle-mnist1d", "--board", "ice40-hx8k"), "ice40-hx8k")])
-def test_refusals(arguments, message, tmp_path):
-    assert message in refused(*arguments, cwd=tmp_path)
