@@ -155,7 +155,7 @@ def _predictor(kind: str | None, rng, delay: int, *, learns: bool) -> Predictor 
 def _late(kind, rng, least: int, *, learns: bool) -> tuple[int, int, Predictor | None]:
     """The delay in force, the longest, and what makes up for it."""
     most = max(rng.choice((1, 1, 2, 3, 5, 9, 20)), least)
-    delay = pick(rng, least, most)
+    delay = rng.choice((least, *[pick(rng, least, most)] * 3))
     return delay, most, _predictor(kind, rng, rng.choice((delay, most)), learns=learns)
 
 
@@ -189,8 +189,10 @@ def other_delays(net: Network, family: str, rng) -> Network:
     def changed():
         layers = []
         for layer in net.layers:
-            new = {"delay": pick(rng, layer.least_delay, layer.max_delay),
-                   "error_delay": pick(rng, min(layer.least_delay, layer.max_error_delay), layer.max_error_delay)}
+            # at times none at all, whatever the circuit has for late ones
+            least = min(layer.least_delay, layer.max_error_delay)
+            new = {"delay": rng.choice((layer.least_delay, pick(rng, layer.least_delay, layer.max_delay))),
+                   "error_delay": rng.choice((least, pick(rng, least, layer.max_error_delay)))}
             for name in ("predictor", "error_predictor"):
                 p = getattr(layer, name)
                 if p is not None and p.spacing is not None:

@@ -10,6 +10,7 @@ from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, TEACH_BIT
 from leadlag.random_hosts import _RESET, Host
 from leadlag.random_networks import CUT, other_delays, rate_params
 from rtl.half import learnt_here
+from rtl.schedule import cycles_per_tick
 from sim.script import Idle, Reset
 
 _MODES = ("random", "random", "ends", "zero", "min", "max", "still")
@@ -69,7 +70,7 @@ class RateHost(Host):
         super().__init__(net, *args, **options)
         self.family, self.twin, self.behind = family, Twin(net), []
         self.must_start, self.learning, self.errors, self.halve = True, self.errors_always, self.errors_always, 0
-        self.held = net
+        self.held, self.period = net, cycles_per_tick(net, learning=net.teacher is not None)
 
     def any_params(self):
         """Parameters of the network as it is drawn."""
@@ -114,17 +115,18 @@ class RateHost(Host):
 
     def full(self):
         """As many ticks as go into the output buffer and one more, which waits."""
-        if (self.buffered + 1) * self.net.outputs * (2 if self.bare else 14) < self.budget // 3:
+        tick = max(self.period, self.net.outputs * (1 if self.bare else 14))
+        if (self.buffered + 1) * tick < self.budget // 3:
             yield from self.drain()
             greed, self.greed = self.greed, 0.0
             yield from self.run(self.buffered + 1)
-            yield Idle(2 * self.spent() // max(1, self.ticks))
+            yield Idle(2 * self.period)
             self.greed = greed
 
     def run(self, ticks: int | None = None):
         """Ticks of any input; a sequence starts at the first word, elsewhere, or goes on."""
         rng, net = self.rng, self.net
-        ticks = ticks or rng.choice((1, 2, 3, 5, 8, 13))
+        ticks = ticks or min(rng.choice((1, 2, 3, 5, 8, 13)), max(2, self.budget // (4 * self.period)))
         if net.teacher is not None:
             yield from self.gates()
         modes = rng.choice(_MODES), rng.choice(_MODES), rng.choice(("all", "none", "some")), rng.choice(
@@ -204,7 +206,7 @@ class RateHost(Host):
         """Counters and flags, and some of what was learnt, between two ticks of a sequence."""
         yield from self.drain()
         yield from self.flags()
-        yield from self.read_back(self.rng.randint(1, 8))
+        yield from self.read_back(self.rng.randint(1, 4))
         yield from self.put("overflow", 0xFFFFFFFF)
         yield from self.put("lost", 0xFFFFFFFF)
         self.twin.overflow = self.twin.lost = 0
@@ -246,7 +248,7 @@ class RateHost(Host):
             yield from self.drain()
             yield Idle(_RESET)
         else:
-            yield from self.run(self.rng.randint(1, self.buffered))
+            yield from self.run(self.rng.randint(1, 4))
             yield Idle(self.rng.randint(0, 60))
         self.cost += _RESET
         yield Reset(_RESET)
@@ -264,7 +266,7 @@ class RateHost(Host):
         """What is left: outputs, flags, words that learn."""
         yield from self.drain()
         yield from self.flags()
-        yield from self.read_back(24 if self.button else 1000)
+        yield from self.read_back(12 if self.button else 1000)
         for board in self.boards:
             self.expect((yield from self.get("errors", board)), 0, "errors")
 
