@@ -28,8 +28,8 @@ from sim.pysim import PERIOD, stalls
 from sim.script import PATIENCE, Access, Answer, Idle
 
 _NAMES = {register.offset: name for name, register in REGISTERS.items()}
-#: words that wait in front of the core
-_QUEUE = 40
+#: words that wait in front of the core, and words that are taken from it before the host reads them
+_QUEUE, _TAKEN = 40, 2
 
 
 class Bare:
@@ -87,7 +87,7 @@ class Bare:
             ctx.set(core.i.payload, self.waiting[0])
             ctx.set(core.i.valid, 1)
             self.offered = True
-        ready = not next(pause_out)
+        ready = not next(pause_out) and len(self.came) < _TAKEN
         ctx.set(core.o.ready, ready)
         _, _, taken, valid, y, last, tick, lost, *rest = await ctx.tick().sample(
             core.i.ready, core.o.valid, core.o.p.y, core.o.p.last, *self.events)
