@@ -25,7 +25,7 @@ from sim.bare import Bare
 
 SEED, NETWORKS = 1, 300
 #: clock cycles after which a host begins nothing new, on Amaranth's simulator and compiled
-BUDGET, COMPILED_BUDGET = 2500, 60_000
+BUDGET, COMPILED_BUDGET = 2000, 60_000
 
 
 class Outcome(NamedTuple):
