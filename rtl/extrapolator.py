@@ -237,15 +237,15 @@ class Extrapolator(wiring.Component):
         return mul.p
 
     def _send(self, m, y, off):
-        """Predictions, or the newest word where one does not fit, or where the element has diverged."""
-        fmt = self.way.fmt
+        """Predictions; the newest word where one does not fit, where the element has diverged, and without a delay."""
+        fmt, late = self.way.fmt, self._walk["late"]
         done = later(m, self._walk["last"], self.DONE, name="done", reset_less=False)
         inside, word, sent = Signal(reset_less=True), Signal(shape(fmt), reset_less=True), Signal(
             shape(fmt), name="sent", reset_less=True)
-        m.d.sync += [inside.eq((y >= fmt.min) & (y <= fmt.max) & ~off), word.eq(y),
+        m.d.sync += [inside.eq((y >= fmt.min) & (y <= fmt.max) & ~off & late), word.eq(y),
                      sent.eq(Mux(inside, word, self._newest))]
         judged = later(m, done, 1, name="judged", reset_less=False)
-        m.d.sync += [self.o.valid.eq(judged), self.lost.eq(judged & ~inside & self._walk["late"])]
+        m.d.sync += [self.o.valid.eq(judged), self.lost.eq(judged & ~inside & late)]
         m.d.comb += self.o.payload.eq(sent)
 
     def _diverged(self, m):

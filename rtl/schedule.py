@@ -54,12 +54,13 @@ def errors_at(layer: Dense, top: int) -> list[int]:
 def _read_period(way: Way, there: list[int], first: int) -> int:
     """Least number of cycles between ticks, so that words, there from some cycle on, are read in time.
 
-    first: the cycle of a tick in which the first of them is read, the others follow one a cycle. A predictor reads
-    them instead, later and slower; where the way has `least` ticks, it can wait for them (`wait`).
+    first: the cycle of a tick in which the first of them is read, the others follow one a cycle. Where a predictor may
+    be given a delay of 0 they are read all the same, and sooner than it does; where the way has `least` ticks, only
+    the predictor reads them, and it can wait for them (`wait`).
     """
-    if way.predictor is None:
-        return max(-(-(at + way.least - first - j) // (1 + way.least)) for j, at in enumerate(there))
-    return 0 if way.least else _lateness(way, there)
+    if way.predictor is not None and way.least:
+        return 0
+    return max(-(-(at + way.least - first - j) // (1 + way.least)) for j, at in enumerate(there))
 
 
 def _lateness(way: Way, there: list[int]) -> int:

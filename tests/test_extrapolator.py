@@ -35,10 +35,23 @@ def drawn_taps(way: Way, rng) -> np.ndarray | None:
     return np.where(rng.random(shape) < 0.02, rng.choice(corners(p.gain), shape), taps)
 
 
-def golden_line(way: Way, taps, messages, *, fresh, moves, register):
+def delays(way: Way, rng, ticks: int) -> list[Way]:
+    """The way in each tick, now and then with another delay, often none."""
+    found = [way]
+    while len(found) < ticks:
+        other = way._replace(delay=int(rng.choice((0, rng.integers(0, way.depth + 1)))))
+        try:
+            other.check()       # a gain may be too large
+        except ValueError:
+            continue
+        found.append(other if rng.random() < 0.3 else found[-1])
+    return found
+
+
+def golden_line(ways, taps, messages, *, fresh, moves, register):
     """What is read in each tick of a stream, the taps, and flags."""
     line, seen, lost = None, [], False
-    for tick, message in enumerate(messages):
+    for tick, (way, message) in enumerate(zip(ways, messages, strict=True)):
         if tick in fresh:
             line = extrapolator.line(np.zeros((1, way.size), np.int64), way)
         seen.append(extrapolator.read(line, way)[0])
@@ -57,7 +70,9 @@ def test_circuit_equals_golden(seed):
     p, taps = way.predictor, drawn_taps(way, rng)
     messages = rng.integers(way.fmt.min, way.fmt.max + 1, (ticks, way.size)) >> (0, 2)[seed % 2]
     moves, fresh = rng.random(ticks) < 0.8, (0, 15)
-    want, after, lost = golden_line(way, taps, messages, fresh=fresh, moves=moves, register=Noise(77))
+    # delays are loaded at run time: in most of the cases they change
+    ways = delays(way, rng, ticks) if seed % 4 else [way] * ticks
+    want, after, lost = golden_line(ways, taps, messages, fresh=fresh, moves=moves, register=Noise(77))
     dut, got, back, flag, ended = PredictedLine(way, bank=3, seed=77), [], [], [], []
     period = max(predictor(way).period(way, learning=True), 2 * way.size + 8)
 
@@ -71,12 +86,12 @@ def test_circuit_equals_golden(seed):
             await ctx.tick()
         ctx.set(dut.params.en, 0)
         ctx.set(dut.half, 1)
-        ctx.set(dut.delay, way.delay)
-        ctx.set(dut.spacing, p.spacing or way.delay)
-        for n, word in enumerate(p.fixed_taps(way.delay) if not p.has_taps and p.spacing else ()):
-            ctx.set(dut.fixed[n], word)
         await ctx.tick().repeat(3)
-        for tick in range(ticks):
+        for tick, delay in enumerate(each.delay for each in ways):
+            ctx.set(dut.delay, delay)
+            ctx.set(dut.spacing, p.spacing or delay)
+            for n, word in enumerate(p.fixed_taps(delay) if not p.has_taps and p.spacing else ()):
+                ctx.set(dut.fixed[n], word)
             ctx.set(dut.start, 1)
             ctx.set(dut.fresh, tick in fresh)
             ctx.set(dut.errors, 1)
@@ -108,8 +123,8 @@ def test_circuit_equals_golden(seed):
             flag.append(lost_now)
 
     run(dut, drive, watch, cycles=200 + ticks * (period + 3) + 4 * (0 if taps is None else taps.size))
-    wrong = np.argwhere(np.array(got) != want)
-    assert not len(wrong), f"{p}: tick, element {wrong[0]}: {got[wrong[0][0]]}, golden {want[wrong[0][0]]}"
+    wrong, name = np.argwhere(np.array(got) != want), f"{p}, delays {[each.delay for each in ways]}"
+    assert not len(wrong), f"{name}: tick, element {wrong[0]}: {got[wrong[0][0]]}, golden {want[wrong[0][0]]}"
     if taps is not None:
         assert back == after.ravel().tolist()
     assert any(flag) == lost

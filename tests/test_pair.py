@@ -1,6 +1,7 @@
 """Two boards joined by cables learn what golden.learn does, word by word, however long the cables are."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,6 +202,10 @@ def test_ticks_are_as_fast_as_the_cables_allow(kind):
                 np.testing.assert_array_equal(getattr(mine, name), getattr(golden, name), f"{name} of layer {n}")
         found[link] = simulation.tick_cycles
     fast, covered, slow, slower = found.values()
+    if kind != "none":
+        at_once = replace(net, layers=(net.layers[0], replace(net.layers[1], delay=0), *net.layers[2:]))
+        with pytest.raises(ValueError, match="a delay of 0 has nothing to predict"):
+            simulation.load(at_once, params)
     # over whole rounds of eight and of six ticks
     assert (fast, covered) == pytest.approx((period, period), abs=0.05), found
     # a round of twice the cable covers the ticks of a message and of an error
