@@ -25,7 +25,7 @@ PREDICTORS = {"linear": Predictor(kind="linear", history=12),
               "fir": Predictor(kind="fir", history=12, spacing=2, taps=3),
               "nlms": Predictor(kind="fir", history=12, spacing=2, taps=3, rate=2)}
 #: small learners whose tick is bounded by errors that are read without a delay, and one also by messages
-LEARNERS = (84, 247, 246)
+LEARNERS = (84, 246)
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ def drawn(seed: int) -> Network:
             return net
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_other_delays_from_one_tick_to_the_next(seed):
     """Images that differ in their delays alone, each loaded into the half that is not in force while ticks run."""
     net, rng = drawn(seed), np.random.default_rng(seed)
