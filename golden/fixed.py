@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden.files import reals
+
 #: Largest accumulator that `exact_matmul` carries without loss (mantissa of an IEEE double).
 MATMUL_BITS = 53
 
@@ -111,13 +113,10 @@ def exact_matmul(x, w):
 def quantize(values, fmt: QFormat, *, name: str = "value", clip_range: bool = False) -> np.ndarray:
     """Real numbers -> int64 words of `fmt`, nearest, ties up.
 
-    Raises ValueError for NaN, infinity and (unless `clip_range`) for what `fmt` cannot hold, naming the element.
+    Raises ValueError for what is no real number (complex, bool), for NaN, infinity and (unless `clip_range`) for what
+    `fmt` cannot hold, naming the element.
     """
-    values = np.asarray(values, dtype=np.float64)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        where = np.argwhere(bad)[0].tolist()
-        raise ValueError(f"{name}{where} is {values[tuple(where)]}, not a finite number")
+    values = reals(name, values)
     limit = 2.0 ** (fmt.width + 1)
     words = np.floor(np.clip(values * 2.0 ** fmt.frac_bits, -limit, limit) + 0.5).astype(np.int64)
     if clip_range:

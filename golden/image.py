@@ -265,15 +265,15 @@ def image_params(image: Image, net: Network) -> tuple[tuple[DenseParams, ...], t
 
 
 def _check_times(n: int, layer: Dense, times: dict[int, int]) -> None:
-    """ValueError where words of a bank of delays are not those of any delay that the layer takes."""
+    """ValueError where words of a bank of delays are not those that the description has with some delay."""
     for word, name, most in ((0, "delay", layer.max_delay), (1, "error_delay", layer.max_error_delay)):
         value, least = times.get(word, 0), layer.least_delay if word in times else 0
         if not least <= value <= most:
             raise ValueError(f"layer {n}: {name} is {value}, the design holds {least}..{most}")
     for word, value in timing(replace(layer, delay=times[0], error_delay=times.get(1, 0))).items():
         if times[word] != value:
-            raise ValueError(f"layer {n}: word {word} of the delays is {times[word]}, with a delay of {times[0]} and "
-                             f"of errors of {times.get(1, 0)} it is {value}")
+            raise ValueError(f"layer {n}: word {word} of the delays is {times[word]}, the description makes it {value} "
+                             f"with a delay of {times[0]}, of errors of {times.get(1, 0)}")
 
 
 def learning_words(net: Network, x, target, *, first: bool, learn=True, teach=True) -> np.ndarray:

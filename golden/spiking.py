@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.checks import check
+from golden.files import reals
 from golden.fixed import saturate
 from golden.spiking_network import LatencyCode, SpikingLayer, SpikingNetwork
 from golden.weights import Ternary
@@ -178,9 +179,8 @@ def check_synapses(net: SpikingNetwork, params) -> None:
 
 def round_delays(layer: SpikingLayer, delays, *, name: str = "delay") -> np.ndarray:
     """Real delays in ticks -> integers, nearest; ValueError for what is negative, not finite or beyond max_delay."""
-    delays = np.asarray(delays, np.float64)
-    for wrong, what in ((~np.isfinite(delays), "not a finite number"), (delays < 0, "negative"),
-                        (np.nan_to_num(np.floor(delays + 0.5)) > layer.max_delay,
+    delays = reals(name, delays)
+    for wrong, what in ((delays < 0, "negative"), (np.floor(delays + 0.5) > layer.max_delay,
                          f"beyond the {layer.max_delay} ticks that {layer.delay_bits} bits hold")):
         if wrong.any():
             at = np.argwhere(wrong)[0].tolist()

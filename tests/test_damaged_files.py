@@ -239,7 +239,7 @@ def test_images_with_other_words(n, changes):
 
 
 def test_delays_and_what_goes_with_them():
-    """Spacing and taps of a predictor that are those of another delay: the circuit would take them, golden not."""
+    """Spacing and taps of a predictor that are those of another description: parameters and delays do not tell them."""
     net = next(net for net in (with_delays(random_learner(f"image {n}"), "i") for n in range(99))
                if any(one.predictor and not one.predictor.has_taps for one in net.layers))
     good = build_image(net, random_params(net, np.random.default_rng(0)))
@@ -247,5 +247,5 @@ def test_delays_and_what_goes_with_them():
     pairs = good.pairs.copy()
     at = np.flatnonzero(pairs[:, 0] == parameter_address(bank_layout(net)[n].delay, 2))
     pairs[at, 1] += 1
-    with pytest.raises(ValueError, match=f"layer {n}: word 2 of the delays is .*, with a delay of"):
+    with pytest.raises(ValueError, match=f"layer {n}: word 2 of the delays is .*, the description makes it"):
         image_params(Image(net.fingerprint, pairs.tobytes()), net)

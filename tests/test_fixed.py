@@ -61,6 +61,9 @@ def test_quantize_refuses():
     with pytest.raises(ValueError, match=r"w\[1\] is -3, outside"):
         fixed.quantize([0.0, -3.0, 5.0], fmt, name="w")
     assert fixed.quantize([9.0, -9.0, 1e300], fmt, clip_range=True).tolist() == [7, -8, 7]
+    for values in ([0.5 + 1j], [True], ["1"]):      # numpy would drop the imaginary part, and take the others
+        with pytest.raises(ValueError, match="w must be real numbers, not"):
+            fixed.quantize(values, fmt, name="w")
 
 
 @given(st.integers(1, 5000), formats, formats)

@@ -153,6 +153,11 @@ def test_delays_that_are_refused(value, message):
         round_delays(single(inputs=2), [[1.0, value]])
 
 
+def test_delays_that_are_no_real_numbers():
+    with pytest.raises(ValueError, match="delay must be real numbers, not complex128"):
+        round_delays(single(inputs=2), [[1.0, 1j]])
+
+
 def test_delays_are_rounded_to_nearest():
     assert round_delays(single(inputs=5), [[0, 0.49, 0.5, 2.5, 15.49]]).tolist() == [[0, 0, 1, 3, 15]]
 
