@@ -271,7 +271,7 @@ class Board(Learning, Spiking, Link):
                 if (word >> LAST_BIT & 1) != last:
                     raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of a "
                                     f"tick, with {outputs} outputs it should {'' if last else 'not '}be")
-                found.append(wrap(word & ((1 << fmt.width) - 1), fmt.width))
+                found.append(wrap(word, fmt.width))
         return found
 
 

@@ -6,7 +6,7 @@ own those that it does not touch. A mutant is killed when one of the tests that 
 or hangs; survivors are listed there with the reason why no test can see them. Left out: golden.train, whose constants
 are choices that a training judges, and what starts and stops programs, since a changed line may stop those of others.
 
-What was run is kept in build/mutants/results.json by the texts of mutant and tests: a second run repeats what changed.
+What was run is kept in build/mutants/results.jsonl by the texts of mutant and tests: a second run repeats what changed.
 The general tools (mutmut, cosmic-ray) know neither tests of a unit's own nor the statements of a circuit.
 """
 
@@ -182,15 +182,15 @@ def main() -> None:
 def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
     """What became of each mutant: from the file of results, or by running its tests."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))["tests"]
-    path = OUT / "results.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path = OUT / "results.jsonl"
+    known = dict(map(json.loads, path.read_text(encoding="utf-8").splitlines())) if path.exists() else {}
     OUT.mkdir(parents=True, exist_ok=True)
-    lock, texts = threading.Lock(), {}
+    texts = {}
 
     def keep(key, value):
-        with lock:
-            known[key] = value
-            path.write_text(json.dumps(known, indent=0), encoding="utf-8")
+        known[key] = value
+        with path.open("a", encoding="utf-8") as file:      # a line at a time, whoever else does
+            file.write(json.dumps([key, value]) + "\n")
 
     def read(names):
         for name in names:

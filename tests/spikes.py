@@ -8,7 +8,7 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
 from golden.spiking_network import Kick, SpikingLayer, SpikingNetwork
-from golden.spiking_words import answers, input_words
+from golden.spiking_words import TICK_BIT, answers, input_words
 from golden.weights import BLOCK, Ternary
 from rtl.spiking_network import SpikingCore
 from sim.pysim import load, receive, run, send
@@ -72,8 +72,12 @@ def run_spiking(net: SpikingNetwork, params, spikes, *, pattern: str = "none", v
         finished.append(True)
 
     async def watch(ctx):
+        events = (False, False)
         while len(net.layers) > 1 and not finished:
-            *_, seen = await ctx.tick().sample(core.seen[0])
+            *_, seen, valid, ready, x, stall, tick = await ctx.tick().sample(
+                core.seen[0], core.i.valid, core.i.ready, core.i.p.x, core.stall, core.tick)
+            assert (bool(stall), bool(tick)) == events, "events come a cycle late"
+            events = bool(valid and not ready), bool(valid and ready and x >> TICK_BIT & 1)
             if seen.valid:
                 tokens.append((seen.kind, seen.source if seen.kind == 0 else None))
 

@@ -92,6 +92,12 @@ def test_words_and_registers():
         host.get("load_begin")
 
 
+def test_long_reads_count_up():
+    host, device = board()
+    device.read = lambda addr: addr ^ 0x5A5A
+    assert host.read(0x8000_0010, 150) == [addr ^ 0x5A5A for addr in range(0x8000_0010, 0x8000_0010 + 150)]
+
+
 def test_load():
     host, device = board(loaded=False)
     progress = []
