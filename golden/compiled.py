@@ -8,7 +8,6 @@ import ctypes
 import hashlib
 import os
 import re
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from golden.loss import EXP, difference_format
 from golden.network import MAX_NEURONS, Dense, Network
 from golden.plastic import increment_format, tau_shift, weight_shift
 from golden.plasticity import BITS, PERIOD, Noise
-from golden.programs import compiler, run
+from golden.programs import build_once, compiler, run
 
 SOURCE, CACHE = Path(__file__).with_suffix(".cpp"), Path("build/compiled")
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-fvisibility=hidden", "-shared", "-w",
@@ -469,14 +468,11 @@ def build(source: Path, name: str) -> Path:
     text, program = source.read_text(encoding="utf-8"), compiler()
     target = run([program, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]).stdout
     key = hashlib.sha256("\0".join((text, target, *_FLAGS)).encode()).hexdigest()[:16]
-    path = (CACHE / f"{name}-{key}.so").absolute()
-    if not path.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            built = Path(folder) / path.name
-            run([program, *_FLAGS, str(source), "-o", str(built)])
-            os.replace(built, path)
-    return path
+
+    def make(folder):
+        run([program, *_FLAGS, str(source), "-o", str(folder / "built.so")])
+        return folder / "built.so"
+    return build_once((CACHE / f"{name}-{key}.so").absolute(), make)
 
 
 @lru_cache

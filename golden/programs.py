@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -88,7 +89,7 @@ def compiler() -> str:
 
 @contextmanager
 def exclusive(folder: Path):
-    """Alone among all processes that ask for the same `folder`, which has to exist; it takes no file for that.
+    """Alone among all processes that ask for the same `folder`, or file, which has to exist; it makes none for that.
 
     Where the system has no such locks it does nothing.
     """
@@ -103,6 +104,23 @@ def exclusive(folder: Path):
         yield
     finally:
         os.close(handle)
+
+
+def build_once(target: Path, make) -> Path:
+    """`target`, whole; where it is not there yet, what `make(folder)` leaves in a temporary folder and returns.
+
+    A process that wants what another one builds waits for it; an empty lock file stays beside `target`.
+    """
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = target.with_name(f".{target.name}.lock")
+    lock.touch()
+    with exclusive(lock):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-") as folder:
+                os.replace(make(Path(folder).absolute()), target)
+    return target
 
 
 def end_on_signals() -> None:

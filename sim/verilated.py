@@ -18,10 +18,9 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-from golden.programs import ToolError, compiler, run
+from golden.programs import ToolError, build_once, compiler, run
 from sim.verilog import to_rtlil, to_verilog
 
 CACHE = Path("build/verilated")
@@ -44,8 +43,8 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
     of `vendor` primitives are compiled in. quick: compiled in less time, for what runs few cycles. Built once a
-    circuit, harness, tool version and processor: two processes may build the same one at a time. ToolError where a
-    tool is missing, BuildError where one fails.
+    circuit, harness, tool version and processor: a process that wants what another one builds waits for it.
+    ToolError where a tool is missing, BuildError where one fails.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
@@ -58,12 +57,8 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
     parts = (text, converter, harness, models, version, _target(), *_VERILATE, *_COMPILE, *effort)
     key = hashlib.sha256("\0".join(parts).encode())
     library = (CACHE / f"{name}-{key.hexdigest()[:16]}.so").absolute()
-    if not library.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{name}-") as folder:
-            built = _build(Path(folder).absolute(), name, to_verilog(text) + models, harness, command,
-                           environment, effort)
-            os.replace(built, library)
+    build_once(library, lambda folder: _build(folder, name, to_verilog(text) + models, harness, command, environment,
+                                              effort))
     return ctypes.CDLL(str(library))
 
 
@@ -114,13 +109,12 @@ def _runtime(include: Path, flags) -> list[str]:
         text = part.read_text(encoding="utf-8")
         key = hashlib.sha256("\0".join((text, str(include), _target(), *_COMPILE, *_QUICK)).encode())
         target = CACHE / f"{part.stem}-{key.hexdigest()[:16]}.o"
-        if not target.exists():
-            with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"{part.stem}-") as folder:
-                built = Path(folder, target.name)
-                # nothing here runs in the loop
-                run([compiler(), *flags, *_QUICK, "-c", str(part), "-o", str(built)])
-                os.replace(built, target)
-        found.append(str(target))
+
+        def make(folder, part=part):
+            # nothing here runs in the loop
+            run([compiler(), *flags, *_QUICK, "-c", str(part), "-o", str(folder / "built.o")])
+            return folder / "built.o"
+        found.append(str(build_once(target, make)))
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from golden import programs
-from golden.programs import BuildError, ToolError, descendants, exclusive, first_error, run
+from golden.programs import BuildError, ToolError, build_once, descendants, exclusive, first_error, run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -117,6 +117,31 @@ with ThreadPoolExecutor(1) as pool, tempfile.TemporaryDirectory(dir=sys.argv[1])
     pool.submit(work)
     run(sleep)
 """
+
+
+BUILD = """
+import os, sys, time
+from pathlib import Path
+from golden.programs import build_once
+def make(folder):
+    (folder / "x").write_text("whole")
+    with open(sys.argv[2], "a") as log:
+        print("built", file=log)
+    time.sleep(0.5)
+    return folder / "x"
+build_once(Path(sys.argv[1], "deep", "target"), make)
+"""
+
+
+def test_processes_build_a_thing_once(tmp_path):
+    children = [subprocess.Popen(python(BUILD, tmp_path, tmp_path / "log"), cwd=ROOT) for _ in range(3)]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert (tmp_path / "deep" / "target").read_text() == "whole"
+    assert (tmp_path / "log").read_text() == "built\n"
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"target", ".target.lock"}
+    with pytest.raises(ZeroDivisionError):
+        build_once(tmp_path / "other", lambda folder: 1 / 0)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
