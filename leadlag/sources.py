@@ -22,8 +22,8 @@ OURS = ("leadlag", *PACKAGES)
 #: lists of everything there is: what a group takes of them it names itself
 LISTS = {("leadlag.flow", "NETWORKS")}
 #: modules that show and keep figures and make none; the table in which a group looks for the record of another one
-LEFT_OUT = {("leadlag.report", None), ("leadlag.pictures", None), ("leadlag.records", None), ("leadlag.sources", None),
-            ("leadlag.figures", None), ("leadlag.bench_spiking", "GROUPS")}
+LEFT_OUT = {("leadlag.report", None), ("leadlag.pictures", None), ("leadlag.terminal", None), ("leadlag.records", None),
+            ("leadlag.sources", None), ("leadlag.figures", None), ("leadlag.bench_spiking", "GROUPS")}
 _FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".py")
 
 

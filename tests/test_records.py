@@ -2,15 +2,19 @@
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from leadlag import bench, figures, records, sources, terminal
+from leadlag import bench, bench_spiking, figures, records, sources, terminal
 
 TREE = {
     "leadlag/bench.py": '''"""Groups."""
+import golden
 from golden import unit
 from golden.unit import step as renamed
 LIMIT = 3
@@ -18,11 +22,11 @@ OTHER = 4
 def group():
     """What it measures."""
     from golden.late import Late
-    return unit.run(LIMIT) + renamed(1) + Late().x     # why
+    return unit.run(LIMIT) + renamed(1) + Late().x + golden.FACTOR     # why
 def other():
     return OTHER
 ''',
-    "golden/__init__.py": "",
+    "golden/__init__.py": "from golden.spare import FACTOR\n", "golden/spare.py": "FACTOR = 2\nSPARE = 3\n",
     "golden/unit.py": '''import numpy
 from golden.deep import helper
 def run(n):
@@ -78,7 +82,8 @@ def group(name="group"):
     ("leadlag/bench.py", "LIMIT = 3", "LIMIT = 5"), ("leadlag/bench.py", "unit.run(LIMIT)", "unit.run(9)"),
     ("golden/unit.py", "numpy.sum", "numpy.prod"), ("golden/deep.py", "n + BASE", "n - BASE"),
     ("golden/deep.py", "BASE: int = 7", "BASE: int = 8"), ("golden/late.py", "x = 1", "x = 2"),
-    ("golden/unit.py", "always runs", "and runs"), ("golden/unit.cpp", "int x", "int z"),
+    ("golden/spare.py", "FACTOR = 2", "FACTOR = 3"), ("golden/unit.py", "always runs", "and runs"),
+    ("golden/unit.cpp", "int x", "int z"),
     ("golden/unit.py", "import numpy", "import torch as numpy"), ("zoo/small-net.safetensors", "words", "other"),
 ])
 def test_an_edit_of_what_runs_changes_the_code(tree, file, old, new):
@@ -93,6 +98,7 @@ def test_an_edit_of_what_runs_changes_the_code(tree, file, old, new):
 @pytest.mark.parametrize(("file", "old", "new"), [
     ("leadlag/bench.py", "# why", "# because"), ("leadlag/bench.py", "What it measures.", "What\n    it\n    does."),
     ("leadlag/bench.py", "OTHER = 4", "OTHER = 5"), ("golden/unit.py", "return 1", "return 2"),
+    ("golden/spare.py", "SPARE = 3", "SPARE = 4"),
     ("golden/unit.py", "def step", "\n\n# a comment\ndef step"), ("golden/spare.cpp", "int y", "int z"),
 ])
 def test_other_edits_do_not(tree, file, old, new):
@@ -126,6 +132,31 @@ def test_groups_of_the_bench():
     assert "golden/train/delays.py" not in names("build.delays-digits.ice40-hx8k")
     assert {"tests/test_core.py", "sim/trained_tb.py"} < names("simulation")
     assert len({sources.code(group) for group in bench.GROUPS.values()}) == len(bench.GROUPS)
+
+
+def test_what_runs_was_found():
+    """Every function of ours that a group enters is in the texts that its hash is made of."""
+    entered, root = set(), str(sources.ROOT)
+    ours = tuple(f"{root}/{name}/" for name in sources.OURS)
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(ours):
+            entered.add((frame.f_code.co_filename, frame.f_code.co_qualname))
+    group = bench.GROUPS["learn.cost"]
+    sys.setprofile(note)
+    try:
+        group(Console())
+    finally:
+        sys.setprofile(None)
+    found, missed = sources.reached(group), []
+    for file, name in entered:
+        module = sources._module(str(Path(file).relative_to(root).with_suffix("")).replace("/", "."))
+        # a lambda of a table, or what runs at an import, has no definition of its own
+        texts = {module.text(node) for node in module.definitions.get(name.split(".")[0], ())} if module else set()
+        if not name.startswith("<") and not texts & found.texts:
+            missed.append(f"{file}: {name}")
+    assert len(entered) > 50
+    assert not missed, missed
 
 
 @pytest.fixture
@@ -212,6 +243,25 @@ def test_stale_groups(monkeypatch):
     assert bench.stale(["new", "old"]) == ["old"]
     with pytest.raises(ValueError, match="no group 'nothing'"):
         bench.stale(["nothing"])
+
+
+def test_rates_of_a_routed_spiking_network(monkeypatch):
+    """Images a second at the clock of the bitstream, and at Fmax; cycles of its own lanes."""
+    report = {"fmax_mhz": 99.0, "clock_mhz": 90.0, "lanes": 7, "nextpnr_seed": 1, "wall_s": 1, "timing_met": True} | \
+        dict.fromkeys(("lut4", "comb", "ff", "dsp", "bram"), 0)
+    net = SimpleNamespace(name="delays-digits", lanes=7)
+    ran = SimpleNamespace(cycles=np.array([400, 500]))
+    monkeypatch.setattr("boards.build.build", lambda *_, **__: SimpleNamespace(report=report))
+    monkeypatch.setattr(bench_spiking.flow, "prepare", lambda *_: SimpleNamespace(net=net))
+    for name, answer in (("samples", (None, None)), ("compiled", None), ("simulate", ran)):
+        monkeypatch.setattr(bench_spiking.spiking, name, lambda *_, answer=answer: answer)
+    own = {"cycles_per_image": 300.0, "lanes": 7, "code": sources.code(bench_spiking.digits)}
+    for record, cycles in (({}, 450.0), (own, 300.0), (own | {"lanes": 8}, 450.0), (own | {"code": "old"}, 450.0)):
+        monkeypatch.setattr(records, "known", lambda record=record: {"delay_only_digits": record})
+        figures = bench_spiking.place("delays-digits", "ulx3s-85f", Console())
+        assert figures["cycles_per_image"] == cycles
+        assert figures["images_per_s"] == pytest.approx(90e6 / cycles)
+        assert figures["images_per_s_at_fmax"] == pytest.approx(99e6 / cycles)
 
 
 def test_measuring(monkeypatch, tmp_path, capsys):
