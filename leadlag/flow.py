@@ -108,18 +108,14 @@ def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None)
     if isinstance(real, SpikingTrained):
         from leadlag import spiking
         return spiking.prepare(real, board(board_name), data)
-    asked = data is not None
-    if not asked:
+    if data is None:
         # training says what it learnt: "mnist1d train"
         known = str(real.training.get("data", "")).partition(" ")[0]
         data = known if known in DATASETS else None
     net = board(board_name).fold(describe(real))
     params = quantize_params(real, net)
     engine.check_params(net, params)
-    case = Case(real, net, params, None if data is None else dataset(data))
-    if asked:
-        check_fits(case)
-    return case
+    return Case(real, net, params, None if data is None else dataset(data))
 
 
 def prepare_rate(name: str, board_name: str = DEFAULT_BOARD) -> Case:

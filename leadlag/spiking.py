@@ -40,10 +40,7 @@ def prepare(real: SpikingTrained, board, data: str | None = None) -> SpikingCase
     if data is not None and name not in DATA_SETS:
         raise ValueError(f"no data set {name!r} of images: there is {', '.join(DATA_SETS)}")
     net = board.fold(real.net)
-    case = SpikingCase(real, net, real.quantize(), name if name in DATA_SETS else None, folder or None)
-    if data is not None:
-        check_fits(case)
-    return case
+    return SpikingCase(real, net, real.quantize(), name if name in DATA_SETS else None, folder or None)
 
 
 def check_fits(case: SpikingCase) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikes import random_spiking
 
+from golden import prospective
 from golden.engine import random_params
 from golden.files import read_safetensors, write_safetensors
 from golden.image import Image, bank_layout, build_image, image_params, image_synapses
@@ -236,6 +237,20 @@ def test_images_with_other_words(n, changes):
         assert build_image(timed(net, image) if rate else net, found) == image
         return
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(("word", "name"), [(0, "delay"), (1, "error_delay")])
+def test_delays_shorter_than_the_circuit_relies_on(word, name):
+    net = prospective.late_fourier(4, least=2)
+    pairs = build_image(net, prospective.start(net, 0)).pairs.copy()
+    at = np.flatnonzero(pairs[:, 0] == parameter_address(bank_layout(net)[1].delay, word))
+    for value in (2, 4, 1):
+        pairs[at, 1] = value
+        image = Image(net.fingerprint, pairs.tobytes())
+        if value >= 2:
+            image_params(image, net)
+    with pytest.raises(ValueError, match=f"layer 1: {name} is 1, the design holds 2..4"):
+        image_params(image, net)
 
 
 def test_delays_and_what_goes_with_them():
