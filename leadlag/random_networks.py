@@ -6,6 +6,7 @@ together is refused by the description itself and drawn again.
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from golden.dense import DenseParams
 from golden.extrapolator import Predictor
 from golden.fixed import QFormat
 from golden.network import ACTIVATIONS, Dense, Network
-from golden.plastic import Plastic, Teacher
+from golden.plastic import Plastic, Teacher, tau_shift, weight_shift
 from golden.plasticity import PERIOD
 from golden.spiking import Synapses
 from golden.spiking_network import DECISIONS, Kick, SpikingLayer, SpikingNetwork
@@ -79,7 +80,10 @@ def _rate(family: str, rng) -> Network:
         count = max(count, 2)
     count = min(count + fixed, 3)
     sizes = [1] * (count + 1) if rng.random() < 0.12 else [pick(rng, 1, largest) for _ in range(count + 1)]
-    teacher = Teacher(loss=rng.choice(("squared_error", "cross_entropy")), beta=pick(rng, 0, 6),
+    losses = ["squared_error", "cross_entropy"]
+    if learns and sizes[-1] == 1 and rng.random() < 0.8:
+        losses.pop()        # the softmax of one output is always right
+    teacher = Teacher(loss=rng.choice(losses), beta=rng.choice((0, 0, pick(rng, 0, 6))),
                       streams=rng.choice((2, 4)) if family == "learning-batch" else 1,
                       seed=pick(rng, 1, PERIOD)) if learns else None
     extreme, layers = rng.random() < 0.3, []
@@ -119,9 +123,20 @@ def _dense(family, rng, sizes, operand, extreme, lanes, plastic, top) -> Dense:
         rate = _usual(rng, rng.choice(((0, 1), (0, 4), (-1, 4))), (3, 11))
     if family == "le" and formats["lead"].int_bits < 1:
         formats["lead"] = QFormat(1, 14)        # g = 1 is one of its words
-    return Dense(inputs=inputs, outputs=outputs, operand=operand, rate=rate, lanes=lanes, **formats,
-                 activation="linear" if top else rng.choice(ACTIVATIONS), guard=rng.choice((0, 0, pick(rng, 0, 8))),
-                 plastic=_plastic(family, rng) if plastic else None)
+    layer = Dense(inputs=inputs, outputs=outputs, operand=operand, rate=rate, lanes=lanes, **formats,
+                  activation="linear" if top else rng.choice(ACTIVATIONS), guard=rng.choice((0, 0, pick(rng, 0, 8))))
+    return replace(layer, plastic=_paced(_plastic(family, rng), layer, rng)) if plastic else layer
+
+
+def _paced(plastic: Plastic, layer: Dense, rng) -> Plastic:
+    """Rates at which words move in a few ticks, mostly."""
+    slow = plastic.error.width - rng.randint(1, 8)
+    own = SimpleNamespace(**vars(layer) | {"plastic": replace(plastic, rate=0)})
+    if plastic.rate is not None:
+        plastic = replace(plastic, rate=slow + layer.operand.width // 2 - weight_shift(own) + rng.choice((0, 0, 0, 9)))
+    if plastic.tau is not None:
+        plastic = replace(plastic, tau_rate=slow + 8 - tau_shift(own) + plastic.tau_rate)
+    return plastic
 
 
 def _plastic(family, rng) -> Plastic:
@@ -129,12 +144,12 @@ def _plastic(family, rng) -> Plastic:
     return Plastic(
         error=_format(rng, 17) if rng.random() < 0.3 else _usual(rng, (0, 4), (7, 11)),
         slope=QFormat(rng.choice((1, 1, 3)), pick(rng, 1, 14)),
-        rate=None if rng.random() < 0.1 else rng.randint(-6, 24),
+        rate=None if rng.random() < 0.1 else 0,
         rule=rng.choice(("plain", "plain", "sign")), halvings=rng.choice((0, 0, 2, 7)), bias=rng.random() < 0.8,
         gamma=rng.choice((None, rng.randint(0, 12))), lead=_usual(rng, (0, 5), (1, 12)) if filtered else None,
         lag=_usual(rng, (0, 1), (2, 15)) if filtered else None, guard=rng.choice((0, pick(rng, 0, 8))) * filtered,
         tau=(ticks := _usual(rng, (2, 9), (1, 8))) if tau else None,
-        tau_r=_usual(rng, (1, 6), (1, 10)) if tau else None, tau_rate=rng.randint(-6, 24),
+        tau_r=_usual(rng, (1, 6), (1, 10)) if tau else None, tau_rate=rng.choice((0, 4)) if tau else 0,
         tau_min=pick(rng, 1, ticks.max >> ticks.frac_bits) if tau else 1)
 
 
