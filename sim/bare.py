@@ -30,6 +30,8 @@ from sim.script import PATIENCE, Access, Answer, Idle
 _NAMES = {register.offset: name for name, register in REGISTERS.items()}
 #: words that wait in front of the core, and words that are taken from it before the host reads them
 _QUEUE, _TAKEN = 40, 2
+#: cycles between two words of an image while weights learn: rtl.control takes as many, and a port relies on them
+_APART = 12
 
 
 class Bare:
@@ -144,6 +146,8 @@ class Bare:
             ctx.set(getattr(bus, name), value)
         await self._cycle(ctx)
         ctx.set(bus.en, 0)
+        if self.learns and ctx.get(self.core.busy):
+            await self._cycles(ctx, _APART)
         return 0
 
     async def _probe(self, ctx, addr):
