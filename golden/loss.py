@@ -4,7 +4,7 @@ squared error    e = (target - r) / 2**beta
 cross-entropy    e = (onehot - p) / 2**beta,  p = exp(r - max r) / sum exp(r - max r)
 
 The exponential only sees what is not positive, so it is bounded by 1; it is read off the table "exp" of
-golden.activation, 0 below -8. The division is one reciprocal a tick and a product an output:
+golden.activation, 0 below -16. The division is one reciprocal a tick and a product an output:
 
     E = exp, 15 fraction bits ;  q = floor(2**31 / sum E) ;  p = round_shift(E q, 16), 15 fraction bits
 """
@@ -32,10 +32,9 @@ def difference_format(rate_format: QFormat) -> QFormat:
 def softmax(rate, rate_format: QFormat):
     """P of (batch, n) words of `rate_format`, in words with 15 fraction bits.
 
-    A probability is wrong by less than (n - 1) exp(-8) + 2**-13, 3.2e-3 of ten: exp counts as 0 where an output is more
-    than 8 below the largest. Where none can be, with formats of up to two integer bits, by less than
-    n 2**-15 + 2**-14, 3.7e-4 of ten: exp by its rounding, 2**-15, and by its chord over segments of 1/64, which is
-    relative, at most 2**-15 and a hair; the reciprocal and the last rounding by another 2**-15.
+    A probability is wrong by less than n 2**-15 + 2**-14, 3.7e-4 of ten: exp by its rounding, 2**-15, and by its chord
+    over segments of 1/32, which is relative, 2**-13, of which a quarter at most is left in p; the reciprocal and the
+    last rounding cost another 2**-15. Below -16 exp counts as 0, far below its last place.
     """
     z = rate - rate.max(-1)[..., None]
     e = activation_step(z, "exp", difference_format(rate_format), EXP)

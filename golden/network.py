@@ -18,6 +18,8 @@ from golden.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, chec
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
 #: Raised when the same description begins to mean other bits, so that old images are refused.
 NUMERICS = 1
+#: the same for networks with a softmax alone: 2, exp reaches to -16 and not to -8
+SOFTMAX_NUMERICS = 2
 MAX_DELAY = 1023
 MAX_NEURONS = 4096
 #: words of one half of a lane's bank that the address map reaches (golden.regmap)
@@ -339,6 +341,8 @@ class Network:
         entry = {"numerics": NUMERICS, "layers": layers}
         if self.teacher is not None:
             entry["teacher"] = plain(self.teacher)
+            if self.teacher.loss == "cross_entropy":
+                entry["softmax"] = SOFTMAX_NUMERICS
         text = json.dumps(entry, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

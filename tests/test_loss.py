@@ -53,21 +53,22 @@ def attack(fmt, outputs, rng):
                                  QFormat(2, 14), QFormat(0, 6)], ids=str)
 @pytest.mark.parametrize("outputs", [1, 2, 10, 37])
 def test_softmax_is_within_its_bound(fmt, outputs):
-    """The bounds of golden.loss, which the attack comes near to where the end of the table shows."""
+    """The bound of golden.loss."""
     found = attack(fmt, outputs, np.random.default_rng(outputs))
     rng = np.random.default_rng(outputs)
     words = rng.integers(fmt.min, fmt.max + 1, (200, outputs))
     words[0], words[1] = fmt.min, fmt.max
     found = max(found, softmax_error(words, fmt).max())
-    ends = fmt.int_bits > 2     # differences reach beyond -8
-    bound = (outputs - 1) * np.exp(-8) + 2.0 ** -13 if ends else outputs * 2.0 ** -15 + 2.0 ** -14
+    bound = outputs * 2.0 ** -15 + 2.0 ** -14
     assert found < bound
-    if ends and outputs > 1:
-        assert found > 0.65 * bound
+    # the attack finds more than chance does; of few outputs, and of coarse words, there is less to find
+    if outputs >= 10 and fmt.frac_bits >= 8:
+        assert found > 0.5 * bound
 
 
-def test_the_end_of_the_table_is_the_worst_of_ten():
-    assert softmax_error(np.array([[32767] + [-2] * 9]), QFormat(3, 12))[0] == pytest.approx(3.009e-3, abs=1e-6)
+def test_many_outputs_far_below_the_largest():
+    """Each is 3.4e-4 of the largest: nine of them together are not nothing."""
+    assert softmax_error(np.array([[32767] + [-2] * 9]), QFormat(3, 12))[0] < 1e-4
 
 
 def test_cross_entropy_sends_onehot_minus_softmax():
@@ -170,3 +171,12 @@ def test_sizes():
     crossed = network("cross_entropy", 5, 1, 0, QFormat(2, 9), QFormat(0, 12))
     assert OutputError.multipliers(crossed) == 1
     assert OutputError.banks(crossed)[-1] == (5, 17)
+
+
+def test_another_softmax_has_another_fingerprint(monkeypatch):
+    """Words of cross-entropy networks changed their meaning once; of others never."""
+    nets = [network(loss, 5, 1, 0, QFormat(2, 9), QFormat(0, 12)) for loss in ("squared_error", "cross_entropy")]
+    found = [net.fingerprint for net in nets]
+    assert found == ["12f2e7723b2f6032", "9e82940d0ccff6cd"]
+    monkeypatch.setattr("golden.network.SOFTMAX_NUMERICS", 3)
+    assert [net.fingerprint == was for net, was in zip(nets, found, strict=True)] == [True, False]

@@ -57,11 +57,12 @@ def test_registers_are_far_apart_in_one_cycle():
 
 
 def test_tables():
-    """Edges around zero, and where a table ends: exp over [-8, 8) in 1/64, sigmoid over [-16, 16) in 1/32."""
+    """Edges around zero, and where a table ends: exp and sigmoid over [-16, 16) in 1/32."""
     exp = table("exp", difference_format(QFormat(4, 9)), EXP)
-    assert exp.left[510:514] == (31760, 32260, 32768, 32768)        # e**(-1/32), e**(-1/64), 1, 1
-    assert exp.rise[510:514] == (500, 508, 0, 0)
-    assert (exp.left[0], exp.low, exp.high, exp.t, exp.limit) == (11, 0, 32768, 3, 8 << 9)     # e**-8 is 10.99
+    assert exp.left[510:514] == (30783, 31760, 32768, 32768)        # e**(-1/16), e**(-1/32), 1, 1
+    assert exp.rise[510:514] == (977, 1008, 0, 0)
+    assert exp.left[256] == 11              # e**-8 is 10.99
+    assert (exp.left[0], exp.low, exp.high, exp.t, exp.limit) == (0, 0, 32768, 4, 16 << 9)
     sigmoid = table("sigmoid", QFormat(4, 9), QFormat(0, 11))
     assert sigmoid.left[510:514] == (992, 1008, 1024, 1040)
     assert (sigmoid.low, sigmoid.high, sigmoid.t, sigmoid.limit) == (0, 2048, 4, 16 << 9)
