@@ -101,6 +101,10 @@ class Bench:
         finally:
             path.write_text(whole, encoding="utf-8")
 
+    def log(self) -> str:
+        """What pytest has said last."""
+        return (self._tree() / "log").read_text(encoding="utf-8", errors="replace")
+
     def _tested(self, tree, tests, seconds):
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_tests, args=(str(tree), tests, seconds, theirs))
@@ -203,7 +207,7 @@ def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
         if key not in known:
             became, seconds = bench.run(Mutant(tests[0].split("::")[0], "", None), tests, PATIENCE)
             if became != "survived":
-                raise RuntimeError(f"{' '.join(tests)} fails without a mutant")
+                raise RuntimeError(f"{' '.join(tests)} fails without a mutant:\n{bench.log()[-2000:]}")
             keep(key, round(seconds, 1))
             print(f"{known[key]:7.1f} s  {' '.join(tests)}", flush=True)
         return known[key]

@@ -242,6 +242,18 @@ def test_early_stop_saves_cycles_and_no_answer():
     assert len(tokens) < 0.75 * len(expected_tokens(golden.spikes[0]))
 
 
+@pytest.mark.parametrize("decision", ["potential", "first_spike"])
+def test_decisions_in_close_succession(decision):
+    """Images of a tick for 32 outputs: the search for the largest membrane takes longer than an image."""
+    rng = np.random.default_rng(7)
+    layer = SpikingLayer(inputs=3, outputs=32, weight=QFormat(3, 0), delay_bits=1, state=QFormat(7, 0), leak=(),
+                         threshold=9)
+    net = SpikingNetwork(name="quick", ticks=1, layers=(layer,), decision=decision)
+    params = [Synapses(np.zeros((32, 3), np.int64), rng.integers(-8, 8, (32, 3)))]
+    golden, _ = same(net, params, rng.random((12, 1, 3)) < 0.5)
+    assert len(set(golden.answers.label.tolist())) > 2
+
+
 def test_a_reset_in_mid_image_leaves_nothing_behind():
     """Accumulators and membranes outlive a reset: the engine clears them before it takes a word."""
     layer = SpikingLayer(inputs=2, outputs=2, weight=QFormat(3, 0), delay_bits=2, state=QFormat(7, 0), leak=(),
