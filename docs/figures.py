@@ -56,7 +56,7 @@ UNITS = (
     ("OutputError", "golden.loss.output_error", "rtl.loss", "", "test_loss"),
     ("MacLanes", "golden.dense.dense_sum", "rtl.mac", "mac_tb", "test_mac"),
     ("DenseLayer", "golden.dense.dense_step", "rtl.dense", "dense_tb", "test_cocotb"),
-    ("PlasticLanes", "golden.learn.move", "rtl.lanes", "", "test_learn"),
+    ("PlasticLanes", "golden.learn.move", "rtl.lanes", "", "test_lanes"),
     ("PlasticLayer", "golden.learn.learn_tick", "rtl.plastic", "", "test_learn"),
     ("NetworkCore", "golden.engine.network_step", "rtl.network", "network_tb", "test_core"),
     ("NetworkTop", "golden.engine.run", "rtl.top", "top_tb", "test_control"),

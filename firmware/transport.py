@@ -88,9 +88,9 @@ class SerialTransport(Transport):
 
 def connect(port: str, *, baud: int = BAUD) -> SerialTransport:
     """Open a serial port; PortError names the ports that there are if it does not exist."""
-    check_port(port)
     if not isinstance(baud, int) or baud < 1:
         raise ValueError(f"baud must be a positive integer, not {baud!r}")
+    check_port(port)
     return SerialTransport(port, baud)
 
 
