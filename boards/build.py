@@ -20,6 +20,7 @@ from pathlib import Path
 from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
+from golden.files import write_json, write_whole
 from golden.network import Network
 from golden.programs import BuildError, exclusive
 from golden.spiking_network import SpikingNetwork
@@ -85,7 +86,7 @@ def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None
     with tempfile.TemporaryDirectory(prefix=f".{board.name}-", dir=target.parent) as folder:
         work = Path(folder)
         for name, text in files.items():
-            (work / name).write_text(text, encoding="utf-8")
+            write_whole(work / name, text)
         try:
             say("synthesis")
             stat = _synthesise(work, family, synth_options, plan)
@@ -154,12 +155,12 @@ def _run(family: Family, name: str, arguments, work: Path, log: str) -> None:
 def _synthesise(work: Path, family: Family, options, plan) -> dict:
     script = (f"read_rtlil design.il\n{family.synth} {' '.join(options)} -top design -json design.json\n"
               f"tee -q -o stat.json stat -json\n")
-    (work / "design.ys").write_text(script, encoding="utf-8")
+    write_whole(work / "design.ys", script)
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
     _run(family, "yosys", ["-q", "-l", "yosys.log", "design.ys"], work, "yosys.log")
     design = json.loads((work / "design.json").read_text(encoding="utf-8"))
     place(design["modules"]["design"]["cells"], plan)
-    (work / "design.json").write_text(json.dumps(design), encoding="utf-8")
+    write_whole(work / "design.json", json.dumps(design))
     stat = json.loads((work / "stat.json").read_text(encoding="utf-8"))
     return stat["design"]["num_cells_by_type"]
 
@@ -246,7 +247,7 @@ def _publish(work: Path, target: Path, report: dict, names) -> None:
     The report comes last and has the digests of the others: `_previous` sees where somebody stopped between two files.
     """
     report["files"] = {name: _digest(work / name) for name in names if name != "report.json"}
-    (work / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_json(work / "report.json", report)
     for name in sorted(names, key=lambda name: name == "report.json"):
         os.replace(work / name, target / name)
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from docs import late_figures, spiking_figures
 from docs.pictures import pipeline_svg, tick
 from golden.activation import is_tabulated
+from golden.files import write_whole
 from golden.network import ACTIVATIONS, Network
 from golden.quantize import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
@@ -384,7 +385,7 @@ def main() -> None:
     for name, text in made.items():
         path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+            write_whole(path, text)
             print(f"written: {name}")
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from golden.files import write_json, write_whole
 from golden.programs import BuildError, ToolError, exclusive, find, run
 
 #: used where the user's own cache folder cannot be written
@@ -153,7 +154,7 @@ def _compile(cache: Path, stamp: Path, path: str) -> None:
             os.replace(file, cache / name)
         stamp.parent.mkdir(exist_ok=True)
         written = side / stamp.name
-        written.write_text(json.dumps({name: _mark(cache / name) for name in made}), encoding="utf-8")
+        write_json(written, {name: _mark(cache / name) for name in made})
         os.replace(written, stamp)
 
 
@@ -172,7 +173,7 @@ def _package_version(name: str) -> str:
 def yosys(script: str, folder, log: str = "yosys.log") -> None:
     """Run the commands of `script` in `folder`, where script and log stay; BuildError with the first error."""
     source = Path(folder) / "script.ys"
-    source.write_text(script + "\n", encoding="utf-8")
+    write_whole(source, script + "\n")
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost
     tell(locate(YOSYS), "yosys", ("-q", "-l", log, source.name), folder, log)
 

@@ -71,7 +71,8 @@ def network(name: str, console) -> dict:
     case = flow.prepare(name)
     ladder, found = spiking.evaluate_ladder(case, console=console)
     events = fit(case, found)
-    page = write_report({"title": f"{name}: cost follows events", "ladder": ladder, "events": events},
+    page = write_report({"title": f"{name}: cost follows events", "ladder": ladder, "events": events,
+                         "commands": [f"leadlag bench {_group(name)}"]},
                         flow.BUILD / name / "events")
     console.print(f"report {page}")
     rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
@@ -94,6 +95,11 @@ def network(name: str, console) -> dict:
     for figure, mode in CONTROLS.items():
         figures[figure] = trained(name, mode, console).training["float_accuracy"]
     return figures
+
+
+def _group(name: str) -> str:
+    """The group that measures a network."""
+    return name.replace("delays-", "delay_only_").replace("fashion-", "")
 
 
 def fit(case, found) -> dict:
@@ -128,7 +134,7 @@ def place(name: str, board: str, console) -> dict:
 
 def cycles_per_image(case, console) -> float:
     """Mean over all test images with early stop: of the group that measured it with these lanes, else simulated."""
-    group = case.net.name.replace("delays-", "delay_only_").replace("fashion-", "")
+    group = _group(case.net.name)
     found = records.known().get(group, {})
     if found.get("lanes") == case.net.lanes and found.get("code") == sources.code(GROUPS[group]):
         return found["cycles_per_image"]

@@ -79,6 +79,7 @@ def quantize(network, board, out):
     from rtl.schedule import predictor_costs
     case = _fitting(network, board)
     out = out or flow.BUILD / case.net.name
+    check_writable(out / "network.json")
     if isinstance(case, spiking.SpikingCase):
         files = spiking.write_quantized(case, out)
         console.print(spiking.layers_table(case.net))

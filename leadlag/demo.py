@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.files import check_writable
+from golden.files import check_writable, write_npz
 from golden.programs import BuildError, ProgramError
 from leadlag import flow, training
 from leadlag.figures import provenance
@@ -84,7 +84,8 @@ def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
     words = words[:, :ticks]
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
-        np.savez(data, pairs=case.image.pairs, crc=case.image.crc, x=words, y=flow.integer_outputs(case, words))
+        write_npz(data, {"pairs": case.image.pairs, "crc": case.image.crc, "x": words,
+                         "y": flow.integer_outputs(case, words)})
         run_bench(NetworkTop(case.net), "sim.trained_tb", simulator=simulator,
                   params={"network": case.net.to_json(), "data": str(data)})
     return words.shape[0] * words.shape[1] * case.net.outputs

@@ -119,9 +119,11 @@ def relearn_svg(relearn, narrow: bool = False) -> str:
         axes.axhline(100 * relearn["before"], color=MUTED, linewidth=1, linestyle=DASHES[0])
         axes.annotate("before", (0, 100 * relearn["before"]), (0, -11), textcoords="offset points", color=MUTED)
         axes.plot(range(len(curve)), values, color=ACCENT, linewidth=1.8, zorder=1)
-        for marker, colour, label, there in (("s", SECOND, "learnt on the board", lambda samples: samples <= board),
-                                             ("o", ACCENT, "by golden alone", lambda samples: samples > board)):
-            points = [n for n, (samples, _) in enumerate(curve) if there(samples)]
+        for marker, colour, label, on_board in (("s", SECOND, "learnt on the board", True),
+                                                ("o", ACCENT, "by golden alone", False)):
+            points = [n for n, (samples, _) in enumerate(curve) if (0 < board >= samples) == on_board]
+            if not points:
+                continue
             axes.scatter(points, [values[n] for n in points], s=34, color=colour, marker=marker, label=label, zorder=2)
         for n, value in enumerate(values):
             axes.annotate(f"{value:.0f}", (n, value), (0, 7 if value < 80 else -14), textcoords="offset points",

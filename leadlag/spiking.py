@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.files import write_npz
 from golden.image import Image, build_image
 from golden.images import CLASSES, DATA_SETS, images, pixel_count
 from golden.spiking import Answers, Synapses, encode, run
@@ -186,7 +187,7 @@ def cocotb_check(case: SpikingCase, count: int, simulator: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
         want = integer_answers(case, pixels)
-        np.savez(data, pairs=case.image.pairs, spikes=spikes_of(case, pixels), **want._asdict())
+        write_npz(data, {"pairs": case.image.pairs, "spikes": spikes_of(case, pixels), **want._asdict()})
         run_bench(SpikingCore(case.net), "sim.spiking_tb", simulator=simulator,
                   params={"network": case.net.to_json(), "data": str(data)})
     return count

@@ -9,6 +9,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from golden.files import write_whole
 from golden.programs import BuildError, ToolError, compiler, first_error
 from sim.verilated import verilator
 from sim.verilog import input_pins, to_rtlil, to_verilog
@@ -37,7 +38,7 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
     with tempfile.TemporaryDirectory(dir=_plain_folder(), prefix=f"{label}-") as folder, _environ(environment):
         folder = Path(folder).resolve()
         source, log, results = folder / "unit.v", folder / "log.txt", folder / "results.xml"
-        source.write_text(to_verilog(text), encoding="utf-8")
+        write_whole(source, to_verilog(text))
         runner = get_runner(simulator)
         try:
             runner.build(sources=[source], hdl_toplevel="unit", build_dir=folder, timescale=("1ns", "1ps"),

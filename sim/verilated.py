@@ -20,6 +20,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from golden.files import write_whole
 from golden.programs import ToolError, build_once, compiler, run
 from sim.verilog import to_rtlil, to_verilog
 
@@ -87,15 +88,15 @@ def verilator() -> tuple[list[str], dict[str, str], str]:
 
 def _build(folder: Path, name: str, verilog: str, harness: str, command, environment, effort) -> Path:
     source, code, library = folder / f"{name}.v", folder / "harness.cpp", folder / f"{name}.so"
-    source.write_text(verilog, encoding="utf-8")
+    write_whole(source, verilog)
     run([*command, *_VERILATE, "--top-module", name, "--prefix", f"V{name}", "--Mdir", str(folder), str(source)],
         env=environment)
     include = Path(environment.get("VERILATOR_ROOT")
                    or run([*command, "--getenv", "VERILATOR_ROOT"], env=environment).stdout.strip()) / "include"
     # one translation unit: the loop sees the design that it drives
     parts = sorted(folder.glob(f"V{name}*.cpp"))
-    code.write_text("".join(f'#include "{part.name}"\n' for part in parts)
-                    + f"#pragma GCC visibility push(default)\n{harness}", encoding="utf-8")
+    write_whole(code, "".join(f'#include "{part.name}"\n' for part in parts)
+                + f"#pragma GCC visibility push(default)\n{harness}")
     flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
     run([compiler(), *flags, *effort, "-shared", "-include", f"V{name}__pch.h", str(code),
          *_runtime(include, flags), "-o", str(library), "-pthread"], env=environment)

@@ -8,6 +8,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value
 from amaranth.lib import wiring
 
+from golden.files import write_whole
 from golden.tools import yosys
 
 #: what makes Icarus 4.5 times as fast (no `always @*` is left) and Verilator a third faster
@@ -64,6 +65,6 @@ def to_verilog(text: str) -> str:
     text = re.sub(r"^( *wire [^\\]*?)signed ", r"\1", text, flags=re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "unit.il"), Path(folder, "unit.v")
-        source.write_text(text, encoding="utf-8")
+        write_whole(source, text)
         yosys("\n".join((f"read_rtlil {source.name}", *_PASSES, f"write_verilog -noattr {target.name}")), folder)
         return target.read_text(encoding="utf-8")

@@ -85,6 +85,17 @@ def test_absent_section_is_left_out(absent, monkeypatch):
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
 
+def test_what_was_not_compared_is_not_claimed():
+    figures = {"title": "x", "relearn": {"curve": [[0, 0.1], [10, 0.4]], "before": 0.95, "board": 10}}
+    page = report.render(figures)
+    assert "10 sequences\n     on the board" in page
+    assert "equals the golden model word by word" in page
+    figures["relearn"]["board"] = 0
+    page = report.render(figures)
+    assert "no board\n     was asked, and nothing was compared" in page
+    assert "word by word" not in page
+
+
 def test_smallest_report():
     assert "<h2>" not in report.render({"title": "nothing yet"})
 
