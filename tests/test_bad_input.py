@@ -137,7 +137,7 @@ quantize gle-mnist1d --board nexys                    | no board 'nexys': there 
 quantize gle-mnist1d --board ulx3s-12f                | gle-mnist1d needs 73 block RAMs, ulx3s-12f .* has 32
 quantize gle-mnist1d --board ice40-hx8k               | ice40-hx8k \\(iCE40HX8K\\) has no multipliers
 quantize {tiny} --out {there}/file                    | Directory '.*/file' is a file
-quantize {tiny} --out {there}/file/below               | file/below/network.json cannot be written: Not a dir
+quantize {tiny} --out {there}/file/below               | file/below/network.json cannot be written: .*/file is no folder
 quantize {tiny} --out /proc/leadlag                   | /proc/leadlag.* cannot be written: .*
 quantize {tiny} --out {there}/dangling/below          | dangling/below.* cannot be written: .*dangling
 quantize {tiny} --out here --out there                | --out is given 2 times

@@ -70,14 +70,15 @@ def test_a_stream_that_takes_no_more():
         assert refused("boards", stdout=full) == "leadlag: standard output: No space left on device"
 
 
-def test_a_full_disk_is_one_line(tiny, tmp_path):
-    """No file may grow beyond a kilobyte: nothing is left, and the file is named."""
-    script = ("import resource, signal, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)); "
+@pytest.mark.parametrize(("size", "name"), [(1024, "network.json"), (80_000, "parameters.safetensors")])
+def test_a_full_disk_is_one_line(size, name, tmp_path):
+    """No file may grow beyond `size`: what is found before or while writing names the file, and leaves none."""
+    script = (f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
               "from leadlag.cli import main; main()")
-    done = subprocess.run([sys.executable, "-c", script, "quantize", str(tiny), "--out", "here"], cwd=tmp_path,
+    done = subprocess.run([sys.executable, "-c", script, "quantize", "gle-mnist1d-42k", "--out", "here"], cwd=tmp_path,
                           env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    assert done.stderr == "leadlag: here/parameters.safetensors cannot be written: File too large\n"
+    assert done.stderr == f"leadlag: here/{name} cannot be written: File too large\n"
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
