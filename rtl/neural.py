@@ -26,6 +26,10 @@ class NeuralExtrapolator(Extrapolator):
         """One for each hidden unit."""
         return p.hidden
 
+    @classmethod
+    def banks(cls, way, streams: int) -> list[tuple[int, int]]:
+        return super().banks(way, streams) + Activation.banks("tanh", HIDDEN_STATE, HIDDEN_RATE)
+
     def _predict(self, m, x, tap):
         p, fmt, walk = self.way.predictor, self.way.fmt, self._walk
         frac = fmt.frac_bits - p.scale

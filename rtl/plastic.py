@@ -124,6 +124,8 @@ class PlasticLayer(DenseLayer):
         copies = 1 + (plastic.gamma is not None or plastic.tau is not None)
         return [*DenseLayer.banks(layer, streams=streams, ahead=ahead), *ErrorUnit.banks(layer, rows),
                 *[(1 << row_bits(layer), plastic.error.width)] * copies,
+                # tau_m is read by rows, too
+                *([(2 << row_bits(layer), plastic.tau.width)] if plastic.tau is not None else []),
                 *([] if above is None else line_banks(above, streams, False)),
                 *(Activation.banks(f"{layer.activation}_derivative", layer.state, plastic.slope)
                   if layer.activation != "linear" else []),
