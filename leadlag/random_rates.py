@@ -116,11 +116,11 @@ class RateHost(Host):
     def full(self):
         """As many ticks as go into the output buffer and one more, which waits."""
         tick = max(self.period, self.net.outputs * (1 if self.bare else 14))
-        if (self.buffered + 1) * tick < self.budget // 3:
+        if (self.buffered + 1) * tick < self.budget // 2:
             yield from self.drain()
             greed, self.greed = self.greed, 0.0
             yield from self.run(self.buffered + 1)
-            yield Idle(2 * self.period)
+            yield Idle((self.buffered + 2) * self.period)
             self.greed = greed
 
     def run(self, ticks: int | None = None):

@@ -1,7 +1,7 @@
 """A core without its registers, for the scripts of sim.script: words go in and out as fast as it takes them.
 
-Accesses mean what they mean on a bus (golden.regmap), but words wait in queues on both sides, so that ticks follow one
-another without a gap and tokens without a pause. Images come into force without a checksum.
+Accesses mean what they mean on a bus (golden.regmap), but words wait in a queue, so that ticks follow one another
+without a gap and tokens without a pause. Images come into force without a checksum.
 """
 
 from collections import deque
@@ -28,8 +28,8 @@ from sim.pysim import PERIOD, stalls
 from sim.script import PATIENCE, Access, Answer, Idle
 
 _NAMES = {register.offset: name for name, register in REGISTERS.items()}
-#: words that wait in front of the core, and words that are taken from it before the host reads them
-_QUEUE, _TAKEN = 40, 2
+#: words that wait in front of the core
+_QUEUE = 40
 #: cycles between two words of an image while weights learn: rtl.control takes as many, and a port relies on them
 _APART = 12
 
@@ -44,7 +44,7 @@ class Bare:
     def __init__(self, core, *, pace_in: str, pace_out: str, seed: str, seen: list | None = None):
         self.core, self.net, self.cycles, self.seen = core, core.net, 0, seen
         self.pauses = stalls(pace_in, f"{seed} in"), stalls(pace_out, f"{seed} out")
-        self.waiting, self.came, self.button = deque(), deque(), Signal(name="button")
+        self.waiting, self.came, self.wanted, self.button = deque(), 0, False, Signal(name="button")
         self.learns = self.net.teacher is not None
         fingerprint = int(self.net.fingerprint, 16)
         self.held = dict.fromkeys(REGISTERS, 0) | {
@@ -89,7 +89,7 @@ class Bare:
             ctx.set(core.i.payload, self.waiting[0])
             ctx.set(core.i.valid, 1)
             self.offered = True
-        ready = not next(pause_out) and len(self.came) < _TAKEN
+        ready = self.wanted and not next(pause_out)
         ctx.set(core.o.ready, ready)
         _, _, taken, valid, y, last, tick, lost, *rest = await ctx.tick().sample(
             core.i.ready, core.o.valid, core.o.p.y, core.o.p.last, *self.events)
@@ -102,7 +102,7 @@ class Bare:
             raise SimulationError(f"the output was {self.stalled} and stalled, then came {(valid, y, last)}")
         self.stalled = (valid, y, last) if valid and not ready and not self.pressed else None
         if valid and ready:
-            self.came.append(y & WORD_MASK | last << LAST_BIT | 1 << VALID_BIT)
+            self.came = y & WORD_MASK | last << LAST_BIT | 1 << VALID_BIT
         self.held["ticks"] += tick
         self.held["lost"] |= lost
         if self.learns:
@@ -121,9 +121,10 @@ class Bare:
     async def _access(self, ctx, request) -> int:
         write, addr, data = request.write, request.addr, request.data
         if addr == OUTPUT:
-            if not self.came:
-                await self._cycle(ctx)
-            return self.came.popleft() if self.came else 0
+            self.came, self.wanted = 0, True
+            await self._cycle(ctx)
+            self.wanted = False
+            return self.came
         if addr == INPUT:
             payload = {"x": data & WORD_MASK, "first": data >> FIRST_BIT & 1}
             if self.core.period:        # of a rate network
@@ -193,5 +194,4 @@ class Bare:
         await self._cycles(ctx, cycles)
         ctx.set(self.button, 0)
         self.pressed = self.loaded = False
-        self.came.clear()
         self.held |= {"ticks": 0, "lost": 0, "overflow": 0}
