@@ -382,6 +382,8 @@ def test_connect_names():
         connect("")
     with pytest.raises(ValueError, match="baud must be"):
         connect("/dev/ttyUSB0", baud=0)
+    with pytest.raises(PortError, match="no port /dev/ttyNONE9"):
+        connect("/dev/ttyNONE9", baud=1)
 
 
 def test_not_a_serial_port(tmp_path):
