@@ -401,6 +401,8 @@ def test_serial_port_that_disappears():
     pytest.importorskip("serial")
     ours, theirs = os.openpty()
     with connect(os.ttyname(theirs)) as port:
+        with pytest.raises(PortError):      # no second program beside us
+            connect(os.ttyname(theirs))
         os.close(theirs)
         frame = bytes(range(256))
         port.write(frame)
