@@ -11,6 +11,7 @@ from leadlag import bench_learning, bench_prospective, bench_random, bench_spiki
 from leadlag.demo import SEEDS, evaluate_ladder
 from leadlag.figures import provenance
 from leadlag.terminal import status
+from leadlag.training import reported
 
 TRAINING_SEEDS = (0, 1, 2)
 
@@ -36,7 +37,7 @@ def _accuracies(name, seeds, console):
                "epochs": training["epochs"], "seed": training["seed"],
                "float_accuracy_before_refit": training["float_accuracy_before_refit"]}
     if seeds:
-        trainings = [_training(name, seed).training for seed in seeds]
+        trainings = [_training(name, seed, console).training for seed in seeds]
         for key in ("float_accuracy", "float_accuracy_before_refit", "train_cpu_s"):
             figures[f"{key}_seeds"] = [t[key] for t in trainings]
     return figures
@@ -48,13 +49,14 @@ def _float(rungs) -> float:
     return rungs["float"]
 
 
-def _training(name, seed, hold_out=False) -> FloatNetwork:
+def _training(name, seed, console, hold_out=False) -> FloatNetwork:
     """A training, made once for each state of the code that trains; the file that it leaves holds its figures."""
     from golden.train import gle
     kind = "held-out" if hold_out else "test"
     out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{sources.code(gle.train)[:8]}.safetensors"
     if not out.exists():
-        gle.train(name, seed=seed, hold_out=hold_out, out=out)
+        with reported(console, name, gle.SETTINGS[name].epochs) as report:
+            gle.train(name, seed=seed, hold_out=hold_out, out=out, progress=False, report=report)
     return FloatNetwork.load(out)
 
 
@@ -67,7 +69,7 @@ FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": 
 
 def formats(console) -> dict:
     """Accuracy of other word lengths on the held-out sequences."""
-    real, dataset = _training("gle-mnist1d", 0, hold_out=True), flow.dataset("mnist1d")
+    real, dataset = _training("gle-mnist1d", 0, console, hold_out=True), flow.dataset("mnist1d")
     rows = []
     for changed in FORMATS:
         net = describe(real, Widths(**changed))

@@ -6,6 +6,7 @@ from golden.spiking_file import SpikingTrained
 from leadlag import flow, records, sources, spiking
 from leadlag.report import write_report
 from leadlag.terminal import status
+from leadlag.training import reported
 from rtl.spiking_schedule import block_rams
 
 #: what a network is compared with (golden.train.delays)
@@ -61,8 +62,8 @@ def trained(name: str, mode: str, console) -> SpikingTrained:
     from golden.train import delays
     out = flow.BUILD / "bench" / f"{name}-{mode}-{sources.code(delays.train)[:8]}.safetensors"
     if not out.exists():
-        console.print(f"training {name}, {mode}")
-        delays.train(name, mode=mode, out=out)
+        with reported(console, f"{name}, {mode}", delays.SETTINGS[name].epochs) as report:
+            delays.train(name, mode=mode, out=out, progress=False, report=report)
     return SpikingTrained.load(out)
 
 

@@ -1,5 +1,6 @@
 """Float training as a command does it: the trainer of a network by its name, with a sign of how far it is."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from leadlag.terminal import bars
@@ -21,13 +22,19 @@ def train(name: str, *, out: Path | None = None, console=None, **options) -> dic
     else:
         from golden.train import gle as trainer
         shown = "{:.1%} while learning"
-    epochs = options.get("epochs") or trainer.SETTINGS[name].epochs
+    with reported(console, name, options.get("epochs") or trainer.SETTINGS[name].epochs, shown) as report:
+        return trainer.train(name, out=out, progress=False, report=report, **options)
+
+
+@contextmanager
+def reported(console, name: str, epochs: int, shown: str = "{:.3f}"):
+    """A bar of epochs; gives what the trainers take as `report`, whose second value is put into the text `shown`."""
     with bars(console) as bar:
         task = bar.add_task(f"train {name}", total=epochs)
 
         def report(epoch, value, *_):
             bar.update(task, completed=epoch, description=f"train {name}, {shown.format(value)}")
-        return trainer.train(name, out=out, progress=False, report=report, **options)
+        yield report
 
 
 def check(name: str) -> None:

@@ -179,6 +179,14 @@ def wait_for(screen, text):
         time.sleep(0.005)
 
 
+def test_trainings_say_how_far_they_are(monkeypatch):
+    monkeypatch.setattr(terminal, "EVERY", 0.02)
+    screen = terminal.Screen(file=io.StringIO())
+    with training.reported(screen, "net", 40, "loss {:.2f}") as report:
+        report(3, 0.123, "what else", "there is")
+        wait_for(screen, "train net, loss 0.12, 3 of 40 (0 s)\n")
+
+
 def test_short_work_and_no_console_say_nothing():
     screen = terminal.Screen(file=io.StringIO())
     for console in (screen, None):
