@@ -67,6 +67,13 @@ def test_scale_and_gain_keep_the_most_fraction_bits(w1, w2, gain, scale):
     assert (str(p.gain), p.scale, p.taps, p.history, p.shared) == (gain, scale, 2, 5, True)
 
 
+def test_the_largest_of_all_sets_the_format():
+    """A bias, whichever unit has it; the weights of the output; its constant."""
+    for trained in (([[0.1], [0.1]], [3.0, 0.1], [0.1, 0.1], 0.0), ([[0.1], [0.1]], [0.1, -3.0], [0.1, 0.1], 0.0),
+                    ([[0.1], [0.1]], [0.1, 0.1], [0.1, -3.0], 0.0), ([[0.1], [0.1]], [0.1, 0.1], [0.1, 0.1], 3.0)):
+        assert str(quantized(trained, RATE, 5)[0].gain) == "Q2.15"
+
+
 def test_differences_may_be_much_smaller_than_weights():
     rise = [1.9 * min(j, 16 - j) for j in range(1, 16)]
     p, words = quantized(([rise], [0.0], [1.0], 0.0), RATE, 5)

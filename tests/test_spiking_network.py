@@ -16,7 +16,7 @@ from golden.spiking import random_synapses
 from golden.spiking_network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
 from golden.spiking_words import FIRED_BIT, IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.weights import Ternary
-from rtl.spiking_schedule import block_rams, fold_spiking
+from rtl.spiking_schedule import COSTS, block_rams, fold_spiking
 
 GOOD = {"inputs": 20, "outputs": 24, "weight": Ternary(plus=3, minus=4, seed=9), "delay_bits": 4,
         "state": QFormat(6, 4), "leak": (4,), "threshold": 40}
@@ -172,6 +172,16 @@ def test_lanes_side_by_side(inputs, outputs, lanes):
     assert layer.bank_lanes == lanes
     assert layer.bank_first == (*range(0, 32, lanes), *range(32, 40, lanes), 40)
     assert replace(layer, delay_bits=5, state=QFormat(6, 4)).bank_lanes == max(1, lanes // 5)
+
+
+@pytest.mark.parametrize(("fields", "ecp5", "ice40"), [
+    ({}, 600 + 24 * (70 + 9 * 2), 650 + 24 * 184),
+    # accumulators of 56 bits are registers on an iCE40
+    ({"delay_bits": 3}, 600 + 24 * (70 + 9 * 2), 650 + 24 * (184 + 84)),
+    ({"lanes": 8}, 600 + 8 * (70 + 9 * 9), 650 + 2076)], ids=str)
+def test_luts_by_hand(fields, ecp5, ice40):
+    layer = SpikingLayer(**GOOD | fields)
+    assert (COSTS["ecp5"].luts(layer, False), COSTS["ice40"].luts(layer, False)) == (ecp5, ice40)
 
 
 def test_the_deepest_bank():
