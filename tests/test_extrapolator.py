@@ -77,12 +77,12 @@ def test_circuit_equals_golden(seed):
     period = max(predictor(way).period(way, learning=True), 2 * way.size + 8)
 
     async def drive(ctx):
-        for n, word in enumerate(() if taps is None else taps.ravel()):
-            ctx.set(dut.params.en, 1)
-            ctx.set(dut.params.bank, 3)
-            ctx.set(dut.params.half, 1)
-            ctx.set(dut.params.addr, n)
-            ctx.set(dut.params.data, int(word) & 0x3FFFF)
+        words = [] if taps is None else taps.ravel().tolist()
+        # those behind are for another bank, or for the half that is not in force, or nobody's
+        for en, bank, half, addr, word in [*((1, 3, 1, n, word) for n, word in enumerate(words)),
+                                           (1, 2, 1, 0, 99), (1, 3, 0, 0, 98), (0, 3, 1, 0, 97)]:
+            for name, value in (("en", en), ("bank", bank), ("half", half), ("addr", addr), ("data", word & 0x3FFFF)):
+                ctx.set(getattr(dut.params, name), value)
             await ctx.tick()
         ctx.set(dut.params.en, 0)
         ctx.set(dut.half, 1)

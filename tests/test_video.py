@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,6 +70,23 @@ def test_real_video_is_decoded_once(tmp_path, monkeypatch):
     next(tmp_path.glob("video-*.npz")).write_bytes(b"")
     with pytest.raises(ValueError, match="is damaged"):
         data.frames(str(path), cache=tmp_path)
+
+
+def test_what_ffmpeg_gives_are_frames(monkeypatch):
+    def gives(stdout, stderr=b"", returncode=0):
+        def run(*arguments, capture_output, check):
+            assert (capture_output, check) == (True, False)
+            return SimpleNamespace(returncode=returncode, stdout=stdout, stderr=stderr)
+        monkeypatch.setattr(data.subprocess, "run", run)
+    monkeypatch.setattr(data.shutil, "which", lambda name: name)
+    gives(bytes(range(256)) * 3)
+    found = data._ffmpeg("a.avi")
+    assert (found.shape, found.dtype) == ((3, 16, 16), np.uint8)
+    assert found[2, 1].tolist() == list(range(16, 32))
+    for bad in ((b"x", b"first\nlast line\n", 1), (b"", b"last line")):
+        gives(*bad)
+        with pytest.raises(ValueError, match="ffmpeg cannot read a.avi: last line"):
+            data._ffmpeg("a.avi")
 
 
 def test_fade_ends_each_interval_at_its_frame():
