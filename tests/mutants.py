@@ -247,12 +247,13 @@ def report(mutants: list[Mutant], results: dict[Mutant, str], whole: bool) -> in
         reason = reasons.get(f"{mutant.module} {mutant.name}")
         unknown += reason is None
         print(f"survivor: {mutant.module} {mutant.name}\n    {reason or 'not in ' + TABLE.name}")
-    killed = len(mutants) - len(survivors)
-    print(f"{len(mutants)} mutants, {killed} killed ({killed / len(mutants):.1%}), {len(survivors)} survivors"
-          + (f", {unknown} of them without a reason" if unknown else ""))
+    killed, excused = len(mutants) - len(survivors), len(survivors) - unknown
+    print(f"{len(mutants)} mutants, {killed} killed, {len(survivors)} survivors, {excused} of them for a reason: "
+          f"{killed / max(1, len(mutants) - excused):.1%} of what a test can see")
     if whole:
         from leadlag import bench
-        bench.merge("mutants", {"mutants": len(mutants), "killed": killed, "survivors": len(survivors), "seed": SEED},
+        bench.merge("mutants", {"mutants": len(mutants), "killed": killed, "survivors": len(survivors),
+                                "survivors_for_a_reason": excused, "seed": SEED},
                     "make mutants")
     return int(unknown > 0)
 
