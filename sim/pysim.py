@@ -1,29 +1,10 @@
 """Benches in Amaranth's own simulator: no tools needed, good for some thousand cycles."""
 
 import random
-import re
 
-import amaranth
-from amaranth.sim import Simulator, _pyrtl
+from amaranth.sim import Simulator
 
 PERIOD = 1e-8
-
-
-def quicker(code: str) -> str:
-    """Amaranth's Python of a process with fewer calls: a fifth less time a cycle.
-
-    An update is called where the word changes, and a sign is extended by two operations in place of a function.
-    """
-    code = re.sub(r"^( *)(slots\[\d+\])\.update\((next_\d+)", r"\1if \2.next != \3: \2.update(\3", code, flags=re.M)
-    code = re.sub(r"^( *next_\d+ = )sign\((.*), -(\d+)\)$", r"\1(\2 ^ \3) - \3", code, flags=re.M)
-    changed, count = re.subn(r", -(0x[0-9a-f]+)\)", r" ^ \1) - \1)", code.replace("sign(", "(("))
-    return changed if count == code.count("sign(") else code
-
-
-# the code that it makes is no interface of Amaranth
-if amaranth.__version__.startswith("0.5."):
-    plain_flush = _pyrtl._PythonEmitter.flush
-    _pyrtl._PythonEmitter.flush = lambda emitter, *args: quicker(plain_flush(emitter, *args))
 
 
 def run(dut, *benches, cycles: int) -> None:
