@@ -10,3 +10,8 @@ def check(ok: bool, message: str) -> None:
 def is_int(value, low: int, high: int) -> bool:
     """Whether `value` is an integer (no bool) in low..high."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def listed(names) -> str:
+    """Foreign names in one line: those that would break it, or could not be seen, in quotation marks."""
+    return ", ".join(name if name.isprintable() and name.strip() else repr(name) for name in map(str, names))

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, fields, replace
 
-from golden.checks import check
+from golden.checks import check, listed
 from golden.extrapolator import Predictor, Way
 from golden.files import parse_file
 from golden.fixed import MATMUL_BITS, QFormat, acc_width
@@ -418,7 +418,7 @@ def _layer(n: int, entry) -> Dense:
     check(kind == "dense", f"layer {n}: kind must be \"dense\", not {kind!r}")
     known = {field.name: field for field in fields(Dense)}
     unknown = sorted(set(entry) - set(known))
-    check(not unknown, f"layer {n}: unknown fields {', '.join(map(str, unknown))}")
+    check(not unknown, f"layer {n}: unknown fields {listed(unknown)}")
     missing = sorted(name for name, field in known.items()
                      if name not in entry and name not in ("delay", "max_delay", "lanes", *_OPTIONAL))
     check(not missing, f"layer {n}: missing fields {', '.join(missing)}")

@@ -9,7 +9,7 @@ Source: [GLE] papers.md 2.1 and 2.2. Error words have a format, hence a power-of
 
 from dataclasses import dataclass, fields
 
-from golden.checks import check, is_int
+from golden.checks import check, is_int, listed
 from golden.fixed import QFormat
 from golden.plasticity import BITS, PERIOD
 
@@ -203,7 +203,7 @@ def parse(kind: type, entry):
     check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
     known = {field.name: field for field in fields(kind)}
     unknown = sorted(set(entry) - set(known), key=str)
-    check(not unknown, f"{name}: unknown fields {', '.join(map(str, unknown))}")
+    check(not unknown, f"{name}: unknown fields {listed(unknown)}")
     missing = sorted(n for n, field in known.items() if n not in entry and field.default is field.default_factory)
     check(not missing, f"{name}: missing fields {', '.join(missing)}")
     return kind(**{n: QFormat.parse(value) if "QFormat" in str(known[n].type) and value is not None else value

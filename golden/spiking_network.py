@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import MISSING, dataclass, fields, replace
 
-from golden.checks import check, is_int
+from golden.checks import check, is_int, listed
 from golden.files import parse_file
 from golden.fixed import QFormat
 from golden.weights import BLOCK, Ternary
@@ -322,7 +322,7 @@ def _parse(kind, entry, name):
     check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
     known = {field.name: field for field in fields(kind)}
     unknown = sorted(set(map(str, entry)) - set(known))
-    check(not unknown, f"{name}: unknown fields {', '.join(unknown)}")
+    check(not unknown, f"{name}: unknown fields {listed(unknown)}")
     missing = [field.name for field in known.values() if field.default is MISSING and
                field.name not in entry]
     check(not missing, f"{name}: missing fields {', '.join(missing)}")

@@ -68,7 +68,7 @@ class DenseLayer(wiring.Component):
         return Bank.LATENCY + LeadLag.LATENCY + 1
 
     @staticmethod
-    def banks(layer: Dense, *, streams: int = 1, ahead: bool = False) -> list[tuple[int, int]]:
+    def banks(layer: Dense, *, streams: int, ahead: bool) -> list[tuple[int, int]]:
         """Depth and width of every memory of the layer."""
         rows = 1 << row_bits(layer)
         return [*[(2 << bank_bits(layer), layer.weight.width)] * layer.lanes,

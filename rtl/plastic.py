@@ -116,8 +116,7 @@ class PlasticLayer(DenseLayer):
                    cls.first_error(layer, top) + layer.lanes + LOAD_LATENCY)
 
     @classmethod
-    def banks(cls, layer: Dense, *, streams: int = 1, ahead: bool = False, above: Way | None = None,
-              below: bool = False):
+    def banks(cls, layer: Dense, *, streams: int, ahead: bool, above: Way | None, below: bool):
         """Depth and width of every memory of the layer; above: the way of errors into it, below: it sends some down."""
         rows = streams << row_bits(layer)
         plastic = layer.plastic

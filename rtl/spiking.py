@@ -68,7 +68,7 @@ class Neuron(wiring.Component):
     SPACING = {1: 2, 2: 4}
     LATENCY = {1: 2, 2: 2}
 
-    def __init__(self, layer: SpikingLayer, *, spiking: bool = True):
+    def __init__(self, layer: SpikingLayer, *, spiking: bool):
         self.layer, self.spiking = layer, spiking
         super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
                           "arrived": In(signed(layer.sum_bits)),
@@ -152,7 +152,7 @@ class Lane(wiring.Component):
     Members: op (golden.spiking_network, `operation`), delay and weight of the synapse with it; fired, x.
     """
 
-    def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool = True):
+    def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool):
         self.layer, self.vendor, self.spiking = layer, vendor, spiking
         bits = 2 if layer.regenerates else layer.weight.width
         super().__init__({"op": In(operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),

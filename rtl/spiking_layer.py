@@ -107,7 +107,7 @@ class SpikingEngine(wiring.Component):
     x is there where one group holds all lanes.
     """
 
-    def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, rest: int = 0, spiking: bool = True):
+    def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, rest: int = 0, spiking: bool):
         self.layer, self.vendor, self.bank0, self.rest, self.spiking = layer, vendor, bank0, rest, spiking
         self.groups = -(-layer.lanes // GROUP)
         hashed = SourceHash.LATENCY if layer.regenerates else 0

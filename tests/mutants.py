@@ -3,7 +3,8 @@
 A mutant is one module with one expression or statement changed (tests/mutate.py). Each module gives the same number of
 them, drawn by a hash of what is changed: a change of a module leaves the mutants of all others as they are, and of its
 own those that it does not touch. A mutant is killed when one of the tests that mutants.toml names for its module fails
-or hangs; survivors are listed there with the reason why no test can see them. Left out: golden.train, whose constants
+or hangs; survivors are listed there with the reason. So are changes that are none, as nothing can tell them from what
+was there (`a product commutes`): they are not drawn, the next one is. Left out: golden.train, whose constants
 are choices that a training judges, and what starts and stops programs, since a changed line may stop those of others.
 
 What was run is kept in build/mutants/results.jsonl by the texts of mutant and tests: a second run repeats what changed.
@@ -64,11 +65,18 @@ def modules() -> list[str]:
             and path.read_text(encoding="utf-8")]
 
 
+def table() -> dict:
+    """mutants.toml."""
+    return tomllib.loads(TABLE.read_text(encoding="utf-8"))
+
+
 def draw(module: str, each: int = EACH) -> list[Mutant]:
-    """Mutants of a module, one operator after another."""
+    """Mutants of a module, one operator after another; none that is the same."""
     from mutate import changed, changes
-    tree, kinds = ast.parse((ROOT / module).read_text(encoding="utf-8")), {}
+    tree, kinds, same = ast.parse((ROOT / module).read_text(encoding="utf-8")), {}, table()["same"]
     for change in sorted(changes(tree), key=lambda change: _hash(SEED, module, change.name)):
+        if f"{module} {change.name}" in same:
+            continue
         kinds.setdefault(change.operator, []).append(change)
     order, found = sorted(kinds, key=lambda kind: _hash(SEED, module, kind)), []
     for turn in range(each):
@@ -185,7 +193,7 @@ def main() -> None:
 
 def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
     """What became of each mutant: from the file of results, or by running its tests."""
-    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))["tests"]
+    tests_of = table()["tests"]
     path = OUT / "results.jsonl"
     known = dict(map(json.loads, path.read_text(encoding="utf-8").splitlines())) if path.exists() else {}
     OUT.mkdir(parents=True, exist_ok=True)
@@ -203,7 +211,7 @@ def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
         return [texts[name.split("::")[0]] for name in names]
 
     def unchanged(bench, tests):
-        key = _hash("unchanged", *tests, *read(tests), *read(name for name in modules() if table.get(name) == tests))
+        key = _hash("unchanged", *tests, *read(tests), *read(name for name in modules() if tests_of.get(name) == tests))
         if key not in known:
             became, seconds = bench.run(Mutant(tests[0].split("::")[0], "", None), tests, PATIENCE)
             if became != "survived":
@@ -213,7 +221,7 @@ def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
         return known[key]
 
     def one(bench, mutant):
-        tests = table[mutant.module]
+        tests = tests_of[mutant.module]
         key = _hash(mutant.module, mutant.text, *tests, *read(tests))
         if key not in known:
             became, seconds = bench.run(mutant, tests, SECONDS + round(TIMES * times[tuple(tests)]))
@@ -229,14 +237,14 @@ def measure(mutants: list[Mutant], jobs: int) -> dict[Mutant, str]:
             signal.signal(number, stop)
         bench = Bench(Path(folder))
         workers = Parallel(n_jobs=jobs, prefer="threads")
-        sets = sorted({tuple(table[mutant.module]) for mutant in mutants})
+        sets = sorted({tuple(tests_of[mutant.module]) for mutant in mutants})
         times = dict(zip(sets, workers(delayed(unchanged)(bench, list(tests)) for tests in sets), strict=True))
         return dict(zip(mutants, workers(delayed(one)(bench, mutant) for mutant in mutants), strict=True))
 
 
 def report(mutants: list[Mutant], results: dict[Mutant, str], whole: bool) -> int:
     """Print the table and the survivors; a whole run is written to bench.json. Returns an exit code."""
-    reasons = tomllib.loads(TABLE.read_text(encoding="utf-8"))["survivors"]
+    reasons, same = table()["survivors"], table()["same"]
     survivors = [mutant for mutant in mutants if results[mutant] == "survived"]
     print(f"\n{'module':34}{'mutants':>8}{'killed':>8}")
     for module in dict.fromkeys(mutant.module for mutant in mutants):
@@ -247,13 +255,13 @@ def report(mutants: list[Mutant], results: dict[Mutant, str], whole: bool) -> in
         reason = reasons.get(f"{mutant.module} {mutant.name}")
         unknown += reason is None
         print(f"survivor: {mutant.module} {mutant.name}\n    {reason or 'not in ' + TABLE.name}")
-    killed, excused = len(mutants) - len(survivors), len(survivors) - unknown
-    print(f"{len(mutants)} mutants, {killed} killed, {len(survivors)} survivors, {excused} of them for a reason: "
-          f"{killed / max(1, len(mutants) - excused):.1%} of what a test can see")
+    killed = len(mutants) - len(survivors)
+    print(f"{len(mutants)} mutants, {killed} killed ({killed / max(1, len(mutants)):.1%}), {len(survivors)} survivors; "
+          f"not drawn, since they are the same: {len(same)}")
     if whole:
         from leadlag import bench
-        bench.merge("mutants", {"mutants": len(mutants), "killed": killed, "survivors": len(survivors),
-                                "survivors_for_a_reason": excused, "seed": SEED},
+        bench.merge("mutants", {"mutants": len(mutants), "killed": killed, "seed": SEED, "same": len(same),
+                                "survivors": [f"{mutant.module} {mutant.name}" for mutant in survivors]},
                     "make mutants")
     return int(unknown > 0)
 

@@ -137,6 +137,12 @@ def test_damaged_descriptions_give_one_line(data):
     assert "\n" not in refusal(json.dumps(top))
 
 
+def test_unknown_fields_stay_in_a_line():
+    top = json.loads(random_spiking("trip 1").to_json())
+    top["layers"][0] |= {"\n": None, " ": 1, "pace": 2}
+    assert refusal(json.dumps(top)).endswith("unknown fields '\\n', ' ', pace")
+
+
 def refusal(text) -> str:
     """What is said of a description; nothing of a good one."""
     try:
