@@ -123,6 +123,11 @@ def build_once(target: Path, make) -> Path:
     return target
 
 
+def ending() -> bool:
+    """Whether a signal has told this command to end: its SystemExit is then nobody else's."""
+    return _ending.is_set()
+
+
 def end_on_signals() -> None:
     """From now on SIGTERM and SIGHUP end this process as Ctrl-C does, with exit status 128 plus their number.
 

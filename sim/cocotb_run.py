@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from golden.files import write_whole
-from golden.programs import BuildError, ToolError, compiler, first_error
+from golden.programs import BuildError, ToolError, compiler, ending, first_error
 from sim.verilated import verilator
 from sim.verilog import input_pins, to_rtlil, to_verilog
 
@@ -44,14 +44,19 @@ def run_bench(component, bench_module: str, *, simulator: str = "verilator", par
             runner.build(sources=[source], hdl_toplevel="unit", build_dir=folder, timescale=("1ns", "1ps"),
                          build_args=_BUILD_ARGS[simulator], log_file=folder / "build.txt")
         except (RuntimeError, SystemExit) as error:
+            if ending():
+                raise
             said = _tail(folder / "build.txt")
             raise BuildError(f"{label} did not build: {first_error(said) if said else error}") from None
-        # a failed test ends in SystemExit; the results tell it from a simulator that broke down
-        with suppress(RuntimeError, SystemExit):
+        try:
             runner.test(test_module=bench_module, hdl_toplevel="unit", build_dir=folder, test_dir=folder, log_file=log,
                         results_xml=str(results), timescale=("1ns", "1ps") if simulator == "icarus" else None,
                         extra_env={VARIABLE: json.dumps({"inputs": input_pins(component), **(params or {})}),
                                    "PYTHONPATH": str(ROOT), "COCOTB_ANSI_OUTPUT": "0"})
+        except (RuntimeError, SystemExit):
+            # a failed test ends in SystemExit; the results tell it from a simulator that broke down
+            if ending():
+                raise
         assert results.exists(), f"{label} did not run\n{_tail(log)}"
         count, failed = get_results(results)
         assert count, f"{label}: {bench_module} has no tests"

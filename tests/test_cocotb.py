@@ -12,7 +12,7 @@ from golden.extrapolator import Predictor, Way
 from golden.fixed import QFormat
 from golden.network import Dense, Network
 from golden.plastic import plain
-from golden.programs import ToolError
+from golden.programs import BuildError, ToolError
 from rtl.activation import Activation
 from rtl.delay import DelayLine
 from rtl.dense import DenseLayer
@@ -24,6 +24,7 @@ from rtl.predicted import PredictedLine, predictor
 from rtl.schedule import min_period
 from rtl.spiking_network import SpikingCore
 from rtl.top import NetworkTop
+from sim import cocotb_run
 from sim.cocotb_run import check_simulator, run_bench
 
 
@@ -52,6 +53,30 @@ def bench(component, name, /, *, simulator="icarus", **params):
             raise
         pytest.skip(str(error))
     run_bench(component, f"sim.{name}_tb", simulator=simulator, params=params)
+
+
+@pytest.mark.parametrize("program", ["make", "perl"])
+def test_programs_that_are_missing_are_named(monkeypatch, program):
+    monkeypatch.setattr(cocotb_run.shutil, "which", lambda name: None if name == program else f"/bin/{name}")
+    with pytest.raises(ToolError, match=f"^{program} is missing, .*: apt-get install {program}$"):
+        check_simulator("verilator")
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_why_a_circuit_does_not_build(monkeypatch, simulator):
+    check_simulator(simulator)
+    monkeypatch.setattr(cocotb_run, "to_verilog", lambda text: "module unit; nonsense")
+    with pytest.raises(BuildError, match=f"^leadlag_tb-[0-9a-f]*-{simulator} did not build: .*:1:.*syntax error"):
+        run_bench(LeadLag(layer(1, 1, 1)), "sim.leadlag_tb", simulator=simulator)
+
+
+def test_in_a_folder_of_any_name(monkeypatch, tmp_path):
+    """Make and the scripts of a simulator would break at it."""
+    folder = tmp_path / "mit Leerzeichen und Ümlaut"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    test_leadlag()
+    assert list(folder.iterdir()) == []
 
 
 def test_leadlag():
