@@ -48,18 +48,49 @@ def test_random_networks_cover_everything():
     assert max(layer.outputs for layer in layers) > 30
 
 
+def wide(outputs, lanes, delay=0) -> Dense:
+    fmt = QFormat(1, 8)
+    return Dense(inputs=1, outputs=outputs, activation="linear", operand=fmt, weight=fmt, state=QFormat(3, 8), lead=fmt,
+                 lag=QFormat(1, 8), rate=fmt, lanes=lanes, delay=delay, max_delay=delay)
+
+
 @pytest.mark.parametrize(("outputs", "lanes", "delay"), [(20, 1, 0), (20, 1, 2), (30, 2, 0)])
 def test_input_behind_a_full_ring(outputs, lanes, delay):
     """One input and many folds: the next word waits while the oldest message is still being read."""
-    fmt = QFormat(1, 8)
-    layer = Dense(inputs=1, outputs=outputs, activation="linear", operand=fmt, weight=fmt, state=QFormat(3, 8),
-                  lead=fmt, lag=QFormat(1, 8), rate=fmt, lanes=lanes, delay=delay, max_delay=delay)
-    net, rng = Network(name="wide", dt=1.0, layers=(layer,)), np.random.default_rng(outputs)
+    net, rng = Network(name="wide", dt=1.0, layers=(wide(outputs, lanes, delay),)), np.random.default_rng(outputs)
     params = engine.random_params(net, rng)
     x = random_input(net, rng, 12)
     got, gaps = run_core(net, params, [x])
     assert (got == engine.run(net, params, x[None])[0]).all()
     assert gaps.max() <= cycles_per_tick(net) + 2
+
+
+def test_a_host_that_waited_for_more_counts_no_room():
+    """Nothing was there to take: once it stops taking, no tick starts whose words would find no place."""
+    net, rng = Network(name="wide", dt=1.0, layers=(wide(20, 2),)), np.random.default_rng(0)
+    params, x = engine.random_params(net, rng), random_input(net, rng, 12)
+    core, out, waited = NetworkCore(net), [], []
+    assert core.output_ticks < 11
+
+    async def drive(ctx):
+        await load(ctx, core.params, image_writes(net, params), half=0, settle=100)
+        await send(ctx, core.i, [{"x": int(x[0, 0]), "first": 1}])
+        while not waited:
+            await ctx.tick()
+        await send(ctx, core.i, [{"x": int(word), "first": 0} for word in x[1:, 0]])
+
+    async def sink(ctx):
+        out.extend(await receive(ctx, core.o, net.outputs))
+        ctx.set(core.o.ready, 1)
+        await ctx.tick().repeat(40)
+        ctx.set(core.o.ready, 0)
+        waited.append(True)
+        await ctx.tick().repeat(20 * cycles_per_tick(net))
+        out.extend(await receive(ctx, core.o, 11 * net.outputs))
+
+    run(core, drive, sink, cycles=20_000)
+    want = engine.run(net, params, x[None])[0]
+    assert (np.array([p.y for p in out]).reshape(want.shape) == want).all()
 
 
 @pytest.mark.parametrize("after", [3, 40, 77, 150])

@@ -360,6 +360,7 @@ def test_digits_end_to_end():
     pytest.importorskip("sklearn", reason="scikit-learn is missing")
     parts = {split: images("digits", split) for split in ("train", "test", "fit", "held_out")}
     assert [part.x.shape for part in parts.values()] == [(1437, 64), (360, 64), (1150, 64), (287, 64)]
+    assert data.pixel_count("digits") == 64
     for part in parts.values():
         assert (part.x.dtype, part.y.dtype) == (np.uint8, np.int64)
         assert np.array_equal(np.unique(part.y), np.arange(10))

@@ -9,6 +9,7 @@ from cases import random_network
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden.checks import listed
 from golden.fixed import QFormat
 from golden.network import Dense, Network
 
@@ -113,3 +114,7 @@ def test_json_fuzz_layer(field, value):
 def test_json_fuzz_text(text):
     with pytest.raises(ValueError, match="network description"):
         Network.from_json(text)
+
+
+def test_foreign_names_stay_in_a_line():
+    assert listed(["pace", " ", "\n", "", 3, "a\tb"]) == "pace, ' ', '\\n', '', 3, 'a\\tb'"

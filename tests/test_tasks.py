@@ -15,6 +15,17 @@ def run(net, params, stream):
     return learner, learner.run(stream.x, stream.target, first=True, learn=stream.learn, teach=stream.teach)
 
 
+def test_lagline_starts_anywhere():
+    """As [GLE]: weights in [-1, 1), time constants in [0.1, 1)."""
+    net = tasks.lagline()
+    values = [tasks.lagline_values(net, tasks.lagline_start(net, seed)) for seed in range(20)]
+    w, tau = (np.array([value[name] for value in values]) for name in ("w", "tau"))
+    assert -1 <= w.min() < -0.8
+    assert 0.8 < w.max() <= 1
+    assert tau.min() == pytest.approx(0.1, abs=1e-3)
+    assert 0.8 < tau.max() <= 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_lagline_finds_weights_and_time_constants(seed):
     net = tasks.lagline()
