@@ -296,7 +296,8 @@ class SpikingHost(Host):
         else:
             raise Mismatch("no answer to an image that ended early")
         yield from self.drain()
-        yield Idle(_RESET)
+        # the end of an image is taken by the layer above once that has cleared its accumulators
+        yield Idle(_RESET + sum(layer.folds << layer.delay_bits for layer in self.net.layers))
         if self.tokens is not None:
             self.tokens.clear()
 
