@@ -44,7 +44,7 @@ class DenseLayer(wiring.Component):
 
     ROW_LATENCY = 1
 
-    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool = False,
+    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool,
                  streams: int = 1, wait: int = 0, **members):
         self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
         self.wait = wait

@@ -246,7 +246,7 @@ class Decision(wiring.Component):
     nothing more; o, answers.
     """
 
-    def __init__(self, layer: SpikingLayer, *, stop_early: bool = True):
+    def __init__(self, layer: SpikingLayer, *, stop_early: bool):
         self.layer, self.stop_early = layer, stop_early
         super().__init__({
             "issued": In(1), "update": In(1), "fired": In(layer.outputs), "image": In(1),

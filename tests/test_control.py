@@ -12,7 +12,7 @@ from golden import engine
 from golden.image import build_image, learning_addresses, learning_words
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, parameter_address
 from rtl.schedule import cycles_per_tick
-from rtl.top import NetworkTop
+from rtl.top import NetworkTop, SerialTop
 from sim.pysim import run
 from tests.device import learner, learner_params
 
@@ -205,6 +205,26 @@ def learner_vectors(ticks):
     target = rng.integers(rate.min, rate.max + 1, (ticks, LEARNER.streams, LEARNER.targets))
     vectors = [Vector(x=x[t, s], target=target[t, s], first=t == s == 0) for t, s in np.ndindex(x.shape[:2])]
     return vectors, learning_words(LEARNER, x, target, first=True).reshape(len(vectors), -1)
+
+
+def test_registers_of_a_learner():
+    """A tick that learns is longer."""
+    async def body(ctx):
+        host = Host(ctx, top.bus)
+        assert await host.get("cycles_per_tick") == cycles_per_tick(LEARNER)
+        assert await host.get("learn_cycles") == cycles_per_tick(LEARNER, learning=True)
+    assert cycles_per_tick(LEARNER, learning=True) > cycles_per_tick(LEARNER)
+    top = NetworkTop(LEARNER)
+    run(top, body, cycles=1000)
+
+
+def test_line_and_patience_of_a_board():
+    """Both lines rest high; an access is waited for as long as 16 bytes and three ticks take."""
+    top = SerialTop(NET, divisor=8)
+    assert (len(top.rx), len(top.tx), len(top.busy)) == (1, 1, 1)
+    assert (top.rx.init, top.tx.init) == (1, 1)
+    assert (top.idle_cycles, top.ack_cycles) == (64 * 80, 16 * 80 + 3 * cycles_per_tick(NET))
+    assert SerialTop(NET, divisor=8, ack_cycles=7).ack_cycles == 7
 
 
 @pytest.mark.parametrize("when", ["half 0", "half 1", "load", "commit", "read", "tick", "vector"])

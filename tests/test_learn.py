@@ -10,6 +10,7 @@ from golden import engine
 from golden.fixed import QFormat
 from golden.network import Dense, Network
 from golden.plastic import Plastic, Teacher
+from rtl import schedule
 from rtl.schedule import cycles_per_tick
 
 NETWORKS = 24
@@ -35,6 +36,14 @@ def test_random_learner(seed):
 @pytest.mark.parametrize("seed", range(NETWORKS))
 def test_random_learner_with_delays_and_predictors(seed):
     check(with_delays(random_learner(f"late {seed}"), f"late {seed}"), seed, 12)
+
+
+@pytest.mark.parametrize("seed", [83, 235])
+def test_taps_whose_words_come_late(seed):
+    """Where no delay is short, predictors wait for their words: a reading of taps does not."""
+    net = with_delays(random_learner(f"late {seed}"), f"late {seed}")
+    assert any(max(schedule.waits(net, n)) for n in range(len(net.layers)))
+    check(net, seed, 12)
 
 
 def check(net, seed, ticks):

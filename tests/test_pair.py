@@ -249,6 +249,7 @@ def test_a_full_cable_says_so():
 
 
 def test_banks_of_the_other_board_are_a_bus_error():
+    assert len(Pair(chain(delay=1), max_latency=16).latency) == len("10000"), "the longest cable can be asked for"
     net = chain(delay=1, predictor=fir(1), error_predictor=fir(1))
     pair, banks = Pair(net), {upper: learnt_here(net, 1, upper) for upper in (False, True)}
     every = {bank for bank, _ in learnt_words(net, small_params(net, 0))}

@@ -54,6 +54,14 @@ def test_fold_gives_a_layer_that_learns_three_times_the_lanes():
     assert schedule.lane_use(net, learning=True) > 0.75
 
 
+@pytest.mark.parametrize(("kind", "cycles"), [("none", (54, 103)), ("linear", (70, 103)), ("second_order", (100, 103)),
+                                              ("nlms", (490, 512))])
+def test_cycles_with_a_predictor(kind, cycles):
+    """Known answers; taps that learn take their time in ticks that learn."""
+    net = prospective.late_fourier(40, kind)
+    assert (cycles_per_tick(net), cycles_per_tick(net, learning=True)) == cycles
+
+
 @pytest.mark.parametrize("kind", ["none", "linear"])
 def test_ticks_between_layers_make_ticks_shorter(kind):
     """Neurons finish their messages in the next tick; golden does not know, tests/test_learn.py runs such networks."""

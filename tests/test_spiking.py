@@ -202,6 +202,26 @@ def same(net, params, spikes, **options):
     return golden, tokens
 
 
+def test_spikes_in_one_part_of_many_lanes():
+    """24 lanes of two neurons: in a fold spikes stand among the first lanes, among the last, in both, or nowhere."""
+    fields = {"weight": QFormat(2, 0), "delay_bits": 1, "state": QFormat(4, 2), "leak": (), "refractory": 0}
+    layers = (SpikingLayer(inputs=4, outputs=48, threshold=4, lanes=24, **fields),
+              SpikingLayer(inputs=48, outputs=2, threshold=12, lanes=2, **fields))
+    net = SpikingNetwork(name="parts", ticks=6, layers=layers, decision="first_spike")
+    first, second = random_synapses(net, np.random.default_rng(0))
+    weight = np.zeros((48, 4), np.int64)
+    weight[[0, 20, 24, 44], [0, 1, 2, 3]] = 1
+    params = (first._replace(weight=weight, delay=np.zeros_like(first.delay)), second)
+    spikes = np.random.default_rng(1).random((6, net.ticks, 4)) < 0.4
+    found, tokens = run_spiking(net, params, spikes, stop_early=False)
+    want = run(net, params, spikes)
+    together = {tuple(np.flatnonzero(tick)) for tick in want.spikes[0].reshape(-1, 48)}
+    assert together > {(0,), (20,), (44,), (0, 20), ()}, "some parts of a fold never spike alone"
+    assert tokens == expected_tokens(want.spikes[0])
+    for name in want.answers._fields:
+        np.testing.assert_array_equal(getattr(found, name), getattr(want.answers, name), err_msg=name)
+
+
 @pytest.mark.parametrize("n", range(NETWORKS))
 def test_circuit_equals_golden(n):
     """Random networks run to their ends, and stopped early; with pauses of both partners."""
