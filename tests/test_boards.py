@@ -117,7 +117,7 @@ def test_fold_fills_the_board_and_fits():
 @settings(max_examples=20, deadline=None)
 def test_memories_are_counted_without_elaboration(sizes, max_delay, activation):
     net = network(*sizes, max_delay=max_delay, activation=activation)
-    banks = [bank for layer in net.layers for bank in DenseLayer.banks(layer)]
+    banks = [bank for layer in net.layers for bank in DenseLayer.banks(layer, streams=1, ahead=False)]
     assert sum(Bank.blocks(*bank) for bank in banks) + LINK_BLOCKS == resources_needed(net, ULX3S).details["bram"]
 
 
