@@ -38,12 +38,12 @@ def test_readme_needs_no_file_beside_it():
 
 
 def run(folder, program, *arguments):
-    """Run a program of the environment in `folder`; what it printed."""
+    """Run a program of the environment in `folder`; what it said and printed."""
     known = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     done = subprocess.run([folder.parent / "venv" / "bin" / program, *arguments], cwd=folder, env=known,
                           capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stdout}{done.stderr}"
-    return done.stdout
+    return done.stderr + done.stdout
 
 
 @pytest.fixture(scope="module")
