@@ -250,12 +250,16 @@ class NetworkCore(wiring.Component):
         wiring.connect(m, teacher.o, self._engines[self.numbers[-1]].i_error)
 
     def _probe(self, m, due):
-        """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there."""
+        """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there.
+
+        Behind an answer the other lanes' products still hop out: the next word waits for those alone.
+        """
         drain = max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in self.net.layers) + 32
         quiet, asked = Signal(range(drain + 1)), Signal()
         ask = Signal()
-        # an answer drains from the lanes as a tick does
         m.d.sync += quiet.eq(Mux(due & ~self._go & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
+        with m.If(self.probe_valid):
+            m.d.sync += quiet.eq(drain - max(layer.lanes for layer in self.net.layers))
         m.d.sync += ask.eq(self._hold & ~asked & (quiet == drain))
         with m.If(self._hold & (quiet == drain)):
             m.d.sync += asked.eq(1)
