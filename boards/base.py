@@ -28,12 +28,12 @@ from amaranth.lib.cdc import FFSynchronizer
 from boards.clocks import Ice40Pll, PinClock, Pll
 from boards.family import Family
 from boards.floorplan import Grid
-from golden.activation import is_tabulated
-from golden.network import Network
-from golden.spiking_network import SpikingNetwork
-from rtl import top as tops
-from rtl.schedule import banks, fold
-from rtl.spiking_schedule import fold_spiking, spiking_costs
+from golden.rate.network import Network
+from golden.spiking.network import SpikingNetwork
+from golden.units.activation import is_tabulated
+from rtl.host import top as tops
+from rtl.rate.schedule import banks, fold
+from rtl.spiking.schedule import fold_spiking, spiking_costs
 from rtl.vendor.ecp5 import Bank
 
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline

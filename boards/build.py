@@ -21,11 +21,11 @@ from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
 from golden.files import write_json, write_whole
-from golden.network import Network
 from golden.programs import BuildError, exclusive
-from golden.spiking_network import SpikingNetwork
+from golden.rate.network import Network
+from golden.spiking.network import SpikingNetwork
 from golden.tools import locate, tell
-from rtl.schedule import cycles_per_tick, lane_use, predictor_costs
+from rtl.rate.schedule import cycles_per_tick, lane_use, predictor_costs
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from boards.clocks import Ice40Pll, Pll
 from golden.tools import ECPPACK, ICEPACK, NEXTPNR_ECP5, NEXTPNR_ICE40, YOSYS, Tool
-from rtl.spiking_schedule import ice40_blocks
+from rtl.spiking.schedule import ice40_blocks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ All else is left to it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from golden.activation import is_tabulated
-from golden.network import Dense, Network
-from golden.spiking_network import SpikingNetwork
-from rtl.dense import line_banks
-from rtl.loss import OutputError
-from rtl.mac import bank_bits
+from golden.rate.network import Dense, Network
+from golden.spiking.network import SpikingNetwork
+from golden.units.activation import is_tabulated
+from rtl.rate.dense import line_banks
+from rtl.rate.loss import OutputError
+from rtl.units.mac import bank_bits
 from rtl.vendor.ecp5 import PAGE, Bank
 
 #: where link and network are in the flattened design of boards.base.BoardDesign

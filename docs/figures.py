@@ -23,19 +23,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from docs import late_figures, spiking_figures
 from docs.pictures import pipeline_svg, tick
-from golden.activation import is_tabulated
 from golden.files import write_whole
-from golden.network import ACTIVATIONS, Network
-from golden.quantize import FloatNetwork, Widths, describe
+from golden.rate.network import ACTIVATIONS, Network
+from golden.rate.trained import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
-from rtl.activation import Activation
-from rtl.delay import DelayLine
-from rtl.dense import DenseLayer
-from rtl.leadlag import LeadLag
-from rtl.mac import MacLanes
-from rtl.plasticity import Plasticity
-from rtl.schedule import cycles_per_tick
-from rtl.tau import TimeConstant
+from golden.units.activation import is_tabulated
+from rtl.rate.dense import DenseLayer
+from rtl.rate.schedule import cycles_per_tick
+from rtl.rate.tau import TimeConstant
+from rtl.units.activation import Activation
+from rtl.units.delay import DelayLine
+from rtl.units.leadlag import LeadLag
+from rtl.units.mac import MacLanes
+from rtl.units.plasticity import Plasticity
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
@@ -48,27 +48,29 @@ SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
 #: unit, golden step, module of the circuit, bench, test
 UNITS = (
-    ("LeadLag", "golden.leadlag.leadlag_step", "rtl.leadlag", "leadlag_tb", "test_leadlag"),
-    ("Activation", "golden.activation.activation_step", "rtl.activation", "activation_tb", "test_activation"),
-    ("DelayLine", "golden.delay.delay_read", "rtl.delay", "delay_tb", "test_delay"),
-    ("Plasticity", "golden.plasticity.plasticity_step", "rtl.plasticity", "plasticity_tb", "test_plasticity"),
-    ("TimeConstant", "golden.learn.tau_step", "rtl.tau", "", "test_tau"),
-    ("ErrorUnit", "golden.learn.error_step", "rtl.error", "", "test_error"),
-    ("OutputError", "golden.loss.output_error", "rtl.loss", "", "test_loss"),
-    ("MacLanes", "golden.dense.dense_sum", "rtl.mac", "mac_tb", "test_mac"),
-    ("DenseLayer", "golden.dense.dense_step", "rtl.dense", "dense_tb", "test_cocotb"),
-    ("PlasticLanes", "golden.learn.move", "rtl.lanes", "", "test_lanes"),
-    ("PlasticLayer", "golden.learn.learn_tick", "rtl.plastic", "", "test_learn"),
-    ("NetworkCore", "golden.engine.network_step", "rtl.network", "network_tb", "test_core"),
-    ("NetworkTop", "golden.engine.run", "rtl.top", "top_tb", "test_control"),
-    ("Extrapolator", "golden.extrapolator.extrapolate", "rtl.extrapolator", "extrapolator_tb", "test_extrapolator"),
-    ("NeuralExtrapolator", "golden.extrapolator.extrapolate", "rtl.neural", "extrapolator_tb", "test_extrapolator"),
-    ("PredictedLine", "golden.extrapolator.read", "rtl.predicted", "extrapolator_tb", "test_extrapolator"),
-    ("Neuron", "golden.spiking.neuron_step", "rtl.spiking", "spiking_tb", "test_spiking"),
-    ("BlockWeights", "golden.weights.nibbles", "rtl.weights", "spiking_tb", "test_weights"),
-    ("SpikingEngine", "golden.spiking.arrivals", "rtl.spiking_layer", "spiking_tb", "test_spiking"),
-    ("SpikingCore", "golden.spiking.run", "rtl.spiking_network", "spiking_tb", "test_spiking"),
-    ("HostLink", "firmware.protocol.decode_request", "rtl.link", "", "test_link"),
+    ("LeadLag", "units.leadlag.leadlag_step", "rtl.units.leadlag", "leadlag_tb", "test_leadlag"),
+    ("Activation", "units.activation.activation_step", "rtl.units.activation", "activation_tb", "test_activation"),
+    ("DelayLine", "units.delay.delay_read", "rtl.units.delay", "delay_tb", "test_delay"),
+    ("Plasticity", "units.plasticity.plasticity_step", "rtl.units.plasticity", "plasticity_tb", "test_plasticity"),
+    ("TimeConstant", "rate.learn.tau_step", "rtl.rate.tau", "", "test_tau"),
+    ("ErrorUnit", "rate.learn.error_step", "rtl.rate.error", "", "test_error"),
+    ("OutputError", "rate.loss.output_error", "rtl.rate.loss", "", "test_loss"),
+    ("MacLanes", "units.dense.dense_sum", "rtl.units.mac", "mac_tb", "test_mac"),
+    ("DenseLayer", "units.dense.dense_step", "rtl.rate.dense", "dense_tb", "test_cocotb"),
+    ("PlasticLanes", "rate.learn.move", "rtl.rate.lanes", "", "test_lanes"),
+    ("PlasticLayer", "rate.learn.learn_tick", "rtl.rate.plastic", "", "test_learn"),
+    ("NetworkCore", "rate.engine.network_step", "rtl.rate.core", "network_tb", "test_core"),
+    ("NetworkTop", "rate.engine.run", "rtl.host.top", "top_tb", "test_control"),
+    ("Extrapolator", "units.extrapolator.extrapolate", "rtl.units.extrapolator", "extrapolator_tb",
+     "test_extrapolator"),
+    ("NeuralExtrapolator", "units.extrapolator.extrapolate", "rtl.units.neural", "extrapolator_tb",
+     "test_extrapolator"),
+    ("PredictedLine", "units.extrapolator.read", "rtl.units.predicted", "extrapolator_tb", "test_extrapolator"),
+    ("Neuron", "spiking.engine.neuron_step", "rtl.spiking.lanes", "spiking_tb", "test_spiking"),
+    ("BlockWeights", "units.weights.nibbles", "rtl.units.weights", "spiking_tb", "test_weights"),
+    ("SpikingEngine", "spiking.engine.arrivals", "rtl.spiking.engine", "spiking_tb", "test_spiking"),
+    ("SpikingCore", "spiking.engine.run", "rtl.spiking.core", "spiking_tb", "test_spiking"),
+    ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
 )
 
 # ---- what the blocks say
@@ -99,13 +101,13 @@ def units() -> str:
     rows = []
     for unit, golden, circuit, bench, test in UNITS:
         getattr(import_module(circuit), unit)
-        module, _, step = golden.rpartition(".")
+        module, _, step = (golden if golden.startswith("firmware.") else f"golden.{golden}").rpartition(".")
         getattr(import_module(module), step)
-        for folder, name in (("sim", bench), ("tests", test)):
-            if name:
-                (ROOT / folder / f"{name}.py").stat()
-        rows.append((unit, golden.removeprefix("golden."), circuit, bench or "-", test, latency.get(unit, "-")))
-    note = ("Golden steps are in golden/, benches in sim/, tests in tests/. Latency in cycles, from the code;\n"
+        for folder, name in (("sim/benches", bench), ("tests", test)):
+            if name and not [*(ROOT / folder).rglob(f"{name}.py")]:
+                raise FileNotFoundError(f"{folder}: no {name}.py")
+        rows.append((unit, golden, circuit, bench or "-", test, latency.get(unit, "-")))
+    note = ("Golden steps are in golden/, benches in sim/benches/, tests in tests/. Latency in cycles, from the code;\n"
             f"lanes and ticks are those of `{net.name}` on {BOARD}.")
     return _table(("unit", "golden step", "circuit", "bench", "test", "latency"), rows) + f"\n\n{note}"
 
@@ -234,7 +236,7 @@ def relearn() -> str:
 
 def relearn_svg() -> str | None:
     """The curve of the bench; None without one."""
-    from leadlag.pictures import relearn_svg as draw
+    from leadlag.report.pictures import relearn_svg as draw
     found = _bench().get("learn.adapt", {})
     if "relearn" not in found:
         return None
@@ -294,7 +296,7 @@ def registers() -> str:
 
 
 def formats() -> str:
-    """Formats that golden.quantize chose for the network of the zoo."""
+    """Formats that golden.rate.trained chose for the network of the zoo."""
     rows = [(str(n), f"{x.inputs} x {x.outputs}", x.activation, *map(str, (
         x.operand, x.weight, x.acc_bits, x.shift, x.state, x.lead, x.lag, x.rate)))
         for n, x in enumerate(network().layers)]
@@ -338,7 +340,7 @@ def rates_svg() -> str | None:
     if not NETWORK.exists():
         return None
     from leadlag import flow
-    from leadlag.pictures import rates_svg as draw
+    from leadlag.report.pictures import rates_svg as draw
     case = flow.prepare("gle-mnist1d", BOARD)
     _, words, _ = flow.samples(case, "test", SEQUENCE + 1)
     x, net = words[SEQUENCE], case.net
@@ -352,7 +354,7 @@ def rates_svg() -> str | None:
 def utilisation_svg() -> str | None:
     """What the routed design takes; None without a build in docs/bench.json."""
     from boards import BOARDS
-    from leadlag.pictures import utilisation_svg as draw
+    from leadlag.report.pictures import utilisation_svg as draw
     build, part = _bench().get(BUILD, {}), BOARDS[BOARD].part
     available = {"dsp": part.dsp, "bram": part.bram, "comb": part.lut4, "ff": part.lut4}
     return draw(build | {"available": available}) if set(available) <= set(build) else None

@@ -5,9 +5,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from golden import prospective as task
-from leadlag import study
-from rtl.schedule import cost_line, cycles_per_tick
+from golden.tasks import late as task
+from leadlag.experiments import study
+from rtl.rate.schedule import cost_line, cycles_per_tick
 
 #: conditions of the video rows in the order of their columns
 CONDITIONS = ("undelayed", "delayed", "linear_PM", "NLMS_PM", "copy_last", "mean_frame")
@@ -148,7 +148,7 @@ def delays_svg(data) -> str | None:
 
 def video_svg(data) -> str | None:
     """The picture of the first video."""
-    from leadlag.pictures import lines_svg
+    from leadlag.report.pictures import lines_svg
     group = data.get("pm.video", {})
     if "rows" not in group:
         return None

@@ -1,13 +1,13 @@
 """What docs/figures.py draws: two ticks of a layer, cycle by cycle, and docs/pipeline.svg."""
 
 from golden.fixed import QFormat
-from golden.network import Dense, Network
-from rtl.activation import Activation
-from rtl.delay import DelayLine
-from rtl.dense import DenseLayer
-from rtl.leadlag import LeadLag
-from rtl.mac import MacLanes
-from rtl.schedule import cycles_per_tick, lane_use, min_period
+from golden.rate.network import Dense, Network
+from rtl.rate.dense import DenseLayer
+from rtl.rate.schedule import cycles_per_tick, lane_use, min_period
+from rtl.units.activation import Activation
+from rtl.units.delay import DelayLine
+from rtl.units.leadlag import LeadLag
+from rtl.units.mac import MacLanes
 
 SMALL = Dense(inputs=5, outputs=6, lanes=2, activation="linear", operand=QFormat(1, 8), weight=QFormat(1, 8),
               state=QFormat(4, 9), lead=QFormat(1, 8), lag=QFormat(1, 8), rate=QFormat(1, 8))

@@ -7,9 +7,9 @@ import numpy as np
 
 from firmware.link import LEARNT, LOADED, RUNNING
 from firmware.protocol import LinkError, PortError
-from golden.dense import DenseParams
 from golden.image import learning_words, read_back
-from golden.plastic import MAX_HALVINGS
+from golden.rate.plastic import MAX_HALVINGS
+from golden.units.dense import DenseParams
 
 EMPTY = "the device has no parameters yet: load an image first"
 RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
@@ -56,8 +56,8 @@ class Learning:
         halvings: rates are divided by two to this power. Never has more ticks in the device than its output buffer
         holds; `progress(n)`: n more ticks came back, of all streams.
         LinkError where the link fails says how many ticks came back: the weights stay on the device. What comes next
-        equals golden.learn from the next `load` on: an unfinished tick is completed without a step of the weights, but
-        the registers that round steps go on.
+        equals golden.rate.learn from the next `load` on: an unfinished tick is completed without a step of the weights,
+        but the registers that round steps go on.
         """
         self._check_teacher()
         words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)

@@ -12,9 +12,9 @@ from firmware.spiking import Spiking
 from firmware.transport import Transport
 from golden.fixed import wrap
 from golden.image import WORD_BITS, Image
-from golden.network import Network
+from golden.rate.network import Network
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, VERSION
-from golden.spiking_network import SpikingNetwork
+from golden.spiking.network import SpikingNetwork
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@
 All numbers are little-endian. `op` is 1 (read) or 2 (write), with bit 7 for accesses that all go to `addr` (a FIFO)
 instead of counting up from it. `head` is op with the status in bits 6..4. The count of a response says how many words
 were done before the status stopped them. The CRC is CRC-16/CCITT-FALSE over what lies between sync byte and CRC.
-A frame that is refused (BAD_CRC, BAD_FRAME) has touched nothing; its response has op and count 0. rtl/link.py is the
-other end.
+A frame that is refused (BAD_CRC, BAD_FRAME) has touched nothing; its response has op and count 0. rtl/host/link.py is
+the other end.
 """
 
 import struct

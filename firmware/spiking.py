@@ -7,9 +7,9 @@ import numpy as np
 from firmware.link import TICKING
 from firmware.protocol import MAX_WORDS, LinkError
 from golden.regmap import OUTPUT, VALID_BIT
-from golden.spiking import Answers
-from golden.spiking_network import SpikingNetwork
-from golden.spiking_words import IMAGE_BIT, answers, input_words
+from golden.spiking.engine import Answers
+from golden.spiking.network import SpikingNetwork
+from golden.spiking.words import IMAGE_BIT, answers, input_words
 
 
 class Spiking:

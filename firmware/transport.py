@@ -1,4 +1,4 @@
-"""Byte transports between host and device: the interface, and the serial port. Simulated ports: sim/board.py."""
+"""Byte transports between host and device: the interface, and the serial port. Simulated ones: sim/harness/board.py."""
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What both ends of the host link mean the same by: firmware/protocol.py has the frames, rtl/link.py the circuit."""
+"""What both ends of the host link mean the same by: frames in firmware/protocol.py, the circuit in rtl/host/link.py."""
 
 from enum import IntEnum
 

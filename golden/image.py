@@ -20,14 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.dense import DenseParams
-from golden.engine import check_params
 from golden.files import parse_file, write_whole
 from golden.fixed import wrap
-from golden.network import Dense, Network
+from golden.rate.engine import check_params
+from golden.rate.network import Dense, Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, PARAMETER_BASE, TEACH_BIT, parameter_address
-from golden.spiking_image import seed_bank, spiking_addresses, spiking_params, spiking_words
-from golden.spiking_network import SpikingNetwork
+from golden.spiking.layout import seed_bank, spiking_addresses, spiking_params, spiking_words
+from golden.spiking.network import SpikingNetwork
+from golden.units.dense import DenseParams
 
 WORD_BITS = 18
 WORD_MASK = (1 << WORD_BITS) - 1

@@ -11,23 +11,23 @@ from leadlag import origin
 __home__ = origin.check()
 
 from firmware.loader import Board
-from golden.dense import DenseParams
-from golden.extrapolator import Predictor
 from golden.fixed import QFormat
 from golden.image import Image, build_image
-from golden.network import Dense, Network
-from golden.quantize import FloatNetwork
-from rtl.activation import Activation
-from rtl.delay import DelayLine
-from rtl.dense import DenseLayer
-from rtl.extrapolator import Extrapolator
-from rtl.leadlag import LeadLag
-from rtl.mac import MacLanes
-from rtl.network import NetworkCore
-from rtl.plasticity import Plasticity
-from rtl.predicted import PredictedLine
-from rtl.schedule import cycles_per_tick, fold, lane_use
-from rtl.top import NetworkTop, SerialTop
+from golden.rate.network import Dense, Network
+from golden.rate.trained import FloatNetwork
+from golden.units.dense import DenseParams
+from golden.units.extrapolator import Predictor
+from rtl.host.top import NetworkTop, SerialTop
+from rtl.rate.core import NetworkCore
+from rtl.rate.dense import DenseLayer
+from rtl.rate.schedule import cycles_per_tick, fold, lane_use
+from rtl.units.activation import Activation
+from rtl.units.delay import DelayLine
+from rtl.units.extrapolator import Extrapolator
+from rtl.units.leadlag import LeadLag
+from rtl.units.mac import MacLanes
+from rtl.units.plasticity import Plasticity
+from rtl.units.predicted import PredictedLine
 
 try:
     __version__ = version("leadlag")    # pyproject.toml says it once, for the package and its metadata

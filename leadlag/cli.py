@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from golden.data.images import DATA_SETS
 from golden.files import check_writable
-from golden.images import DATA_SETS
 from golden.programs import end_on_signals
 from leadlag import __version__, flow, spiking, training
 from leadlag.options import COUNT, JOBS, SEED, Finite, Group, command_line, is_given, only_for
@@ -76,7 +76,7 @@ def train(name, seed, epochs, hold_out, out, **options):
 @click.option("--out", type=FOLDER, help="build/NAME by default.")
 def quantize(network, board, out):
     """Turn real parameters into words: description, parameters and image."""
-    from rtl.schedule import predictor_costs
+    from rtl.rate.schedule import predictor_costs
     case = _fitting(network, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
@@ -153,7 +153,7 @@ def simulate(network, board, data, count, ticks, simulator):
 @click.option("--out", type=FOLDER, help="build/learnt-SYSTEM by default.")
 def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
     """Learn a system with the integer rule; the circuit must do the same, word by word. Writes what was learnt."""
-    from leadlag import learning, prospective
+    from leadlag.experiments import learning, prospective
     late = system == "late-fourier"
     only_for("late-fourier", late, "delay", "predictor", given=system)
     only_for("mnist1d", system == "mnist1d", "hold_out", given=system)
@@ -177,7 +177,7 @@ def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
               help="So many of them on the board; golden learns the rest.")
 def adapt(network, port, samples, on_board):
     """Relearn the output layer of a network through the host driver, and print how well it answers."""
-    from leadlag import learning
+    from leadlag.experiments import learning
     only_for("sequences that are learnt on a board", on_board > 0, "port", given="--on-board 0")
     figures = learning.adapt(network, samples=samples, on_board=on_board, port=port, console=notes)
     table = Table("samples learnt", "test accuracy", title=f"{network}, before: {figures['before']:.1%}")
@@ -200,7 +200,7 @@ def adapt(network, port, samples, on_board):
 def build(network, board, clock, seeds, jobs):
     """Synthesise, place and route; write bitstream and report."""
     from boards.build import build as make
-    from leadlag.report import write_report
+    from leadlag.report.page import write_report
     case = flow.prepare(network, board)
     check_writable(flow.BUILD / case.net.name / board / "report.json")
     flow.board(board).clock_for(clock)
@@ -304,7 +304,7 @@ def demo(board, network, train_first, count, seeds, no_build):
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Of weights and training windows.")
 def video(data, steps, seed):
     """Learn to predict video, then roll out predictions: without delay, with delay, with prospective messaging."""
-    from leadlag import video as experiment
+    from leadlag.experiments import video as experiment
     check_writable(experiment.folder(data) / "rows.json")
     with status(notes, "video") as say:
         result = experiment.experiment(data, steps=steps, seed=seed, progress=say)
@@ -326,7 +326,7 @@ def video(data, steps, seed):
 @click.option("--stale", is_flag=True, help="Only groups whose figures are not those of the code at hand.")
 def bench(groups, list_groups, stale):
     """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
-    from leadlag import bench as benches
+    from leadlag.bench import groups as benches
     only_for("measuring", not list_groups, "groups", "stale", given="--list")
     if list_groups:
         for line in benches.listing():
@@ -353,7 +353,7 @@ def study():
 @click.option("--out", type=FOLDER, help="build/study/delays by default.")
 def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
     """Fourier synthesis over delayed messages: delays x predictors x seeds. Finished runs are not run again."""
-    from leadlag import study as studies
+    from leadlag.experiments import study as studies
     only_for("runs on this machine", scheduler is None, "jobs", given="--scheduler")
     out = out or flow.BUILD / "study" / "delays"
     check_writable(out / studies.FILES[0])
@@ -370,7 +370,7 @@ def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
 @click.option("--seed", default=0, show_default=True, type=SEED)
 def two_boards_command(latencies, predictors, seed):
     """Error against link latency; words of both simulated boards have to equal golden."""
-    from leadlag.two_boards import two_boards
+    from leadlag.experiments.two_boards import two_boards
     found = two_boards(_listed("--latencies", latencies, int), _listed("--predictors", predictors, str), seed, notes)
     table = Table("ticks", "predictor", "squared error", "cable, cycles", "cycles a tick", "a tick longer", "equal")
     for row in found["rows"]:

@@ -11,10 +11,10 @@ import numpy as np
 from golden.files import check_writable, write_npz
 from golden.programs import BuildError, ProgramError
 from leadlag import flow, training
-from leadlag.figures import provenance
-from leadlag.report import write_report
+from leadlag.provenance import provenance
+from leadlag.report.page import write_report
 from leadlag.terminal import Table, bars, notes, status
-from rtl.schedule import cycles_per_tick, lane_use
+from rtl.rate.schedule import cycles_per_tick, lane_use
 
 #: nextpnr seeds of the demo: tried in turn until the clock is met
 SEEDS = (1, 2, 3)
@@ -78,7 +78,7 @@ def ladder_table(ladder) -> Table:
 
 def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
     """Run the whole top in cocotb on test sequences cut to `ticks`; number of words compared."""
-    from rtl.top import NetworkTop
+    from rtl.host.top import NetworkTop
     from sim.cocotb_run import run_bench
     _, words, _ = flow.samples(case, "test", count)
     words = words[:, :ticks]
@@ -86,7 +86,7 @@ def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
         data = Path(folder) / "data.npz"
         write_npz(data, {"pairs": case.image.pairs, "crc": case.image.crc, "x": words,
                          "y": flow.integer_outputs(case, words)})
-        run_bench(NetworkTop(case.net), "sim.trained_tb", simulator=simulator,
+        run_bench(NetworkTop(case.net), "sim.benches.trained_tb", simulator=simulator,
                   params={"network": case.net.to_json(), "data": str(data)})
     return words.shape[0] * words.shape[1] * case.net.outputs
 
@@ -96,7 +96,7 @@ def open_board(case, port: str, console=None):
     """The board at `port`: a serial port, or `sim` for the simulated one."""
     from firmware.loader import Board
     if port == "sim":
-        from sim.board import SimulatedBoard
+        from sim.harness.board import SimulatedBoard
         with status(console, "compile the simulated board"):
             transport = SimulatedBoard(case.net)
     else:

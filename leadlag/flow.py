@@ -7,14 +7,14 @@ import numpy as np
 
 from boards import BOARDS
 from boards.base import check_fits as check_part
-from golden import engine
-from golden.data import ANSWER_FROM, CLASSES, mnist1d
-from golden.dense import DenseParams
+from golden.data.mnist1d import ANSWER_FROM, CLASSES, mnist1d
 from golden.files import integers, safetensors_bytes, write_together
 from golden.image import Image, build_image
-from golden.network import Network
-from golden.quantize import FloatNetwork, describe, quantize_input, quantize_params
-from golden.spiking_file import SpikingTrained, is_spiking
+from golden.rate import engine
+from golden.rate.network import Network
+from golden.rate.trained import FloatNetwork, describe, quantize_input, quantize_params
+from golden.spiking.trained import SpikingTrained, is_spiking
+from golden.units.dense import DenseParams
 
 BUILD = Path("build")
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
@@ -204,8 +204,8 @@ def integer_outputs(case: Case, words, *, chunk: int = 250, progress=None) -> np
 
 
 def compiled(case: Case):
-    """The compiled circuit with the case's image loaded (sim.fast.FastSimulation)."""
-    from sim.fast import FastSimulation
+    """The compiled circuit with the case's image loaded (sim.harness.device.FastSimulation)."""
+    from sim.harness.device import FastSimulation
     simulation = FastSimulation(case.net)
     simulation.load(case.image.pairs)
     return simulation

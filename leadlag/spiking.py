@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.data.images import CLASSES, DATA_SETS, images, pixel_count
 from golden.files import write_npz
 from golden.image import Image, build_image
-from golden.images import CLASSES, DATA_SETS, images, pixel_count
-from golden.spiking import Answers, Synapses, encode, run
-from golden.spiking_file import SpikingTrained
-from golden.spiking_network import SpikingNetwork
+from golden.spiking.engine import Answers, Synapses, encode, run
+from golden.spiking.network import SpikingNetwork
+from golden.spiking.trained import SpikingTrained
 from leadlag import flow
 from leadlag.terminal import Table, bars
 
@@ -117,8 +117,8 @@ def compare_spikes(got, want, what: str) -> int:
 
 
 def compiled(case: SpikingCase, *, stop_early: bool = True):
-    """The compiled circuit with the case's image loaded (sim.spikes.SpikingSimulation)."""
-    from sim.spikes import SpikingSimulation
+    """The compiled circuit with the case's image loaded (sim.harness.core.SpikingSimulation)."""
+    from sim.harness.core import SpikingSimulation
     simulation = SpikingSimulation(case.net, stop_early=stop_early)
     simulation.load(case.image)
     return simulation
@@ -181,14 +181,14 @@ def evaluate_ladder(case: SpikingCase, split="test", count=None, *, rtl=True, co
 
 def cocotb_check(case: SpikingCase, count: int, simulator: str) -> int:
     """Run the core in cocotb on the first test images; number of answers compared."""
-    from rtl.spiking_network import SpikingCore
+    from rtl.spiking.core import SpikingCore
     from sim.cocotb_run import run_bench
     pixels, _ = samples(case, "test", count)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
         want = integer_answers(case, pixels)
         write_npz(data, {"pairs": case.image.pairs, "spikes": spikes_of(case, pixels), **want._asdict()})
-        run_bench(SpikingCore(case.net), "sim.spiking_tb", simulator=simulator,
+        run_bench(SpikingCore(case.net), "sim.benches.spiking_tb", simulator=simulator,
                   params={"network": case.net.to_json(), "data": str(data)})
     return count
 

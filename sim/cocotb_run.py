@@ -23,7 +23,7 @@ _BUILD_ARGS = {"icarus": [], "verilator": ["--x-assign", "fast", "--x-initial", 
 
 
 def run_bench(component, bench_module: str, *, simulator: str = "verilator", params: dict | None = None) -> None:
-    """Run all tests of `bench_module` (such as `sim.leadlag_tb`) on `component`.
+    """Run all tests of `bench_module` (such as `sim.benches.leadlag_tb`) on `component`.
 
     params reach the bench as JSON (sim.drivers.settings). AssertionError where a test fails, with the end of the log;
     ToolError where the simulator or a program that it needs is missing, BuildError where the circuit does not build.

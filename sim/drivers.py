@@ -14,7 +14,7 @@ from cocotb.utils import get_sim_time
 
 from golden.fixed import wrap
 from golden.image import build_image
-from golden.network import Network
+from golden.rate.network import Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, INPUT, LAST_BIT, OUTPUT, REGISTERS, VALID_BIT
 from sim.cocotb_run import VARIABLE
 from sim.pysim import stalls
@@ -145,7 +145,7 @@ async def load_parameters(dut, writes, *, half: int, settle: int) -> None:
 
 
 class Bus:
-    """Master of rtl.bus.BusSignature on the pins `bus_*`."""
+    """Master of rtl.host.bus.BusSignature on the pins `bus_*`."""
 
     def __init__(self, dut):
         self.dut = dut

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from docs import figures
-from leadlag import bench, flow
+from leadlag import flow
+from leadlag.bench import groups as bench
 from leadlag.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,14 +22,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from golden.checks import check
+from golden.data.images import CLASSES, images, pixel_count
 from golden.files import check_writable
 from golden.fixed import QFormat
-from golden.images import CLASSES, images, pixel_count
-from golden.spiking import Answers, decide, encode
-from golden.spiking_file import SpikingTrained
-from golden.spiking_network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.engine import Answers, decide, encode
+from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.trained import SpikingTrained
 from golden.train.events import arrive, neurons, once, response
-from golden.weights import Ternary
+from golden.units.weights import Ternary
 
 MODES = ("delays", "random", "equal", "weights", "both")
 FORMS, LOSSES, WEIGHTS = ("leaky", "psp"), ("first_spike", "potential", "van_rossum"), ("ternary", "real")
@@ -134,7 +134,7 @@ def _clip(weight: Tensor, fmt: QFormat) -> Tensor:
 
 
 def ticks_of(net: SpikingNetwork, pixels) -> Tensor:
-    """The tick in which each pixel spikes, int16 (images, pixels), -1 for never: golden.spiking.encode in short."""
+    """The tick in which each pixel spikes, int16 (images, pixels), -1 for never: encode of golden.spiking in short."""
     spikes = encode(net.code, net.ticks, np.arange(256, dtype=np.uint8)[None])[0]
     table = np.where(spikes.any(0), spikes.argmax(0), -1).astype(np.int16)
     return torch.from_numpy(table[np.asarray(pixels)])
@@ -178,7 +178,7 @@ def float_run(trained: SpikingTrained, pixels, *, batch: int = 500) -> tuple[np.
 
 
 def float_answers(trained: SpikingTrained, pixels) -> Answers:
-    """What the float model answers to images (images, pixels) of uint8, decided as in golden.spiking."""
+    """What the float model answers to images (images, pixels) of uint8, decided as in golden.spiking.engine."""
     return decide(*float_run(trained, pixels))
 
 

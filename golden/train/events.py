@@ -1,6 +1,6 @@
 """Spikes through delayed synapses, and the neurons behind them, for training: real membranes, integer delays.
 
-    a_j[n] = sum over i of w_ji s_i[n - k_ji],  k = floor(d + 1/2), as golden.spiking.round_delays
+    a_j[n] = sum over i of w_ji s_i[n - k_ji],  k = floor(d + 1/2), as golden.spiking.engine.round_delays
     dL/dd_ji = w_ji sum over n of s_i[n] (g_j[n+k+1] - g_j[n+k-1]) / 2 = (L(k_ji + 1) - L(k_ji - 1)) / 2, L linear in a
 
 with g = dL/da, 0 before the first and behind the last tick. The real d keeps what moves it by less than a tick
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from golden.compiled import build
-from golden.spiking_network import SpikingLayer
+from golden.rate.compiled import build
+from golden.spiking.network import SpikingLayer
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 
@@ -199,7 +199,7 @@ class _Step(torch.autograd.Function):
 
 
 def neurons(arrived: Tensor, layer: SpikingLayer, *, slope: float | None = None) -> tuple[Tensor, Tensor]:
-    """Any neuron of golden.spiking.neuron_step in real numbers: spikes and membranes x, both (batch, ticks, neurons).
+    """Any neuron of golden.spiking.engine in real numbers: spikes and membranes x, both (batch, ticks, neurons).
 
     slope: of the surrogate, None for that of [DELAY]. Resets and kicks pass no gradient, as in SLAYER.
     """

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 from torch.nn import functional
 
-from golden.data import ANSWER_FROM, mnist1d
+from golden.data.mnist1d import ANSWER_FROM, mnist1d
 from golden.files import check_writable
-from golden.quantize import FloatLayer, FloatNetwork
+from golden.rate.trained import FloatLayer, FloatNetwork
 from golden.train.rates import Adam, Layer, accuracy, evaluate_float
 
 # Settings, chosen with hold_out=True on the 800 sequences kept back (learning from the other 3200), 15k. Before the

@@ -117,7 +117,7 @@ def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2, answer_from: int 
     if x.shape[1] <= answer_from:
         raise ValueError(f"sequences of {x.shape[1]} ticks: answers count from tick {answer_from} on")
     u = [x.new_zeros(len(x), len(layer.bias)) for layer in layers]
-    r = [torch.zeros_like(rest) for rest in u]     # what was never sent is zero, as in golden.engine
+    r = [torch.zeros_like(rest) for rest in u]     # what was never sent is zero, as in golden.rate.engine
     total = torch.zeros_like(u[-1])
     for tick in range(x.shape[1]):
         pre = [x[:, tick:tick + 1], *r[:-1]]

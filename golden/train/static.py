@@ -1,4 +1,4 @@
-"""The float reference of golden.tasks' mnist1d: fixed lags and, above them, a momentary network that Adam teaches.
+"""The float reference of MNIST-1D on the chip: fixed lags and, above them, a momentary network that Adam teaches.
 
 The front, LagNet, is four linear layers of ten neurons, each passing on what it gets with its own lag; it learns
 nothing, so that what it makes of a sequence (from rest) is made once and kept. The layers 10-60-60-10 above have
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from golden.data import ANSWER_FROM, Split, mnist1d
-from golden.tasks import MNIST_CLASSES, MNIST_DT, mnist1d_net, mnist1d_start
+from golden.data.mnist1d import ANSWER_FROM, Split, mnist1d
+from golden.tasks.learning import MNIST_CLASSES, MNIST_DT, mnist1d_net, mnist1d_start
 from golden.train.rates import Adam, Layer, accuracy
 
 EPOCHS, BATCH = 60, 100

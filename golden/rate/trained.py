@@ -1,0 +1,164 @@
+"""Trained real numbers -> formats and words: from a float network to a description and its integer parameters."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.checks import check
+from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
+from golden.fixed import QFormat, quantize
+from golden.rate.network import ACTIVATIONS, Dense, Network
+from golden.units.dense import DenseParams
+
+_TENSORS = ("weight", "bias", "tau_m", "tau_r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatLayer:
+    """Real parameters of a layer: weight (outputs, inputs); bias, tau_m, tau_r (outputs,); activation."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+    tau_m: np.ndarray
+    tau_r: np.ndarray
+    activation: str
+
+    def __post_init__(self):
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        if np.ndim(self.weight) != 2 or 0 in np.shape(self.weight):
+            raise ValueError(f"weight must be (outputs, inputs), at least (1, 1), not {np.shape(self.weight)}")
+        outputs = len(self.weight)
+        for name in _TENSORS:
+            shape = np.shape(getattr(self, name))
+            if name != "weight" and shape != (outputs,):
+                raise ValueError(f"{name} must be ({outputs},) like the rows of weight, not {shape}")
+            object.__setattr__(self, name, reals(name, getattr(self, name)))
+        if (self.tau_m <= 0).any() or (self.tau_r < 0).any():
+            raise ValueError("tau_m must be positive and tau_r not negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNetwork:
+    """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for."""
+
+    name: str
+    dt: float
+    layers: tuple[FloatLayer, ...]
+    training: dict
+
+    def __post_init__(self):
+        check(isinstance(self.name, str), f"name must be a text, not {self.name!r}")
+        number = isinstance(self.dt, int | float | np.integer | np.floating) and not isinstance(self.dt, bool)
+        check(number and 0 < self.dt < math.inf, f"dt must be a positive number, not {self.dt!r}")
+        check(isinstance(self.training, dict), f"training must be an object, not {self.training!r}")
+        check(len(self.layers) > 0, f"{self.name} has no layers")
+        for n, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
+            check(layer.weight.shape[1] == len(below.bias),
+                  f"layer {n} takes {layer.weight.shape[1]} inputs, the layer below it has {len(below.bias)} neurons")
+        object.__setattr__(self, "dt", float(self.dt))
+        object.__setattr__(self, "layers", tuple(self.layers))
+
+    @classmethod
+    def load(cls, path) -> "FloatNetwork":
+        """Read what `save` writes; ValueError says in one line, with `path`, what is missing or wrong."""
+        tensors, about = read_safetensors(path)
+        try:
+            head = from_json(about["network"], "it")
+            if isinstance(head, dict) and "leadlag_network" in head:
+                raise ValueError("it describes words for a circuit, not the real numbers that training leaves")
+            name, dt, activations = head["name"], head["dt"], head["activations"]
+            if not isinstance(activations, list):
+                raise TypeError("activations must be a list")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
+        try:
+            names = [f"layers.{n}.{t}" for n in range(len(activations)) for t in _TENSORS]
+            missing, extra = sorted(set(names) - set(tensors)), sorted(set(tensors) - set(names))
+            check(not missing, f"tensor {missing and missing[0]!r} is missing")
+            check(not extra, f"{len(tensors)} tensors for {len(activations)} activations, {len(names)} expected")
+            return cls(name=name, dt=dt, layers=tuple(_layer(n, tensors, activation) for n, activation in
+                                                      enumerate(activations)),
+                       training=from_json(about.get("training", "{}"), "training"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def save(self, path) -> None:
+        """Write a safetensors file, whole or not at all; OSError, one line, where that cannot be done.
+
+        Tensors "layers.N.weight" (outputs, inputs), ".bias", ".tau_m" and ".tau_r" (outputs,), N = 0 at the input, in
+        float32 where that loses nothing; metadata "network" (name, dt, activations) and "training", both JSON.
+        """
+        head = {"name": self.name, "dt": self.dt, "activations": [layer.activation for layer in self.layers]}
+        write_safetensors(path, {f"layers.{n}.{t}": narrowest(getattr(layer, t)) for n, layer in enumerate(self.layers)
+                                 for t in _TENSORS},
+                          {"network": to_json(head), "training": to_json(self.training)})
+
+
+def _layer(n: int, tensors: dict, activation) -> FloatLayer:
+    try:
+        return FloatLayer(activation=activation, **{t: tensors[f"layers.{n}.{t}"] for t in _TENSORS})
+    except ValueError as error:
+        raise ValueError(f"layer {n}: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Widths:
+    """Formats by quantity, compared on held-out training sequences (docs/numbers.md).
+
+    They do not look at the trained values: one design, and one bitstream, serves every training of a network shape.
+    """
+
+    input: QFormat = QFormat(3, 12)
+    weight: QFormat = QFormat(4, 9)
+    state: QFormat = QFormat(5, 10)
+    lead: QFormat = QFormat(1, 10)
+    lag: QFormat = QFormat(1, 10)
+    bounded_rate: QFormat = QFormat(0, 9)
+    unbounded_rate: QFormat = QFormat(5, 8)
+
+    def rate(self, activation: str) -> QFormat:
+        return self.bounded_rate if activation in ("tanh", "sigmoid", "hard_sigmoid") else self.unbounded_rate
+
+
+def describe(net: FloatNetwork, widths: Widths = Widths()) -> Network:
+    """The description of the network's shape with the formats of `widths`; one lane a layer."""
+    layers, operand = [], widths.input
+    for layer in net.layers:
+        rate = widths.rate(layer.activation)
+        layers.append(Dense(
+            inputs=layer.weight.shape[1], outputs=layer.weight.shape[0], activation=layer.activation,
+            operand=operand, weight=widths.weight, state=widths.state, lead=widths.lead, lag=widths.lag, rate=rate))
+        operand = rate
+    return Network(name=net.name, dt=net.dt, layers=tuple(layers))
+
+
+def quantize_params(net: FloatNetwork, description: Network) -> tuple[DenseParams, ...]:
+    """Words of every parameter: lead = tau_r / tau_m and lag = dt / tau_m; ValueError where one does not fit."""
+    words = []
+    for n, (layer, d) in enumerate(zip(net.layers, description.layers, strict=True)):
+        if layer.weight.shape != d.shape("weight"):
+            raise ValueError(f"layer {n}: weight has shape {layer.weight.shape}, expected {d.shape('weight')}")
+        with np.errstate(over="ignore"):
+            lead, lag = layer.tau_r / layer.tau_m, description.dt / layer.tau_m
+        slow = np.flatnonzero((lag > 1) | (lag < d.lag.lsb / 2))
+        if len(slow):
+            least, most = description.dt, 2 * description.dt / d.lag.lsb
+            raise ValueError(f"layer {n}: tau_m[{slow[0]}] is {layer.tau_m[slow[0]]:g}, Euler steps of {least:g} with "
+                             f"a lag of {d.lag} need {least:g} to {most:g}")
+        words.append(DenseParams(
+            weight=quantize(layer.weight, d.weight, name=f"layer {n}: weight"),
+            bias=quantize(layer.bias, d.weight, name=f"layer {n}: bias"),
+            lead=quantize(lead, d.lead, name=f"layer {n}: tau_r / tau_m"),
+            lag=quantize(lag, d.lag, name=f"layer {n}: dt / tau_m")))
+    return tuple(words)
+
+
+def quantize_input(x, description: Network) -> np.ndarray:
+    """Samples (batch, ticks) or (batch, ticks, inputs) -> input words (batch, ticks, inputs), clipped to the format."""
+    x = np.asarray(x)
+    x = x[..., None] if x.ndim == 2 else x
+    if x.ndim != 3 or x.shape[2] != description.inputs:
+        raise ValueError(f"samples must be (batch, ticks, {description.inputs}), not {x.shape}")
+    return quantize(x, description.layers[0].operand, name="input", clip_range=True)

@@ -1,0 +1,281 @@
+"""NetworkCore: all layers of a network as engines that work at once, the circuit of golden.rate.engine.network_step."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.image import bank_layout, first_banks
+from golden.rate.learn import registers
+from golden.rate.network import Network
+from golden.rate.plastic import MAX_HALVINGS
+from rtl.fixed import shape
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
+from rtl.rate.dense import DenseLayer
+from rtl.rate.loss import OutputError, target_format
+from rtl.rate.plastic import ErrorsIn, PlasticLayer
+from rtl.rate.schedule import cycles_per_tick, engine, top_latency, waits
+
+
+def input_layout(net: Network) -> data.StructLayout:
+    """A word of the input vector; `first` marks the first word of a sequence: membranes and messages count as zero.
+
+    With errors running, target words follow the inputs; `learn` and `teach` of a tick's last word say whether its
+    weights move and whether there is an output error.
+    """
+    if net.teacher is None:
+        return data.StructLayout({"x": shape(net.layers[0].operand), "first": 1})
+    width = max(net.layers[0].operand.width, target_format(net).width)
+    return data.StructLayout({"x": signed(width), "first": 1, "learn": 1, "teach": 1})
+
+
+def output_layout(net: Network) -> data.StructLayout:
+    """A word of the output vector; `last` marks the last of a tick."""
+    return data.StructLayout({"y": shape(net.layers[-1].rate), "last": 1})
+
+
+class NetworkCore(wiring.Component):
+    """A network that takes an input vector a tick and gives an output vector a tick.
+
+    A tick starts when its input vector is complete, the output buffer has room and the last tick is `cycles_per_tick`
+    old. All layers start together and nothing stalls inside.
+
+    Parameters: net; vendor form of memories and multipliers.
+    Members
+      i, o      words of input and output vectors, in order
+      params    writes to parameter banks
+      half      the half in force; changes between ticks when it differs from `want_half`
+      tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
+      lost      two bits a layer: a prediction of a message into it, or of an error that it sends down, was not sent
+    of a network that learns
+      learning  whether errors run, taken over with the first word of a sequence
+      halve     how often rates are halved, taken over with a tick
+      running   errors run in the sequence under way: its vectors have target words
+      moved     a tick starts in which weights move
+      overflow  by layer: an error word was at an end of its format
+      probe, probe_bank, probe_addr; probe_valid, probe_data    read a word that learns; ticks wait for it
+    output_ticks: how many ticks the output buffer holds.
+    """
+
+    def __init__(self, net: Network, *, vendor: str = "generic", **members):
+        self.net, self.vendor, self.numbers = net, vendor, range(len(net.layers))
+        self.period = cycles_per_tick(net)
+        # a frame of the host link takes 64 words
+        self.output_ticks = max(4, 64 // net.outputs)
+        members |= {} if net.teacher is None else {
+            "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1),
+            "overflow": Out(len(net.layers)), "probe": In(1),
+            "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
+            "probe_data": Out(signed(WORD_BITS))}
+        super().__init__(members | {
+            "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
+            "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
+            "tick": Out(1), "stall": Out(1), "busy": Out(1), "lost": Out(2 * len(net.layers)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        self._go, self._hold = Signal(name="go"), Signal(name="hold")
+        learns = self.net.teacher is not None
+        periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
+        vector = self._input_vector(m)
+        room, output = self._output_buffer(m)
+        wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
+        go, ready = self._go, self._ready(vector)
+        m.d.comb += [go.eq(ready & room & due), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
+        period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
+        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go)]
+        # outlives a reset, as what was learnt does: it stays readable
+        half = Signal(reset_less=True)
+        m.d.comb += self.half.eq(half)
+        with m.If(due):
+            m.d.sync += half.eq(self.want_half)
+        start = self._start(m, vector)
+        if learns:
+            m.d.sync += start["reseed"].eq(due & (half != self.want_half))
+        self._layers(m, start, output)
+        if learns:
+            self._probe(m, due)
+        return m
+
+    def _ready(self, vector):
+        """Whether all is there that a tick takes."""
+        return vector["complete"] & ~self._hold
+
+    def _input_vector(self, m):
+        """Count words into the first layer's delay line; `complete` until the tick takes the vector."""
+        net, i = self.net, self.i
+        names = ["first", *(["learn", "teach", "errors"] if net.teacher else [])]
+        vector = {name: Signal(name=f"vector_{name}") for name in ("complete", *names)}
+        index = Signal(range(max(2, net.inputs + net.targets)))
+        taken, end = i.valid & i.ready, Const(net.inputs - 1)
+        m.d.comb += i.ready.eq(~vector["complete"])
+        self._given = {"input": taken}
+        if net.teacher is not None:
+            errors = Mux(i.p.first, self.learning, vector["errors"])
+            end = Mux(errors, net.inputs + net.targets - 1, net.inputs - 1)
+            self._given = {"input": taken & (index < net.inputs), "target": taken & (index >= net.inputs)}
+            m.d.comb += self.running.eq(vector["errors"])
+            with m.If(taken):
+                m.d.sync += vector["errors"].eq(errors)
+                # those of the last word count: a vector that a host had to complete with zeros moves no weight
+                m.d.sync += [vector["learn"].eq(i.p.learn), vector["teach"].eq(i.p.teach)]
+        with m.If(self._go):
+            m.d.sync += [vector["complete"].eq(0), vector["first"].eq(0)]
+        with m.If(taken):
+            m.d.sync += index.eq(Mux(index == end, 0, index + 1))
+            with m.If(i.p.first):
+                m.d.sync += vector["first"].eq(1)
+            with m.If(index == end):
+                m.d.sync += vector["complete"].eq(1)
+        return vector
+
+    def _start(self, m, vector):
+        """What the layers are told with `tick`, a cycle after the vector was complete."""
+        streams = self.net.streams
+        names = ("restart", "fresh", *(("errors", "learn", "teach") if self.net.teacher else ()))
+        start = {name: Signal(name=name) for name in names}
+        with m.If(self._go):
+            m.d.sync += [start[name].eq(vector[name]) for name in names[2:]]
+            m.d.sync += [start["restart"].eq(vector["first"]), start["fresh"].eq(vector["first"])]
+        if streams > 1:
+            # all streams begin anew in their next tick, and stream 0 has this one
+            start["stream"], left = Signal(range(streams), name="stream"), Signal(range(streams), name="still_fresh")
+            with m.If(self._go):
+                m.d.sync += [start["stream"].eq(Mux(vector["first"], 0, start["stream"] + 1)),
+                             start["fresh"].eq(vector["first"] | (left != 0)),
+                             left.eq(Mux(vector["first"], streams - 1, Mux(left == 0, 0, left - 1)))]
+        if self.net.teacher is not None:
+            start["reseed"], start["halve"] = Signal(name="reseed"), Signal.like(self.halve, name="halve_now")
+            with m.If(self._go):
+                m.d.sync += start["halve"].eq(self.halve)
+            m.d.comb += self.moved.eq(self.tick & start["errors"] & start["learn"])
+        return start
+
+    def _output_buffer(self, m):
+        """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
+        size = self.net.outputs
+        layout = output_layout(self.net)
+        m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
+        word = Signal(layout)
+        index = Signal(range(max(2, size)))
+        room = Signal(range(self.output_ticks + 1), init=self.output_ticks)
+        m.d.comb += [self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data),
+                     buffer.r_en.eq(self.o.ready & self.o.valid), word.last.eq(index == size - 1),
+                     buffer.w_data.eq(word)]
+        taken = Signal()
+        m.d.comb += taken.eq(self.o.valid & self.o.ready & self.o.p.last)
+        m.d.sync += room.eq(room + taken - self._go)
+        with m.If(buffer.w_en):
+            m.d.sync += index.eq(Mux(word.last, 0, index + 1))
+        return room != 0, (buffer.w_en, word.y)
+
+    def _layers(self, m, start, output):
+        self._engines, noise, params = {}, registers(self.net) if self.net.teacher else [], wiring.flipped(self.params)
+        for n in self.numbers:
+            m.submodules[f"layer{n}"] = self._engines[n] = unit = self._make_layer(n, noise)
+            wiring.connect(m, params, unit.params)
+            params = unit.params_out
+            m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
+            told = ("fresh", "restart", *(["stream"] if self.net.streams > 1 else []),
+                    *(["errors", "learn", "halve", "reseed"] if self.net.layers[n].plastic else []))
+            m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
+            self._below(m, n, unit)
+        self._ends(m, start, output, params, noise)
+
+    def _make_layer(self, n: int, noise):
+        net = self.net
+        layer = net.layers[n]
+        options = {"vendor": self.vendor, "first_bank": first_banks(net)[n], "ahead": n == 0, "streams": net.streams,
+                   "wait": waits(net, n)[0]}
+        if layer.plastic is None:
+            return DenseLayer(layer, **options)
+        below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
+        own = noise[n]
+        options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}
+        if "taps" in own.taps:
+            options["tap_seed"] = int(own.taps["taps"][0])
+        return self._plastic_layer(n, layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
+                                   **options)
+
+    def _plastic_layer(self, n: int, layer, **options):
+        return PlasticLayer(layer, **options)
+
+    def _below(self, m, n: int, unit):
+        """Messages from below, and errors down there."""
+        if n == 0:
+            # a register keeps the way into the block RAM short, and the first write over the oldest message
+            # behind its last read, which may be in the cycle of `tick`
+            given = later(m, self._given["input"], 1, name="given", reset_less=False)
+            m.d.comb += [unit.i.valid.eq(given),
+                         unit.i.payload.eq(later(m, self.i.p.x[:unit.layer.operand.width], 1, name="word"))]
+            return
+        least = self.net.layers[n].least_delay
+        _connect(m, f"message{n}", self._engines[n - 1].o, unit.i, least)
+        if n > self.net.first_plastic:
+            _connect(m, f"error{n}", unit.o_error, self._engines[n - 1].i_error, least)
+
+    def _ends(self, m, start, output, params, noise):
+        """What is around the layers: the teacher, the output, flags."""
+        message = self._engines[self.numbers[-1]].o
+        m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
+        # errors that a layer sends down come by a line of the layer below
+        lost = [engine.lost for engine in self._engines.values()]
+        m.d.comb += self.lost.eq(Cat(Cat(own[0], below[1]) for own, below in zip(lost, (Const(0, 2), *lost),
+                                                                                 strict=False)))
+        if self.net.teacher is not None:
+            self._teacher(m, start, message)
+            m.d.comb += self.overflow.eq(Cat(engine.overflow if hasattr(engine, "overflow") else Const(0, 1)
+                                             for engine in self._engines.values()))
+
+    def _errors_in(self, n: int, noise) -> ErrorsIn | None:
+        """How errors come into layer n."""
+        if not self.net.sends_errors(n + 1):
+            return None
+        above, register = bank_layout(self.net)[n + 1], noise[n + 1].taps.get("error_taps")
+        return ErrorsIn(self.net.error_way(n + 1), above.delay, above.taps.get("error_taps", 0),
+                        int(register[0]) if register else 1, waits(self.net, n + 1)[1])
+
+    def _teacher(self, m, start, message):
+        m.submodules.teacher = teacher = OutputError(self.net, vendor=self.vendor)
+        fmt = target_format(self.net)
+        m.d.comb += [
+            teacher.rate.valid.eq(message.valid), teacher.rate.payload.eq(message.payload),
+            teacher.target.valid.eq(later(m, self._given["target"], 1, name="given_target", reset_less=False)),
+            teacher.target.payload.eq(later(m, self.i.p.x[:fmt.width], 1, name="target")),
+            teacher.tick.eq(self.tick), teacher.restart.eq(start["restart"]),
+            teacher.start.eq(self.tick & start["errors"]), teacher.mute.eq(start["fresh"] | ~start["teach"])]
+        wiring.connect(m, teacher.o, self._engines[self.numbers[-1]].i_error)
+
+    def _probe(self, m, due):
+        """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there.
+
+        Behind an answer the other lanes' products still hop out: the next word waits for those alone.
+        """
+        drain = max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in self.net.layers) + 32
+        quiet, asked = Signal(range(drain + 1)), Signal()
+        ask = Signal()
+        m.d.sync += quiet.eq(Mux(due & ~self._go & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
+        with m.If(self.probe_valid):
+            m.d.sync += quiet.eq(drain - max(layer.lanes for layer in self.net.layers))
+        m.d.sync += ask.eq(self._hold & ~asked & (quiet == drain))
+        with m.If(self._hold & (quiet == drain)):
+            m.d.sync += asked.eq(1)
+        with m.If(self.probe_valid):
+            m.d.sync += self._hold.eq(0)
+        with m.If(self.probe):
+            m.d.sync += [self._hold.eq(1), asked.eq(0)]
+        learning = [each for each in self._engines.values() if hasattr(each, "probe")]
+        for each in learning:
+            m.d.comb += [each.probe.eq(ask), each.probe_bank.eq(self.probe_bank), each.probe_addr.eq(self.probe_addr)]
+        m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in learning).any()),
+                     self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
+                                                     for each in learning)))]
+
+
+def _connect(m, name: str, source, target, registers: int):
+    """Two streams that never stall, with registers between them."""
+    m.d.comb += [target.valid.eq(later(m, source.valid, registers, name=f"{name}_valid", reset_less=False)),
+                 target.payload.eq(later(m, source.payload, registers, name=name))]

@@ -1,0 +1,164 @@
+"""PlasticLanes: rows of a weight matrix used three ways in a tick: W r, W^T eps, and W += eps r.
+
+    pass 1, a cycle a weight     acc <- acc + w r                            sums hop out in lane order (rtl.units.mac)
+    pass 2, two cycles a weight  A: back <- back of the lane before + w eps  errors of the layer below
+                                 B: w <- sat(w + (eps r + noise >> shift))   plasticity, three multiplies in all
+
+As in rtl.units.mac everything hops from lane to lane, and so does `back`: while operand i passes lane after lane, the
+sum of its column grows by one product a lane, and leaves the last one complete for the rows of the fold. The bank has
+one read port: in pass 2 it reads weight i for A, and in the cycle that B leaves free the weight whose product is ready.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.rate.network import Dense
+from golden.rate.plastic import weight_shift
+from rtl.fixed import exact, shape
+from rtl.pipeline import ParameterBus, hop, join, later
+from rtl.primitives import bank, multiplier
+from rtl.units.mac import MacLanes, bank_bits, gather
+from rtl.units.plasticity import Plasticity
+
+
+class PlasticLanes(wiring.Component):
+    """All lanes of one layer that learns.
+
+    Parameters: layer; seeds, a state of the register for each lane; vendor form; first_bank as in MacLanes.
+    Members, for lane 0
+      addr, first, last, operand, params, params_out, valid, sum    as in rtl.units.mac.MacLanes
+      back        in the cycle of an address: its product with eps goes into the sum of its column (A)
+      update      in the cycle after that: a step of the weight (B), `write`: it is kept
+      swap        with the first `back` of a fold: the eps that was loaded is now in force
+      load        (valid, lane, eps): what lane `lane` takes with the next swap; it hops along, too
+      reseed      the registers start again
+      column      W^T eps over the rows of the fold, COLUMN_LATENCY cycles after its `back`
+    The address of a weight comes again UPDATE_READ cycles after its `back`, by the layer's walk.
+    """
+
+    OPERAND_OFFSET = MacLanes.OPERAND_OFFSET
+    ACC_LATENCY = MacLanes.ACC_LATENCY
+    UPDATE_READ = 5
+    #: from `back` to the cycle after its weight was written
+    WRITE_LATENCY = UPDATE_READ + 7
+
+    def __init__(self, layer: Dense, *, seeds, vendor: str = "generic", first_bank: int = 0):
+        self.layer, self.seeds, self.vendor, self.first_bank = layer, list(seeds), vendor, first_bank
+        self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(layer), self.column_latency(layer)
+        super().__init__({
+            "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
+            "operand": In(signed(layer.multiplicand.width + layer.plastic.halvings)),
+            "back": In(1), "update": In(1), "write": In(1), "swap": In(1), "reseed": In(1),
+            "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))),
+            "load_eps": In(shape(layer.plastic.error)),
+            "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
+            "valid": Out(1), "sum": Out(signed(layer.acc_bits)), "column": Out(signed(layer.back_bits)),
+        })
+
+    @classmethod
+    def column_latency(cls, layer: Dense) -> int:
+        """COLUMN_LATENCY of the lanes of `layer`."""
+        return cls.ACC_LATENCY + layer.lanes - 1
+
+    def elaborate(self, platform):
+        m = Module()
+        params, chain = self.params, self._controls(m)
+        lanes, back = [], Const(0, signed(1))
+        for n in range(self.layer.lanes):
+            if n:
+                chain = {name: later(m, value, 1, name=f"{name}{n}") for name, value in chain.items()}
+            params = hop(m, params, name=f"params{n}")
+            acc, back = self._lane(m, n, chain, back, params)
+            lanes.append((chain["done"], acc))
+        join(m, self.params_out, params)
+        valid, total = gather(m, lanes)
+        m.d.comb += [self.valid.eq(valid), exact(self.sum, total), self.column.eq(back)]
+        return m
+
+    def _controls(self, m):
+        """What hops along the lanes, each delayed to the stage that it acts in."""
+        operate = self.OPERAND_OFFSET
+        add = self.ACC_LATENCY - 1          # the cycle in which a product meets its accumulator
+        chain = {"addr": self.addr, "operand": self.operand,
+                 "first": later(m, self.first, add, name="first"), "done": later(m, self.last, add + 1, name="done"),
+                 "back": later(m, self.back, operate, name="back"),
+                 "swap": later(m, self.swap, operate - 1, name="swap"),
+                 "load": Cat(self.load_valid, self.load_lane, self.load_eps)}
+        if self.layer.plastic.rate is not None:
+            chain |= {"update": later(m, self.update, operate, name="update"),
+                      "draw": later(m, self.update, add, name="draw"),
+                      "keep": later(m, self.write, add + 2, name="keep"),
+                      "keep_addr": later(m, self.addr, self.UPDATE_READ, name="keep_addr"), "reseed": self.reseed}
+        return chain
+
+    def _lane(self, m, n, chain, back, params):
+        layer, error = self.layer, self.layer.plastic.error
+        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=2 << bank_bits(layer), width=layer.weight.width)
+        m.submodules[f"multiplier{n}"] = mul = multiplier(
+            self.vendor, a_width=max(layer.weight.width, error.width),
+            b_width=max(len(self.operand), error.width))
+        eps_next, eps = (Signal(shape(error), name=f"{name}{n}", reset_less=True) for name in ("eps_next", "eps"))
+        weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
+        product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
+        acc = Signal(signed(layer.acc_bits), name=f"acc{n}", reset_less=True)
+        column = Signal(signed(layer.back_bits), name=f"column{n}", reset_less=True)
+        half = Const(1 << (layer.shift - 1) if layer.shift else 0, signed(layer.acc_bits))
+        load_bits = len(self.load_lane)
+        with m.If(chain["load"][0] & (chain["load"][1:1 + load_bits] == n)):
+            m.d.sync += eps_next.eq(chain["load"][1 + load_bits:].as_signed())
+        with m.If(chain["swap"]):
+            m.d.sync += eps.eq(eps_next)
+        paced = eps if layer.plastic.rule == "plain" else self._sign(m, n, chain["swap"], eps_next)
+        m.d.sync += [
+            weight.eq(weights.read_data), product.eq(mul.p),
+            # sums of a row and of a column never wrap (golden.rate.network); what other passes leave in them does
+            acc.eq(Mux(chain["first"], half, acc) + product), column.eq(back + product),
+        ]
+        m.d.comb += [weights.read_addr.eq(chain["addr"]), mul.a.eq(weight),
+                     mul.b.eq(Mux(chain["back"], eps, chain["operand"].as_signed()))]
+        write = Signal(name=f"write{n}", reset_less=True)
+        write_addr = Signal(bank_bits(layer) + 1, name=f"write_addr{n}", reset_less=True)
+        write_data = Signal(layer.weight.width, name=f"write_data{n}", reset_less=True)
+        m.d.comb += [weights.write_en.eq(write), weights.write_addr.eq(write_addr),
+                     weights.write_data.eq(write_data)]
+        hit = params.en & (params.bank == self.first_bank + n)
+        loaded = Cat(params.addr[:bank_bits(layer)], params.half), params.data[:layer.weight.width]
+        if layer.plastic.rate is None:
+            m.d.sync += [write.eq(hit), write_addr.eq(loaded[0]), write_data.eq(loaded[1])]
+            return acc, column
+        m.d.comb += mul.a.eq(Mux(chain["update"], paced, weight))
+        step = self._step(m, n, chain, weight, product)
+        merge_writes(m, f"lane{n}", (hit, *loaded), (chain["keep"], chain["keep_addr"], step),
+                     (write, write_addr, write_data))
+        return acc, column
+
+    def _sign(self, m, n, swap, eps):
+        """Eps of the fold as golden.rate.plastic.Plastic.paced has it."""
+        word, paced = self.layer.plastic.sign_word, Signal(shape(self.layer.plastic.error), name=f"paced{n}")
+        with m.If(swap):
+            m.d.sync += paced.eq(Mux(eps == 0, 0, Mux(eps < 0, -word, word)))
+        return paced
+
+    def _step(self, m, n, chain, weight, product):
+        layer = self.layer
+        m.submodules[f"plasticity{n}"] = unit = Plasticity(layer.weight, len(product), shift=weight_shift(layer),
+                                                           seed=self.seeds[n])
+        m.d.comb += [unit.reseed.eq(chain["reseed"]), unit.i.valid.eq(chain["draw"]), unit.i.p.w.eq(weight),
+                     unit.i.p.product.eq(product)]
+        return unit.o.payload
+
+
+def merge_writes(m, name: str, loaded, learnt, port) -> None:
+    """Two sources of writes (en, addr, data) on one registered port; what is learnt comes first, a loaded word waits.
+
+    Words are loaded many cycles apart and steps come every second cycle at most, so none is lost.
+    """
+    kept = [Signal(len(value), name=f"{name}_kept{k}", reset_less=k > 0) for k, value in enumerate(loaded)]
+    with m.If(loaded[0]):
+        m.d.sync += [target.eq(value) for target, value in zip(kept, loaded, strict=True)]
+    with m.Elif(~learnt[0]):
+        m.d.sync += kept[0].eq(0)
+    m.d.sync += [port[0].eq(learnt[0] | kept[0])]
+    m.d.sync += [target.eq(Mux(learnt[0], new, old))
+                 for target, new, old in zip(port[1:], learnt[1:], kept[1:], strict=True)]

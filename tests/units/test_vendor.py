@@ -1,0 +1,142 @@
+"""The ECP5 forms against the generic ones, word for word, simulated with the models of sim/models/ecp5.v."""
+
+import ctypes
+import os
+from functools import partial
+
+import numpy as np
+import pytest
+from amaranth.hdl import Cat, Module, Mux
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.fixed import QFormat
+from golden.image import build_image
+from golden.programs import ToolError
+from golden.rate.engine import random_params, run
+from golden.rate.network import Dense, Network
+from rtl.primitives import VENDORS, Bank, bank, multiplier
+from rtl.units.mac import MacLanes
+from rtl.vendor import ecp5
+from sim.harness.device import FastSimulation
+from sim.verilated import build_library
+
+CYCLES = 40_000
+#: every width of a DP16KD and every way to put them side by side, one bit to more than two blocks; pages
+BANKS = [(d, w) for d in (2, 100, 1024) for w in (1, 2, 7, 17, 18, 19, 36, 40)] + [
+    (1025, 9), (2048, 17), (2048, 18), (2049, 4), (4096, 5), (4097, 2), (8192, 3), (8193, 1), (16384, 3),
+    (16385, 2), (40000, 1)]
+FACTORS = [(18, 18), (17, 16), (12, 18), (2, 3)]
+_STATE = {"weight": QFormat(4, 11), "state": QFormat(5, 11), "lead": QFormat(1, 14), "lag": QFormat(1, 14)}
+NETWORK = Network(name="vendor", dt=0.2, layers=(
+    Dense(inputs=9, outputs=8, lanes=3, activation="tanh", operand=QFormat(1, 12), rate=QFormat(1, 12), **_STATE),
+    Dense(inputs=8, outputs=5, lanes=5, activation="softplus", operand=QFormat(1, 12), rate=QFormat(5, 8), delay=2,
+          max_delay=3, **_STATE)))
+#: the same pseudo-random word to all inputs in every cycle; returns the cycles in which forms differ, unit by unit
+HARNESS = """
+#include "Vpair.h"
+extern "C" void pair_run(int64_t cycles, int64_t units, int64_t* differ) {
+    VerilatedContext context;
+    Vpair top{&context};
+    uint64_t state = 0x9E3779B97F4A7C15ull;
+    for (int64_t n = 0; n < cycles; n++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        top.word = state;
+        top.clk = 0, top.eval();
+        top.clk = 1, top.eval();
+        for (int64_t k = 0; k < units; k++) differ[k] += top.differ[k / 32] >> k % 32 & 1;
+        for (int64_t k = 0; k < units; k++) differ[units + k] += top.active[k / 32] >> k % 32 & 1;
+    }
+}
+"""
+
+
+def available(build, *args, **kwargs):
+    """What `build` makes; without its tools the test skips, and fails on the build server."""
+    try:
+        return build(*args, **kwargs)
+    except ToolError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+
+
+class Pair(wiring.Component):
+    """Generic and ECP5 forms of many units on the same random words.
+
+    Members: word; differ, active: a bit a unit, where its two outputs are not equal, where they are not zero.
+    """
+
+    def __init__(self, units: dict):
+        self.units = units
+        super().__init__({"word": In(64), "differ": Out(max(65, len(units))), "active": Out(max(65, len(units)))})
+
+    def elaborate(self, platform):
+        m = Module()
+        for n, (name, make) in enumerate(self.units.items()):
+            outputs = []
+            for vendor in VENDORS:
+                m.submodules[f"{name}_{vendor}".replace(" ", "_")] = unit = make(vendor)
+                outputs.append(self._drive(m, n, unit))
+            m.d.comb += [self.differ[n].eq(outputs[0] != outputs[1]), self.active[n].eq(outputs[0] != 0)]
+        return m
+
+    def _drive(self, m, number, unit):
+        """Each input takes its own stretch of the word; addresses stay within the bank, and writes off the read row."""
+        at, outputs = 7 * number, []
+        for _, member, value in unit.signature.flatten(unit):
+            if member.flow == Out:
+                outputs.append(value)
+            else:
+                m.d.comb += value.eq(self.word.rotate_left(at) ^ (self.word >> at % 23))
+            at += 11
+        if isinstance(unit, Bank):
+            def within(addr):
+                return Mux(addr < unit.depth, addr, addr[:unit.addr_bits - 1])
+            m.d.comb += unit.read_addr.eq(within(self.word[5:5 + unit.addr_bits]))
+            if unit.writable:
+                m.d.comb += unit.write_addr.eq(within(unit.read_addr ^ 1))
+        if isinstance(unit, MacLanes):
+            m.d.comb += unit.params.bank.eq(self.word[40:42])
+        return Cat(*outputs)
+
+
+def units() -> dict:
+    """Name -> function of the vendor."""
+    rows = [k * 2654435761 % (1 << 22) for k in range(600)]
+    found = {f"bank {depth} x {width}": partial(bank, depth=depth, width=width) for depth, width in BANKS}
+    found["rom"] = partial(bank, depth=len(rows), width=22, init=rows, writable=False)
+    found["filled bank"] = partial(bank, depth=1024, width=18, init=[row % (1 << 18) for row in rows])
+    for a, b in FACTORS:
+        found[f"multiplier {a} x {b}"] = partial(multiplier, a_width=a, b_width=b)
+    found["lanes"] = lambda vendor: MacLanes(NETWORK.layers[0], vendor=vendor)
+    return found
+
+
+def test_units():
+    made = units()
+    library = available(build_library, Pair(made), name="pair", harness=HARNESS, vendor="ecp5", quick=True)
+    counts = np.zeros((2, len(made)), np.int64)
+    library.pair_run.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+    library.pair_run(CYCLES, len(made), counts.ctypes.data)
+    for name, differ, active in zip(made, *counts, strict=True):
+        assert not differ, f"{name}: the forms differ in {differ} of {CYCLES} cycles"
+        assert active > CYCLES // 10, f"{name}: only {active} outputs that are not zero"
+
+
+def test_network():
+    rng = np.random.default_rng(5)
+    params, fmt = random_params(NETWORK, rng), NETWORK.layers[0].operand
+    x = rng.integers(fmt.min, fmt.max + 1, (8, 20, NETWORK.inputs))
+    device = available(FastSimulation, NETWORK, vendor="ecp5")
+    device.load(build_image(NETWORK, params).pairs)
+    assert (device.run(x, output_stalls="bursts") == run(NETWORK, params, x)).all()
+
+
+def test_shapes():
+    """Depth decides the width of a DP16KD, width the number of them."""
+    blocks = {depth: ecp5.Bank.blocks(depth, 18) for depth in (1, 1024, 1025, 2049, 4097, 8193, 16384)}
+    assert blocks == {1: 1, 1024: 1, 1025: 2, 2049: 5, 4097: 9, 8193: 18, 16384: 18}
+    # deeper ones are made of pages
+    assert ecp5.Bank.blocks(16385, 1) == 2
+    assert ecp5.Bank.blocks(40000, 18) == 3 * 18
