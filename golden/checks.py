@@ -1,5 +1,7 @@
 """Checks that every description makes: one line where something is wrong."""
 
+import difflib
+
 
 def check(ok: bool, message: str) -> None:
     """ValueError with `message` unless `ok`."""
@@ -15,3 +17,9 @@ def is_int(value, low: int, high: int) -> bool:
 def listed(names) -> str:
     """Foreign names in one line: those that would break it, or could not be seen, in quotation marks."""
     return ", ".join(name if name.isprintable() and name.strip() else repr(name) for name in map(str, names))
+
+
+def nearest(name, known) -> str:
+    """" (did you mean X?)" with the one of `known` that looks most like `name`, or nothing."""
+    near = difflib.get_close_matches(str(name), list(map(str, known)), 1, 0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
