@@ -18,7 +18,8 @@ import numpy as np
 from golden.checks import check
 from golden.files import reals
 from golden.fixed import saturate
-from golden.spiking.network import LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.codes import LatencyCode, LevelCode
+from golden.spiking.network import SpikingLayer, SpikingNetwork
 from golden.units.weights import Ternary
 
 
@@ -146,14 +147,9 @@ def decide(spikes, potential) -> Answers:
     return Answers(value.argmax(1), tick, fired)
 
 
-def encode(code: LatencyCode, ticks: int, pixels) -> np.ndarray:
-    """Images (images, pixels) of uint8 -> spikes (images, ticks, pixels) bool."""
-    pixels = np.asarray(pixels)
-    check(pixels.ndim == 2 and pixels.dtype == np.uint8,
-          f"images are uint8 of shape (images, pixels), not {pixels.dtype} of shape {pixels.shape}")
-    tick = np.minimum((255 - pixels.astype(np.int64)) * code.bins // 255, code.bins - 1)
-    tick = np.where(pixels >= max(code.dark, 1), tick, -1)
-    return tick[:, None] == np.arange(ticks)[None, :, None]
+def encode(code: LatencyCode | LevelCode, ticks: int, x, lengths=None) -> np.ndarray:
+    """Samples -> spikes (n, ticks, lines) bool: pixels (n, pixels) of uint8, or reals (n, ticks, channels), lengths."""
+    return code.encode(ticks, x, lengths)
 
 
 def check_synapses(net: SpikingNetwork, params) -> None:

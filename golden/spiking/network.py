@@ -13,33 +13,19 @@ from dataclasses import MISSING, dataclass, fields, replace
 from golden.checks import check, is_int, listed
 from golden.files import parse_file
 from golden.fixed import QFormat
+from golden.spiking.codes import CODES, MAX_TICKS, LatencyCode, LevelCode
 from golden.units.weights import BLOCK, Ternary
 
 #: raised when the same description begins to mean other bits
 NUMERICS = 1
 DECISIONS = ("first_spike", "potential")
-MAX_LINES, MAX_TICKS, MAX_OUTPUTS = 4096, 255, 32
+MAX_LINES, MAX_OUTPUTS = 4096, 32
 #: words of a bank that the address map reaches, and bits of a word on the parameter bus
 BANK_WORDS, WORD_BITS = 1 << 14, 18
 #: lanes that stand together; their banks of synapses serve no others
 GROUP = 32
 #: words x bits that one block RAM of 18 kbit may be
 _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatencyCode:
-    """Intensities 0..255 to ticks: brighter is earlier, one spike a pixel in ticks 0..bins - 1, dark pixels never.
-
-    A pixel of v >= `dark` spikes at tick (255 - v) * bins // 255, at most bins - 1.
-    """
-
-    bins: int
-    dark: int = 1
-
-    def __post_init__(self):
-        check(is_int(self.bins, 1, MAX_TICKS), f"latency code: bins must be in 1..{MAX_TICKS}, not {self.bins!r}")
-        check(is_int(self.dark, 0, 255), f"latency code: dark must be in 0..255, not {self.dark!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +176,7 @@ class SpikingNetwork:
     ticks: int
     layers: tuple[SpikingLayer, ...]
     decision: str = "first_spike"
-    code: LatencyCode | None = None
+    code: LatencyCode | LevelCode | None = None
 
     def __post_init__(self):
         check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
@@ -198,10 +184,8 @@ class SpikingNetwork:
         check(is_int(self.ticks, 1, MAX_TICKS), f"network: ticks must be in 1..{MAX_TICKS}, not {self.ticks!r}")
         check(self.decision in DECISIONS,
               f"network: decision must be one of {', '.join(DECISIONS)}, not {self.decision!r}")
-        check(self.code is None or isinstance(self.code, LatencyCode),
-              f"network: code must be a LatencyCode or None, not {self.code!r}")
-        check(self.code is None or self.code.bins <= self.ticks,
-              f"network: spikes in {self.code and self.code.bins} ticks do not fit in {self.ticks}")
+        check(self.code is None or isinstance(self.code, LatencyCode | LevelCode),
+              f"network: code must be a LatencyCode, a LevelCode or None, not {self.code!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
         check(1 <= len(self.layers) <= 16, f"network: 1 to 16 layers, not {len(self.layers)}")
         for n, layer in enumerate(self.layers):
@@ -211,6 +195,8 @@ class SpikingNetwork:
             check(layer.inputs == below,
                   f"network: layer {n} has {layer.inputs} inputs, layer {n - 1} has {below} outputs")
         check(self.outputs <= MAX_OUTPUTS, f"network: at most {MAX_OUTPUTS} classes, not {self.outputs}")
+        if self.code is not None:
+            self.code.check(self.ticks, self.inputs)
         check(self.layers[-1].folds == 1, f"network: the last layer decides at once, with {self.outputs} lanes")
 
     teacher = None      # nothing learns on the chip
@@ -252,7 +238,7 @@ class SpikingNetwork:
         entry = {"leadlag_spiking_network": 1, "name": self.name, "ticks": self.ticks, "decision": self.decision,
                  "layers": [_plain(layer) for layer in self.layers]}
         if self.code is not None:
-            entry["code"] = {"bins": self.code.bins, "dark": self.code.dark}
+            entry["code"] = {field.name: getattr(self.code, field.name) for field in fields(self.code)}
         return json.dumps(entry, indent=1)
 
     @classmethod
@@ -268,7 +254,7 @@ class SpikingNetwork:
               f"network description has the fields {sorted(map(str, top))}, expected ['decision', 'layers', "
               f"'leadlag_spiking_network', 'name', 'ticks']")
         check(isinstance(top["layers"], list), "network description: layers must be a list")
-        code = _parse(LatencyCode, top["code"], "code") if "code" in top else None
+        code = _code(top["code"]) if "code" in top else None
         return cls(name=top["name"], ticks=top["ticks"], decision=top["decision"], code=code,
                    layers=tuple(_layer(n, entry) for n, entry in enumerate(top["layers"])))
 
@@ -316,6 +302,11 @@ def _layer(n: int, entry) -> SpikingLayer:
         return _parse(SpikingLayer, entry, "spiking layer")
     except ValueError as error:
         raise ValueError(f"{me}: {error}") from None
+
+
+def _code(entry) -> LatencyCode | LevelCode:
+    named = [kind for field, kind in CODES.items() if isinstance(entry, dict) and field in entry]
+    return _parse((named or [LatencyCode])[0], entry, "code")
 
 
 def _parse(kind, entry, name):
