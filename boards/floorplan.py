@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from golden.rate.network import Dense, Network
 from golden.spiking.network import SpikingNetwork
 from golden.units.activation import is_tabulated
+from golden.units.dense import dense_rows
 from rtl.rate.dense import line_banks
 from rtl.rate.loss import OutputError
-from rtl.units.mac import bank_bits
+from rtl.units.mac import lane_bank
 from rtl.vendor.ecp5 import PAGE, Bank
 
 #: where link and network are in the flattened design of boards.base.BoardDesign
@@ -71,7 +72,7 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
         middle = (layer.lanes + 1) // 2
         # first the lanes that a word meets first
         weights = [f"lanes.bank{k}" for k in range(layer.lanes)]
-        if Bank.blocks(2 << bank_bits(layer), layer.weight.width) > 1:
+        if Bank.blocks(*lane_bank(dense_rows(layer))) > 1:
             weights = []
         table = ["activation.table"] if is_tabulated(layer.activation) else []
         # a history, or a line of pages, is several blocks that nextpnr places

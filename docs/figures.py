@@ -28,6 +28,7 @@ from golden.rate.network import ACTIVATIONS, Network
 from golden.rate.trained import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
 from golden.units.activation import is_tabulated
+from golden.units.dense import dense_rows
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick
 from rtl.rate.tau import TimeConstant
@@ -55,7 +56,7 @@ UNITS = (
     ("TimeConstant", "rate.learn.tau_step", "rtl.rate.tau", "", "test_tau"),
     ("ErrorUnit", "rate.learn.error_step", "rtl.rate.error", "", "test_error"),
     ("OutputError", "rate.loss.output_error", "rtl.rate.loss", "", "test_loss"),
-    ("MacLanes", "units.dense.dense_sum", "rtl.units.mac", "mac_tb", "test_mac"),
+    ("MacLanes", "units.rows.row_sums", "rtl.units.mac", "mac_tb", "test_mac"),
     ("DenseLayer", "units.dense.dense_step", "rtl.rate.dense", "dense_tb", "test_cocotb"),
     ("PlasticLanes", "rate.learn.move", "rtl.rate.lanes", "", "test_lanes"),
     ("PlasticLayer", "rate.learn.learn_tick", "rtl.rate.plastic", "", "test_learn"),
@@ -94,7 +95,7 @@ def units() -> str:
         "DelayLine": f"{DelayLine.LATENCY}",
         "Plasticity": f"{Plasticity.LATENCY}",
         "TimeConstant": f"{TimeConstant.LATENCY}",
-        "MacLanes": f"{MacLanes.latency(wide)} with {wide.lanes} lanes",
+        "MacLanes": f"{MacLanes.latency(dense_rows(wide))} with {wide.lanes} lanes",
         "DenseLayer": f"{DenseLayer.neuron_latency(wide)} with {wide.lanes} lanes",
         "NetworkCore": f"a tick every {cycles_per_tick(net)}",
     }

@@ -2,6 +2,7 @@
 
 from golden.fixed import QFormat
 from golden.rate.network import Dense, Network
+from golden.units.dense import dense_rows
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick, lane_use, min_period
 from rtl.units.activation import Activation
@@ -168,7 +169,7 @@ def _engine(svg, layer):
     _heading(svg, 384, "One layer: an engine that finishes up to a neuron a cycle")
     unit, y, high = LeadLag.LATENCY, 400, 86
     boxes = (("DelayLine", DelayLine.LATENCY, "r(t - 1 - D)", "ring in block RAM"),
-             ("MacLanes", MacLanes.latency(layer), "s = W r + b", f"{layer.lanes} multipliers"),
+             ("MacLanes", MacLanes.latency(dense_rows(layer)), "s = W r + b", f"{layer.lanes} multipliers"),
              ("LeadLag", unit, "d = s - u", "y = u + g d"),
              ("Activation", Activation.latency(layer.activation), "r = phi(y)", "table, interpolated"))
     for n, (name, latency, first, second) in enumerate(boxes):

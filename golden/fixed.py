@@ -15,6 +15,8 @@ from golden.files import reals
 
 #: Largest accumulator that `exact_matmul` carries without loss (mantissa of an IEEE double).
 MATMUL_BITS = 53
+#: Widest factor of a product that one multiplier of an FPGA makes.
+MULTIPLIER_BITS = 18
 
 
 @dataclass(frozen=True, order=True)

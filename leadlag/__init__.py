@@ -17,6 +17,7 @@ from golden.rate.network import Dense, Network
 from golden.rate.trained import FloatNetwork
 from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor
+from golden.units.rows import Rows
 from rtl.host.top import NetworkTop, SerialTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
@@ -36,4 +37,5 @@ except PackageNotFoundError:            # a checkout on the path that nobody ins
 
 __all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "FloatNetwork",
            "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
-           "Predictor", "QFormat", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use", "__version__"]
+           "Predictor", "QFormat", "Rows", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use",
+           "__version__"]

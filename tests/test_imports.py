@@ -11,6 +11,8 @@ MAY = {"golden": {"golden"}, "rtl": {"rtl", "golden"}, "boards": {"boards", "rtl
        "firmware": {"firmware", "golden"}, "sim": {"sim", "golden", "rtl", "firmware"}, "leadlag": OURS, "zoo": set()}
 NOT = {"golden": {"torch", "amaranth", "cocotb"}, "firmware": {"torch", "amaranth", "cocotb"},
        "rtl": {"torch", "cocotb", "os"}, "boards": {"torch", "cocotb"}, "sim": {"torch"}}
+#: folders of systems: what all systems are made of knows none of them
+SYSTEMS = {"rate", "spiking", "cascade", "ltc", "tasks", "train"}
 
 
 def imports(path):
@@ -28,6 +30,19 @@ def test_arrows(package):
         assert found & OURS <= MAY[package], f"{path.name} imports {found & OURS - MAY[package]}"
         forbidden = NOT.get(package, set()) - ({"torch"} if "train" in path.parts else set())
         assert not found & forbidden, f"{path.name} imports {found & forbidden}"
+
+
+@pytest.mark.parametrize("folder", ["golden/units", "rtl/units", "rtl/vendor"])
+def test_units_know_no_system(folder):
+    files = sorted((ROOT / folder).glob("*.py"))
+    assert len(files) > 1
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else \
+                [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                part = name.split(".")[1:2]
+                assert not SYSTEMS.intersection(part), f"{folder}/{path.name} imports {name}"
 
 
 def repeated(path):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields, replace
 
 from golden.checks import check, listed
 from golden.files import parse_file
-from golden.fixed import MATMUL_BITS, QFormat, acc_width
-from golden.rate.plastic import MAX_FRACTION, MULTIPLIER_BITS, Plastic, Teacher, check_rates, parse, plain
+from golden.fixed import MATMUL_BITS, MULTIPLIER_BITS, QFormat, acc_width
+from golden.rate.plastic import MAX_FRACTION, Plastic, Teacher, check_rates, parse, plain
 from golden.units.extrapolator import Predictor, Way
+from golden.units.rows import MAX_LANE_WORDS
 
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
 #: Raised when the same description begins to mean other bits, so that old images are refused.
@@ -22,8 +23,6 @@ NUMERICS = 1
 SOFTMAX_NUMERICS = 2
 MAX_DELAY = 1023
 MAX_NEURONS = 4096
-#: words of one half of a lane's bank that the address map reaches (golden.regmap)
-MAX_LANE_WORDS = 1 << 14
 
 
 def _check_int(owner: str, name: str, value, low: int, high: int) -> None:

@@ -10,12 +10,11 @@ Source: [GLE] papers.md 2.1 and 2.2. Error words have a format, hence a power-of
 from dataclasses import dataclass, fields
 
 from golden.checks import check, is_int, listed
-from golden.fixed import QFormat
+from golden.fixed import MULTIPLIER_BITS, QFormat
 from golden.units.plasticity import BITS, PERIOD
 
 RULES = ("plain", "sign")
 LOSSES = ("squared_error", "cross_entropy")
-MULTIPLIER_BITS = 18
 MAX_HALVINGS = 7
 #: words are shifted to meet one another, and everything has to stay within 64 bits
 MAX_FRACTION = 30

@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
-from golden.fixed import QFormat, quantize
+from golden.fixed import MULTIPLIER_BITS, QFormat, quantize
 from golden.rate.compiled import CompiledLearner
 from golden.rate.network import Dense, Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.tasks.learning import Stream
 from golden.train import pm
 from golden.units.dense import DenseParams
-from golden.units.extrapolator import MULTIPLIER_BITS, Predictor, identity
+from golden.units.extrapolator import Predictor, identity
 
 DT, TAU, MS = 0.05, 10.0, 1200.0                            # ms
 TEACH = 2 / 3                                               # of the run; then the network is on its own

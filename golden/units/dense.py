@@ -5,9 +5,10 @@ s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] papers.
 
 from typing import NamedTuple
 
-from golden.fixed import exact_matmul, round_shift, saturate
+from golden.fixed import round_shift, saturate
 from golden.units.activation import activation_step
 from golden.units.leadlag import leadlag_step
+from golden.units.rows import Rows, row_sums
 
 
 class DenseParams(NamedTuple):
@@ -37,10 +38,16 @@ class DenseOut(NamedTuple):
     rate: object
 
 
+def dense_rows(layer) -> Rows:
+    """The rows of a layer's lanes: a bias, the weight of a one, then the weights."""
+    return Rows(count=layer.outputs, words=layer.inputs + 1, lanes=layer.lanes, weight=layer.weight.width,
+                operand=layer.multiplicand.width, shift=layer.shift)
+
+
 def dense_sum(x, params: DenseParams, layer):
     """S = sat(round_shift(W x + b, shift)): (batch, inputs) operand words -> (batch, outputs) state words."""
-    total = exact_matmul(x, params.weight) + (params.bias << layer.operand.frac_bits)
-    return saturate(round_shift(total, layer.shift), layer.state)
+    total = row_sums(x, params.weight, dense_rows(layer)) + (params.bias << layer.operand.frac_bits)
+    return saturate(total >> layer.shift, layer.state)
 
 
 def neuron_lead(params: DenseParams, layer):

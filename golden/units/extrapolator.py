@@ -18,14 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.checks import check, is_int
-from golden.fixed import QFormat, acc_width, round_shift, saturate
+from golden.fixed import MULTIPLIER_BITS, QFormat, acc_width, round_shift, saturate
 from golden.units.activation import activation_step
 from golden.units.delay import delay_line, delay_read, delay_write
 from golden.units.plasticity import BITS, spread
 
 KINDS = ("linear", "second_order", "fir", "neural")
 MAX_TAPS, MAX_HIDDEN, MAX_HISTORY = 16, 16, 2047
-MULTIPLIER_BITS = 18
 #: membrane and rate of the hidden units of a neural predictor
 HIDDEN_STATE, HIDDEN_RATE = QFormat(3, 12), QFormat(1, 14)
 

@@ -13,6 +13,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.rate.network import Dense
+from golden.units.dense import dense_rows
 from golden.units.leadlag import at_rest, integrator
 from rtl.fixed import exact, saturate, shape
 from rtl.pipeline import ParameterBus, hop, join, later
@@ -20,7 +21,7 @@ from rtl.primitives import Bank, bank
 from rtl.units.activation import Activation
 from rtl.units.delay import DelayLine
 from rtl.units.leadlag import LeadLag
-from rtl.units.mac import MacLanes, bank_bits
+from rtl.units.mac import MacLanes, bank_bits, lane_bank
 from rtl.units.predicted import PredictedLine
 
 
@@ -59,7 +60,7 @@ class DenseLayer(wiring.Component):
     @classmethod
     def neuron_latency(cls, layer: Dense) -> int:
         """Cycles from the address of a row's last weight in lane 0 to the neuron's word on `o`."""
-        return (MacLanes.latency(layer) + cls.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
+        return (MacLanes.latency(dense_rows(layer)) + cls.ROW_LATENCY + Bank.LATENCY + LeadLag.LATENCY
                 + Activation.latency(layer.activation))
 
     @classmethod
@@ -71,7 +72,7 @@ class DenseLayer(wiring.Component):
     def banks(layer: Dense, *, streams: int, ahead: bool) -> list[tuple[int, int]]:
         """Depth and width of every memory of the layer."""
         rows = 1 << row_bits(layer)
-        return [*[(2 << bank_bits(layer), layer.weight.width)] * layer.lanes,
+        return [*[lane_bank(dense_rows(layer))] * layer.lanes,
                 *((2 * rows, layer.format(name).width) for name in layer.constants),
                 (rows * streams, integrator(layer).width),
                 *line_banks(layer.way, streams, ahead),
@@ -92,7 +93,8 @@ class DenseLayer(wiring.Component):
         return m
 
     def _make_lanes(self, m):
-        m.submodules.lanes = lanes = MacLanes(self.layer, vendor=self.vendor, first_bank=self.first_bank)
+        m.submodules.lanes = lanes = MacLanes(dense_rows(self.layer), vendor=self.vendor,
+                                                first_bank=self.first_bank)
         return lanes
 
     def _walk_start(self, m):
@@ -153,7 +155,7 @@ class DenseLayer(wiring.Component):
         self.walking = active = Signal(name="walking")
         position = Signal(range(layer.inputs + 1), reset_less=True)
         index = Signal(line.index_bits, reset_less=True)          # position - 1, where there is an operand
-        address = Signal(bank_bits(layer), reset_less=True)
+        address = Signal(bank_bits(dense_rows(layer)), reset_less=True)
         half = Signal(reset_less=True)
         last_position, last_address = position == layer.inputs, address == layer.folds * (layer.inputs + 1) - 1
         with m.If(self._walk_start(m)):
@@ -269,4 +271,4 @@ def line_banks(way, streams: int, ahead: bool) -> list[tuple[int, int]]:
 def row_read(layer: Dense, row: int) -> int:
     """Cycle in which membrane and constants of a row are read, when its layer's walk begins in cycle 0."""
     fold, lane = divmod(row, layer.lanes)
-    return (fold + 1) * (layer.inputs + 1) - 1 + lane + MacLanes.latency(layer) + DenseLayer.ROW_LATENCY
+    return (fold + 1) * (layer.inputs + 1) - 1 + lane + MacLanes.latency(dense_rows(layer)) + DenseLayer.ROW_LATENCY

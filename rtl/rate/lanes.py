@@ -15,10 +15,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.rate.network import Dense
 from golden.rate.plastic import weight_shift
+from golden.units.dense import dense_rows
 from rtl.fixed import exact, shape
 from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import bank, multiplier
-from rtl.units.mac import MacLanes, bank_bits, gather
+from rtl.units.mac import MacLanes, bank_bits, gather, lane_bank
 from rtl.units.plasticity import Plasticity
 
 
@@ -45,15 +46,16 @@ class PlasticLanes(wiring.Component):
 
     def __init__(self, layer: Dense, *, seeds, vendor: str = "generic", first_bank: int = 0):
         self.layer, self.seeds, self.vendor, self.first_bank = layer, list(seeds), vendor, first_bank
-        self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(layer), self.column_latency(layer)
+        self.rows = rows = dense_rows(layer)
+        self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(rows), self.column_latency(layer)
         super().__init__({
-            "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
+            "addr": In(bank_bits(rows) + 1), "first": In(1), "last": In(1),
             "operand": In(signed(layer.multiplicand.width + layer.plastic.halvings)),
             "back": In(1), "update": In(1), "write": In(1), "swap": In(1), "reseed": In(1),
             "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))),
             "load_eps": In(shape(layer.plastic.error)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
-            "valid": Out(1), "sum": Out(signed(layer.acc_bits)), "column": Out(signed(layer.back_bits)),
+            "valid": Out(1), "sum": Out(signed(rows.acc)), "column": Out(signed(layer.back_bits)),
         })
 
     @classmethod
@@ -93,17 +95,18 @@ class PlasticLanes(wiring.Component):
         return chain
 
     def _lane(self, m, n, chain, back, params):
-        layer, error = self.layer, self.layer.plastic.error
-        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=2 << bank_bits(layer), width=layer.weight.width)
+        layer, rows, error = self.layer, self.rows, self.layer.plastic.error
+        depth, width = lane_bank(rows)
+        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=depth, width=width)
         m.submodules[f"multiplier{n}"] = mul = multiplier(
-            self.vendor, a_width=max(layer.weight.width, error.width),
+            self.vendor, a_width=max(width, error.width),
             b_width=max(len(self.operand), error.width))
         eps_next, eps = (Signal(shape(error), name=f"{name}{n}", reset_less=True) for name in ("eps_next", "eps"))
-        weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
+        weight = Signal(signed(width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
-        acc = Signal(signed(layer.acc_bits), name=f"acc{n}", reset_less=True)
+        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
         column = Signal(signed(layer.back_bits), name=f"column{n}", reset_less=True)
-        half = Const(1 << (layer.shift - 1) if layer.shift else 0, signed(layer.acc_bits))
+        half = Const(rows.half, signed(rows.acc))
         load_bits = len(self.load_lane)
         with m.If(chain["load"][0] & (chain["load"][1:1 + load_bits] == n)):
             m.d.sync += eps_next.eq(chain["load"][1 + load_bits:].as_signed())
@@ -118,12 +121,12 @@ class PlasticLanes(wiring.Component):
         m.d.comb += [weights.read_addr.eq(chain["addr"]), mul.a.eq(weight),
                      mul.b.eq(Mux(chain["back"], eps, chain["operand"].as_signed()))]
         write = Signal(name=f"write{n}", reset_less=True)
-        write_addr = Signal(bank_bits(layer) + 1, name=f"write_addr{n}", reset_less=True)
-        write_data = Signal(layer.weight.width, name=f"write_data{n}", reset_less=True)
+        write_addr = Signal(bank_bits(rows) + 1, name=f"write_addr{n}", reset_less=True)
+        write_data = Signal(width, name=f"write_data{n}", reset_less=True)
         m.d.comb += [weights.write_en.eq(write), weights.write_addr.eq(write_addr),
                      weights.write_data.eq(write_data)]
         hit = params.en & (params.bank == self.first_bank + n)
-        loaded = Cat(params.addr[:bank_bits(layer)], params.half), params.data[:layer.weight.width]
+        loaded = Cat(params.addr[:bank_bits(rows)], params.half), params.data[:width]
         if layer.plastic.rate is None:
             m.d.sync += [write.eq(hit), write_addr.eq(loaded[0]), write_data.eq(loaded[1])]
             return acc, column

@@ -16,6 +16,7 @@ from amaranth.lib.wiring import In, Out
 from golden.fixed import QFormat
 from golden.rate.network import Dense
 from golden.rate.plastic import MAX_HALVINGS, increment_format
+from golden.units.dense import dense_rows
 from golden.units.extrapolator import Way
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, later
@@ -223,7 +224,7 @@ class PlasticLayer(DenseLayer):
         begin = self.second_pass(layer, self.top)
         wait, active, odd = Signal(range(begin + 2)), Signal(name="pass2"), Signal(name="odd")
         position = Signal(range(layer.inputs + 1), name="position2", reset_less=True)
-        address = Signal(bank_bits(layer), name="address2", reset_less=True)
+        address = Signal(bank_bits(dense_rows(layer)), name="address2", reset_less=True)
         with m.If(self.start & self.errors):
             m.d.sync += [wait.eq(begin), position.eq(0), address.eq(0), odd.eq(0)]
         with m.Elif(wait != 0):
@@ -383,7 +384,7 @@ class PlasticLayer(DenseLayer):
         probing, seen, lane = Signal(), Signal(range(layer.lanes + 1)), Signal(range(max(2, layer.lanes)))
         with m.If(asked):
             m.d.sync += [probing.eq(1), seen.eq(0), lane.eq(number)]
-            m.d.comb += [lanes.addr.eq(Cat(addr_q[:bank_bits(layer)], self.half)), lanes.first.eq(1),
+            m.d.comb += [lanes.addr.eq(Cat(addr_q[:bank_bits(dense_rows(layer))], self.half)), lanes.first.eq(1),
                          lanes.last.eq(1)]
         with m.If(later(m, asked, lanes.OPERAND_OFFSET, name="probe_operand")):
             m.d.comb += lanes.operand.eq(1)

@@ -7,6 +7,7 @@ which may be before the last neurons have drained. The constraints are written h
 from collections.abc import Callable
 
 from golden.rate.network import Dense, Network
+from golden.units.dense import dense_rows
 from golden.units.extrapolator import Way, memory
 from rtl.primitives import Bank
 from rtl.rate.columns import Columns
@@ -100,7 +101,7 @@ def min_period(layer: Dense, *, above: Way | None = None, top: int = 0) -> int:
     begin = kind.lead_in(layer, top) if layer.plastic else 0
     bounds = [begin + layer_cycles(layer), kind.membrane_latency(layer),
               # flags of a tick are taken over by its first row, before the next tick changes them
-              begin + walk + MacLanes.latency(layer)]
+              begin + walk + MacLanes.latency(dense_rows(layer))]
     if above is not None:
         bounds.append(_read_period(above, rates_at(layer, top), 1))
     elif top:

@@ -1,4 +1,4 @@
-"""MacLanes: rows of a weight matrix times a vector, one multiply a lane and cycle.
+"""MacLanes: rows of weights times a vector, one multiply a lane and cycle, the circuit of golden.units.rows.
 
     addr ----+-> [bank 0] -> w -+            +-> [bank 1] -> w -+
              |                  x -> p -> acc |                  x -> p -> acc      acc 0, acc 1, ... one a cycle,
@@ -13,25 +13,31 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.network import Dense
+from golden.units.rows import Rows
 from rtl.fixed import exact
 from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import Bank, Multiplier, bank, multiplier
 
 
-def bank_bits(layer: Dense) -> int:
-    """Address bits of one half of a lane's bank: `folds` rows of a bias and `inputs` weights."""
-    return max(1, (layer.folds * (layer.inputs + 1) - 1).bit_length())
+def bank_bits(rows: Rows) -> int:
+    """Address bits of one half of a lane's bank."""
+    return max(1, (rows.depth - 1).bit_length())
+
+
+def lane_bank(rows: Rows) -> tuple[int, int]:
+    """Depth and width of a lane's bank, both halves."""
+    return 2 << bank_bits(rows), rows.weight
 
 
 class MacLanes(wiring.Component):
-    """All lanes of one layer.
+    """All lanes of a matrix.
 
+    Parameters: rows; vendor form; first_bank, number of the first lane's bank on the parameter bus.
     Members
       addr, first, last   bank address, start and end of a row, for lane 0
       operand             the factor for `addr`, OPERAND_OFFSET cycles after it
       params, params_out  parameter bus; weights are banks first_bank .. first_bank + lanes - 1
-      valid, sum          a finished row: the sum of products plus half a unit of the state's last place
+      valid, sum          a finished row, in `rows.acc` bits
     LATENCY: from the address of a row's last word to its `valid`, for lane 0; lane k is k cycles later.
     Throughput: one multiply a lane and cycle, without a gap between rows. Source: design.md 8.
     """
@@ -40,20 +46,19 @@ class MacLanes(wiring.Component):
     #: from address to accumulator: bank, register, multiplier, register, accumulator
     ACC_LATENCY = OPERAND_OFFSET + Multiplier.LATENCY + 2
 
-    def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0):
-        self.layer, self.vendor, self.first_bank = layer, vendor, first_bank
-        self.LATENCY = self.latency(layer)
+    def __init__(self, rows: Rows, *, vendor: str = "generic", first_bank: int = 0):
+        self.rows, self.vendor, self.first_bank = rows, vendor, first_bank
+        self.LATENCY = self.latency(rows)
         super().__init__({
-            "addr": In(bank_bits(layer) + 1), "first": In(1), "last": In(1),
-            "operand": In(signed(layer.multiplicand.width)),
+            "addr": In(bank_bits(rows) + 1), "first": In(1), "last": In(1), "operand": In(signed(rows.operand)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
-            "valid": Out(1), "sum": Out(signed(layer.acc_bits)),
+            "valid": Out(1), "sum": Out(signed(rows.acc)),
         })
 
     @classmethod
-    def latency(cls, layer: Dense) -> int:
-        """LATENCY of the lanes of `layer`."""
-        return cls.ACC_LATENCY + _tree_depth(layer.lanes)
+    def latency(cls, rows: Rows) -> int:
+        """LATENCY of the lanes of `rows`."""
+        return cls.ACC_LATENCY + _tree_depth(rows.lanes)
 
     def elaborate(self, platform):
         m = Module()
@@ -62,7 +67,7 @@ class MacLanes(wiring.Component):
         first = later(m, self.first, self.ACC_LATENCY - 1, name="first")
         # tokens without reset, a net of its own over all lanes: they run out while a board holds its reset
         done = later(m, self.last, self.ACC_LATENCY, name="done")
-        for n in range(self.layer.lanes):
+        for n in range(self.rows.lanes):
             if n:
                 addr = later(m, addr, 1, name=f"addr{n}")
                 operand = later(m, operand, 1, name=f"operand{n}")
@@ -76,23 +81,21 @@ class MacLanes(wiring.Component):
         return m
 
     def _lane(self, m, n, addr, operand, first, params):
-        layer = self.layer
-        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=2 << bank_bits(layer),
-                                                  width=layer.weight.width)
-        m.submodules[f"multiplier{n}"] = mul = multiplier(self.vendor, a_width=layer.weight.width,
-                                                          b_width=layer.multiplicand.width)
+        rows, (depth, width) = self.rows, lane_bank(self.rows)
+        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=depth, width=width)
+        m.submodules[f"multiplier{n}"] = mul = multiplier(self.vendor, a_width=width, b_width=rows.operand)
         hit = Signal(name=f"hit{n}", reset_less=True)
-        write_addr = Signal(bank_bits(layer) + 1, name=f"write_addr{n}", reset_less=True)
-        write_data = Signal(layer.weight.width, name=f"write_data{n}", reset_less=True)
-        weight = Signal(signed(layer.weight.width), name=f"weight{n}", reset_less=True)
+        write_addr = Signal(bank_bits(rows) + 1, name=f"write_addr{n}", reset_less=True)
+        write_data = Signal(width, name=f"write_data{n}", reset_less=True)
+        weight = Signal(signed(width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
-        acc = Signal(signed(layer.acc_bits), name=f"acc{n}", reset_less=True)
-        half = Const(1 << (layer.shift - 1) if layer.shift else 0, signed(layer.acc_bits))
+        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
+        half = Const(rows.half, signed(rows.acc))
         m.d.sync += [
             hit.eq(params.en & (params.bank == self.first_bank + n)),
-            write_addr.eq(Cat(params.addr[:bank_bits(layer)], params.half)), write_data.eq(params.data),
+            write_addr.eq(Cat(params.addr[:bank_bits(rows)], params.half)), write_data.eq(params.data),
             weight.eq(weights.read_data), product.eq(mul.p),
-            # wraps never: acc_bits covers every sum of a row (golden.rate.network)
+            # wraps never (Rows.acc)
             acc.eq(Mux(first, half, acc) + product),
         ]
         m.d.comb += [weights.read_addr.eq(addr), mul.a.eq(weight), mul.b.eq(operand),

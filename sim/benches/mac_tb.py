@@ -1,4 +1,4 @@
-"""MacLanes against exact sums: weights over the parameter bus, rows without a gap, order and latency of the sums."""
+"""MacLanes against golden.units.rows: weights by the parameter bus, rows without a gap, order and latency of sums."""
 
 import random
 
@@ -6,66 +6,60 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
-from golden.fixed import exact_matmul, wrap
-from sim.drivers import cycles, layer_setting, load_parameters, settings, start
+from golden.fixed import wrap
+from golden.units.rows import Rows, row_sums
+from sim.drivers import cycles, load_parameters, settings, start
 
 VECTORS = 6
 
 
-def bank_writes(layer, first_bank, weight, bias):
+def bank_writes(rows, first_bank, weight):
     """(bank, word, data) of all rows: row j in lane j mod lanes, fold j // lanes; rows that do not exist hold zero."""
-    walk = layer.inputs + 1
-    for row in range(layer.folds * layer.lanes):
-        words = [int(bias[row]), *map(int, weight[row])] if row < layer.outputs else [0] * walk
+    for row in range(rows.folds * rows.lanes):
+        words = map(int, weight[row]) if row < rows.count else [0] * rows.words
         for k, word in enumerate(words):
-            yield first_bank + row % layer.lanes, row // layer.lanes * walk + k, word
+            yield first_bank + row % rows.lanes, row // rows.lanes * rows.words + k, word
 
 
-async def _walk(dut, layer, half, vectors):
+async def _walk(dut, rows, half, vectors):
     """Drive addresses, flags and operands of one pass over all folds a vector."""
-    walk, offset, passes = layer.inputs + 1, settings()["operand_offset"], layer.folds * (layer.inputs + 1)
-    total, one = passes * len(vectors), 1 << layer.operand.frac_bits
-    bits = max(1, (passes - 1).bit_length())
+    offset, total = settings()["operand_offset"], rows.depth * len(vectors)
+    bits = max(1, (rows.depth - 1).bit_length())
     for n in range(total + offset):
-        position = n % passes
+        position, place = n % rows.depth, n % rows.words
         dut.addr.value = position | half << bits
-        dut.first.value, dut.last.value = int(position % walk == 0), int(n < total and position % walk == walk - 1)
+        dut.first.value, dut.last.value = int(place == 0), int(n < total and place == rows.words - 1)
         if n >= offset:
-            vector, place = vectors[(n - offset) // passes], (n - offset) % walk
-            word = one if place == 0 else int(vector[place - 1])
-            dut.operand.value = word & ((1 << layer.multiplicand.width) - 1)
+            word = int(vectors[(n - offset) // rows.depth][(n - offset) % rows.words])
+            dut.operand.value = word & ((1 << rows.operand) - 1)
         await cycles(dut)
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(half=(0, 1))
 async def equals_exact_sums(dut, half):
-    """Sums of products plus half a unit, lane after lane, fold after fold, LATENCY cycles after a row's last word."""
-    layer, rng = layer_setting(), np.random.default_rng(1 + half)
-    shape = (layer.outputs, layer.inputs)
-    weight = rng.choice([layer.weight.min, layer.weight.max], shape) if half else \
-        rng.integers(layer.weight.min, layer.weight.max + 1, shape)
-    bias = rng.integers(layer.weight.min, layer.weight.max + 1, layer.outputs)
-    vectors = rng.integers(layer.operand.min, layer.operand.max + 1, (VECTORS, layer.inputs))
-    vectors[0] = layer.operand.min
+    """Lane after lane, fold after fold, LATENCY cycles after a row's last word."""
+    rows, rng = Rows(**settings()["rows"]), np.random.default_rng(1 + half)
+    low, high = -1 << rows.weight - 1, (1 << rows.weight - 1) - 1
+    weight = rng.choice([low, high], (rows.count, rows.words)) if half else \
+        rng.integers(low, high + 1, (rows.count, rows.words))
+    low, high = -1 << rows.operand - 1, 1 << rows.operand - 1
+    vectors = rng.integers(low, high, (VECTORS, rows.words))
+    vectors[0] = low
     await start(dut)
-    await load_parameters(dut, bank_writes(layer, settings()["first_bank"], weight, bias), half=half,
-                          settle=layer.lanes + 5)
-    rounding = 1 << (layer.shift - 1) if layer.shift else 0
-    sums = exact_matmul(vectors, weight) + (bias << layer.operand.frac_bits) + rounding
-    driver = cocotb.start_soon(_walk(dut, layer, half, vectors))
-    walk, rows = layer.inputs + 1, layer.folds * layer.lanes
-    expected = {}
+    await load_parameters(dut, bank_writes(rows, settings()["first_bank"], weight), half=half, settle=rows.lanes + 5)
+    sums = row_sums(vectors, weight, rows)
+    driver, expected = cocotb.start_soon(_walk(dut, rows, half, vectors)), {}
     for n in range(VECTORS):
-        for row in range(rows):
-            when = (n * layer.folds + row // layer.lanes + 1) * walk - 1 + row % layer.lanes + settings()["latency"]
-            expected[when] = int(sums[n, row]) if row < layer.outputs else rounding
+        for row in range(rows.folds * rows.lanes):
+            when = n * rows.depth + (row // rows.lanes + 1) * rows.words - 1 + row % rows.lanes + settings()["latency"]
+            expected[when] = int(sums[n, row]) if row < rows.count else rows.half
     for cycle in range(max(expected) + 2):
         await ReadOnly()
         valid = dut.valid.value == 1
         assert valid == (cycle in expected), f"cycle {cycle}: valid is {valid}"
         if valid:
-            found = wrap(int(dut.sum.value), layer.acc_bits)
+            found = wrap(int(dut.sum.value), rows.acc)
             assert found == expected[cycle], f"cycle {cycle}: sum {found}, expected {expected[cycle]}"
         await cycles(dut)
     await driver
@@ -74,11 +68,11 @@ async def equals_exact_sums(dut, half):
 @cocotb.test(timeout_time=100, timeout_unit="us")
 async def parameters_pass_on(dut):
     """What is written to a bank of another unit leaves on params_out, `lanes` cycles later."""
-    layer, rng = layer_setting(), random.Random("params")
+    rows, rng = Rows(**settings()["rows"]), random.Random("params")
     await start(dut)
     word = rng.getrandbits(18)
-    await load_parameters(dut, [(settings()["first_bank"] + layer.lanes, 5, word)], half=1, settle=layer.lanes - 1)
+    await load_parameters(dut, [(settings()["first_bank"] + rows.lanes, 5, word)], half=1, settle=rows.lanes - 1)
     await ReadOnly()
     assert dut.params_out_en.value == 1
-    assert int(dut.params_out_bank.value) == settings()["first_bank"] + layer.lanes
+    assert int(dut.params_out_bank.value) == settings()["first_bank"] + rows.lanes
     assert int(dut.params_out_data.value) == word

@@ -1,7 +1,7 @@
 """The benches of sim/ on emitted Verilog: each unit on Icarus, the whole device on Icarus and Verilator."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from golden.rate.network import Dense, Network
 from golden.rate.plastic import plain
 from golden.units import extrapolator
 from golden.units.extrapolator import Predictor, Way
+from golden.units.rows import Rows
 from rtl.host.top import NetworkTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
@@ -120,10 +121,13 @@ def test_predicted_line(p):
           period=predictor(way).period(way, learning=True) + 3)
 
 
-@pytest.mark.parametrize("one", [layer(6, 7, 3), layer(9, 10, 10), layer(3, 4, 1)], ids=["folds", "wide", "one lane"])
-def test_mac(one):
-    bench(MacLanes(one, first_bank=4), "mac", network=network(one).to_json(), first_bank=4,
-          latency=MacLanes.latency(one), operand_offset=MacLanes.OPERAND_OFFSET)
+@pytest.mark.parametrize("rows", [
+    Rows(count=7, words=7, lanes=3, weight=12, operand=10, shift=8), Rows(count=10, words=10, lanes=10, weight=8,
+                                                                          operand=18),
+    Rows(count=4, words=4, lanes=1, weight=12, operand=10, shift=1)], ids=["folds", "wide", "one lane"])
+def test_mac(rows):
+    bench(MacLanes(rows, first_bank=4), "mac", rows=asdict(rows), first_bank=4, latency=MacLanes.latency(rows),
+          operand_offset=MacLanes.OPERAND_OFFSET)
 
 
 @pytest.mark.parametrize("one", [layer(6, 7, 3, delay=1, max_delay=2), layer(12, 5, 5, activation="linear")],

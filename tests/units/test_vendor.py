@@ -15,6 +15,7 @@ from golden.image import build_image
 from golden.programs import ToolError
 from golden.rate.engine import random_params, run
 from golden.rate.network import Dense, Network
+from golden.units.dense import dense_rows
 from rtl.primitives import VENDORS, Bank, bank, multiplier
 from rtl.units.mac import MacLanes
 from rtl.vendor import ecp5
@@ -109,7 +110,7 @@ def units() -> dict:
     found["filled bank"] = partial(bank, depth=1024, width=18, init=[row % (1 << 18) for row in rows])
     for a, b in FACTORS:
         found[f"multiplier {a} x {b}"] = partial(multiplier, a_width=a, b_width=b)
-    found["lanes"] = lambda vendor: MacLanes(NETWORK.layers[0], vendor=vendor)
+    found["lanes"] = lambda vendor: MacLanes(dense_rows(NETWORK.layers[0]), vendor=vendor)
     return found
 
 
