@@ -168,6 +168,8 @@ class Serializer(wiring.Component):
 
     #: lines that are looked at together
     CHUNK = 16
+    #: cycles from an update to its first token where nothing waits
+    LATENCY = 8
 
     def __init__(self, layer: SpikingLayer):
         self.layer = layer
@@ -257,6 +259,11 @@ class Decision(wiring.Component):
     def rest(layer: SpikingLayer) -> int:
         """Cycles that two decisions are apart at least."""
         return layer.outputs + 4
+
+    @staticmethod
+    def latency(layer: SpikingLayer) -> int:
+        """Cycles from what decides an image to its answer where none waits."""
+        return layer.outputs + 3
 
     def elaborate(self, platform):
         m = Module()

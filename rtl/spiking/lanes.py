@@ -43,11 +43,6 @@ def fold_bits(layer: SpikingLayer) -> int:
     return max(1, (layer.folds - 1).bit_length())
 
 
-def update_cycles(layer: SpikingLayer) -> int:
-    """Cycles between two updates of the same neuron, at least."""
-    return Neuron.SPACING[layer.order]
-
-
 def _decay(x, leak):
     y = x
     for k in leak:
@@ -149,7 +144,7 @@ class Lane(wiring.Component):
     Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in
     block RAM, whose address register stands in the place of `slot`.
 
-    Members: op (golden.spiking.network, `operation`), delay and weight of the synapse with it; fired, x.
+    Members: op (`operation`), delay and weight of the synapse with it; fired, x.
     """
 
     def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool):
