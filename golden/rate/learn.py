@@ -153,7 +153,7 @@ def learn_tick(state: LearnState, stream: int, x, target, net: Network, *, first
     for n, layer in enumerate(net.layers):
         above = top if n == len(net.layers) - 1 else \
             extrapolator.read(old.errors[n], net.error_way(n + 1)) if net.sends_errors(n + 1) else 0 * old.u[n]
-        outs.append(_layer_tick(old, n, extrapolator.read(lines[n], layer.way), above, state.params[n], net))
+        outs.append(layer_tick(old, n, extrapolator.read(lines[n], layer.way), above, state.params[n], net))
     params, ticks = state.params, state.ticks
     if learn:
         params = tuple(_learn_taps(move(p, layer, out, noise[n], ticks, halve), n, old, noise[n], ticks, net)
@@ -205,7 +205,8 @@ class LayerTick(NamedTuple):
     overflow: object
 
 
-def _layer_tick(old: Activity, n: int, pre, above, p: DenseParams, net: Network) -> LayerTick:
+def layer_tick(old: Activity, n: int, pre, above, p: DenseParams, net: Network) -> LayerTick:
+    """One tick of layer n of a stream: pre, the words of its message, above, the errors into it."""
     layer, plastic = net.layers[n], net.layers[n].plastic
     u, s, below, eps, v, overflow = old.u[n], dense_sum(pre, p, layer), None, above * 0, old.v[n], False
     if plastic is not None:

@@ -1,4 +1,4 @@
-"""PlasticLayer: a layer that learns, the circuit of golden.rate.learn._layer_tick and golden.rate.learn.move.
+"""PlasticLayer: a layer that learns, the circuit of golden.rate.learn.layer_tick and golden.rate.learn.move.
 
     tick   |<-- pass 1: W r, all folds -->|<---- pass 2: W^T eps and W += eps r, all folds ---->|
     errors |eb -> [ErrorUnit] -> eps -> [eps bank] -> lanes (fold 0) ..   (fold 1) ..

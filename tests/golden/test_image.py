@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from device import learner, learner_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.device import learner, learner_params
 
 from golden.fixed import QFormat
 from golden.image import (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 from cases import random_input, random_network
+from device import learner, learner_params
 from learning import Vector, golden_run
-from tests.device import learner, learner_params
 
 from golden.image import build_image, learning_addresses, learning_words
 from golden.rate import engine

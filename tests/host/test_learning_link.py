@@ -7,9 +7,9 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from cases import random_network
+from device import Device, Line, learner, learner_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.device import Device, Line, learner, learner_params
 
 from firmware.learning import EMPTY, RESET, LearningState
 from firmware.link import ATTEMPTS

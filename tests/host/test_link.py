@@ -9,7 +9,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from tests.device import respond
+from device import respond
 
 from firmware import protocol
 from firmware.loader import Board

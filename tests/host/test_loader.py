@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from device import Device, Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.device import Device, Line
 
 from firmware.loader import ATTEMPTS, Board
 from firmware.protocol import LinkError, PortError, Request, Response, Status, encode_response

@@ -6,11 +6,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from device import Device, Line, SpikingDevice
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.device import Device, Line, SpikingDevice
-from tests.test_loader import NET as RATES
-from tests.test_loader import flip, one_line
 
 from firmware.loader import ATTEMPTS, Board
 from firmware.protocol import LinkError, PortError
@@ -23,6 +21,8 @@ from golden.spiking.network import SpikingLayer, SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.units.weights import Ternary
 from sim.harness.board import SimulatedBoard
+from tests.host.test_loader import NET as RATES
+from tests.host.test_loader import flip, one_line
 
 LEAKY = {"state": QFormat(7, 6), "leak": (2, 4)}
 

@@ -1,0 +1,145 @@
+"""PlasticLayer by itself, tick by tick against golden.rate.learn: rates, errors sent down, what was learnt, timing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from core import image_writes, strict_bank
+from device import learner, learner_params
+from learning import learnt_words
+
+from golden.image import bank_layout, first_banks
+from golden.rate import learn
+from golden.rate.network import Network
+from rtl.rate.loss import OutputError
+from rtl.rate.plastic import ErrorsIn, PlasticLayer
+from rtl.rate.schedule import cycles_per_tick, errors_at, rates_at
+from sim.pysim import load, run
+
+TICKS = 12
+
+
+def made(net: Network, n: int) -> PlasticLayer:
+    """Layer n as a core makes it, with nothing around it."""
+    layer, noise = net.layers[n], learn.registers(net)[n]
+    top = n == len(net.layers) - 1
+    above = None if top else ErrorsIn(net.error_way(n + 1), bank_layout(net)[n + 1].delay, 0, 1)
+    below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n else None
+    return PlasticLayer(layer, first_bank=first_banks(net)[n], ahead=n == 0, above=above, below=below,
+                        seeds=[int(each[0]) for each in (*noise.lanes, noise.tau)],
+                        top=OutputError.latency(net) if top else 0)
+
+
+class Golden:
+    """One layer of one stream: what it makes of the messages and errors of a tick."""
+
+    def __init__(self, net, n, params):
+        self.net, self.n, self.p, self.ticks = net, n, params[n], 0
+        self.noise, self.state = learn.registers(net)[n], learn.rest(net)
+
+    def tick(self, pre, above, *, fresh, moves, halve):
+        if fresh:
+            self.state = learn.rest(self.net)
+        n, layer = self.n, self.net.layers[self.n]
+        out = learn.layer_tick(self.state, n, pre[None], above[None], self.p, self.net)
+        if moves:
+            self.p = learn.move(self.p, layer, out, self.noise, self.ticks, halve)
+        self.ticks += 1
+        self.state = self.state._replace(**{name: tuple(getattr(out, name) if k == n else old for k, old in enumerate(
+            getattr(self.state, name))) for name in ("u", "v", "slope")})
+        return out
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+@pytest.mark.parametrize("n", [0, 1], ids=["lowest", "last"])
+def test_rtl_equals_golden(n, delay, monkeypatch):
+    """At the least period; the lowest layer takes late errors, learns tau_m and has a filter, the last one pulls."""
+    monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
+    net = learner(streams=1)
+    net = replace(net, layers=(replace(net.layers[0], delay=delay),
+                               replace(net.layers[1], delay=delay, max_delay=3, error_delay=delay, max_error_delay=3)))
+    layer, params, rng = net.layers[n], learner_params(net, seed=n), np.random.default_rng(n)
+    dut, golden, period = made(net, n), Golden(net, n, params), cycles_per_tick(net, learning=True)
+    half, error, fmt, last = 1, layer.plastic.error, layer.operand, n == 1
+    fresh = (0, 8)
+    messages = rng.integers(fmt.min, fmt.max + 1, (TICKS + 1, layer.inputs))
+    eb = rng.integers(error.min, error.max + 1, (TICKS + 1, layer.outputs)) >> rng.integers(0, 6, (TICKS + 1, 1))
+    got, back, flags, wanted = {"o": [], "o_error": []}, {}, [], []
+    at = {"o": rates_at(layer, dut.top), "o_error": errors_at(layer, dut.top)}
+
+    async def drive(ctx):
+        await load(ctx, dut.params, image_writes(net, params), half=half, settle=net.lanes + 20)
+        ctx.set(dut.half, half)
+        for tick in range(TICKS):
+            moves, halve = bool(rng.random() < 0.8), tick % 4
+            # a message is there before the first layer's tick, and a tick old for another; so are errors from above
+            begun = max(first for first in fresh if first <= tick)
+            k = tick - delay - (n > 0)
+            pre = messages[k] if k >= begun else 0 * messages[0]
+            e = tick if last else tick - 1 - delay
+            above = (0 if tick in fresh else eb[e]) if last else eb[e] if e >= begun else 0
+            wanted.append((golden.tick(pre, above + 0 * eb[0], fresh=tick in fresh, moves=moves, halve=halve), moves))
+            for name, value in (("start", 1), ("errors", 1), ("learn", moves), ("fresh", tick in fresh),
+                                ("restart", tick in fresh), ("halve", halve)):
+                ctx.set(getattr(dut, name), value)
+            for cycle in range(period):
+                late = cycle - (period - layer.inputs)
+                # of the next tick for the first layer
+                ctx.set(dut.i.valid, late >= 0)
+                ctx.set(dut.i.payload, int(messages[tick + (n == 0)][max(late, 0)]))
+                row = cycle - dut.top if last else cycle - (period - layer.outputs)
+                there = 0 <= row < layer.outputs
+                ctx.set(dut.i_error.valid, there)
+                word = int((eb[tick] * (tick not in fresh) if last else eb[tick])[row]) if there else 0
+                ctx.set(dut.i_error.payload, word)
+                await ctx.tick()
+                ctx.set(dut.start, 0)
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.i_error.valid, 0)
+        await ctx.tick().repeat(period + 40)
+        for bank, word in learnt_words(net, params):
+            if bank < dut.first_bank or n == 0 and bank >= first_banks(net)[1]:
+                continue
+            for name, value in (("probe", 1), ("probe_bank", bank), ("probe_addr", word)):
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+            ctx.set(dut.probe, 0)
+            while not ctx.get(dut.probe_valid):
+                await ctx.tick()
+            back[bank, word] = ctx.get(dut.probe_data)
+            await ctx.tick().repeat(layer.lanes)
+
+    async def first_message(ctx):
+        if n == 0:      # before the first tick
+            await ctx.tick().repeat(3)
+            for word in messages[0]:
+                ctx.set(dut.i.valid, 1)
+                ctx.set(dut.i.payload, int(word))
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+
+    async def watch(ctx):
+        start, cycle = None, 0
+        while len(back) < len(mine) or cycle < 1:
+            *_, begins, valid, word, e_valid, e_word, hit = await ctx.tick().sample(
+                dut.start, dut.o.valid, dut.o.payload, dut.o_error.valid, dut.o_error.payload, dut.overflow)
+            cycle += 1
+            flags.append(hit)
+            if begins and start is None:
+                start = cycle
+            for name, there, value in (("o", valid, word), ("o_error", e_valid, e_word)):
+                if there:
+                    got[name].append((cycle - start - 1, value))
+    mine = {key: word for key, word in learnt_words(net, params).items()
+            if key[0] >= dut.first_bank and not (n == 0 and key[0] >= first_banks(net)[1])}
+    run(dut, drive, first_message, watch, cycles=2000 + (TICKS + 2) * period + 60 * len(mine))
+    for name, words in (("o", [out.rate[0] for out, _ in wanted]),
+                        ("o_error", [out.below[0] for out, _ in wanted] if last else [])):
+        # a word can be read in the cycle behind the one that it comes in
+        want = [(tick * period + when - 1, int(word)) for tick, row in enumerate(words)
+                for when, word in zip(at[name], row, strict=True)]
+        assert got[name] == want, name
+    assert any(flags) == any(out.overflow for out, _ in wanted)
+    after = learnt_words(net, tuple(golden.p if k == n else p for k, p in enumerate(params)))
+    assert back == {key: after[key] for key in mine}
+    assert back != mine, "nothing was learnt"
