@@ -63,7 +63,10 @@ class Receiver(wiring.Component):
       done, status                for one cycle: a frame is over; the fields below hold until `resume`
       op, fixed, count, addr      of the request (where status is OK)
       write_en, _index, _data     words of its payload
+    LATENCY: from the last byte of a good request to `done`.
     """
+
+    LATENCY = 2
 
     def __init__(self, idle_cycles: int):
         self.idle_cycles = idle_cycles

@@ -8,10 +8,12 @@ from cases import corners, random_predictor
 
 from golden.fixed import QFormat
 from golden.units import extrapolator
+from golden.units.delay import delay_line, delay_write
 from golden.units.extrapolator import Way
 from golden.units.plasticity import Noise
+from rtl.units.extrapolator import FIRST
 from rtl.units.predicted import PredictedLine, predictor
-from sim.pysim import run
+from sim.pysim import load, run
 
 WORD = QFormat(1, 12)
 
@@ -128,3 +130,49 @@ def test_circuit_equals_golden(seed):
     if taps is not None:
         assert back == after.ravel().tolist()
     assert any(flag) == lost
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_sent(seed):
+    """An Extrapolator by itself: predictions of a tick, one after the other from a fixed cycle on, and the flag."""
+    way, rng, ticks = drawn_way(seed, (None, "neural")[seed % 2]), np.random.default_rng(seed), 10
+    way = way._replace(delay=max(1, way.delay))
+    try:
+        way.check()
+    except ValueError:
+        way = way._replace(delay=way.depth)
+    p, taps = way.predictor, drawn_taps(way, rng)
+    messages = rng.integers(way.fmt.min, way.fmt.max + 1, (ticks, way.size)) >> 2
+    kind = predictor(way)
+    dut, got, sent, wrong = kind(way, bank=3, seed=5), [], [], []
+    history = delay_line(np.zeros((1, way.size), np.int64), p.history)
+    for message in messages:        # the tick that a message comes in predicts from those before it
+        y, off = extrapolator.extrapolate(history, taps, way)
+        sent.append(y[0].tolist())
+        wrong.append(np.broadcast_to(off, (1, way.size))[0].tolist())
+        history = delay_write(history, message[None])
+    period, pace = kind.period(way, learning=False) + way.size, kind.passes(p) * (p.words + kind.BIAS)
+
+    async def bench(ctx):
+        await load(ctx, dut.params, [(3, n, int(word)) for n, word in enumerate([] if taps is None else taps.ravel())],
+                   half=0, settle=3)
+        ctx.set(dut.delay, way.delay)
+        ctx.set(dut.spacing, p.spacing or way.delay)
+        for n, word in enumerate(p.fixed_taps(way.delay) if not p.has_taps and p.spacing else ()):
+            ctx.set(dut.fixed[n], word)
+        for tick in range(ticks):
+            for name, value in (("start", 1), ("fresh", tick == 0)):
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            for cycle in range(period):
+                k = cycle - period + way.size
+                ctx.set(dut.i.valid, k >= 0)
+                ctx.set(dut.i.payload, int(messages[tick][max(k, 0)]))
+                if ctx.get(dut.o.valid):
+                    got.append((tick, cycle, ctx.get(dut.o.payload), bool(ctx.get(dut.lost))))
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+    run(dut, bench, cycles=200 + ticks * (period + 2))
+    # from the last word of an element DONE cycles to its sum, which is judged, then sent
+    assert got == [(tick, FIRST + (k + 1) * pace - 1 + kind.DONE + 2, sent[tick][k], wrong[tick][k])
+                   for tick in range(ticks) for k in range(way.size)]
