@@ -21,5 +21,5 @@ def listed(names) -> str:
 
 def nearest(name, known) -> str:
     """" (did you mean X?)" with the one of `known` that looks most like `name`, or nothing."""
-    near = difflib.get_close_matches(str(name), list(map(str, known)), 1, 0.6)
+    near = difflib.get_close_matches(str(name), list(map(str, known)), 1, 0.7)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -8,10 +8,10 @@ import click
 from golden.data.images import DATA_SETS
 from golden.files import check_writable
 from golden.programs import end_on_signals
+from golden.recipe import load as load_recipe
 from leadlag import __version__, flow, spiking, training
 from leadlag.options import COUNT, JOBS, SEED, Finite, Group, command_line, is_given, only_for
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
-from leadlag.training import DELAYS
 
 #: of click 8.2; before, the help is printed and that was all
 NoArgs = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -42,31 +42,27 @@ def cli():
     """
 
 
-@cli.command()
-@click.argument("name")
+@cli.command(short_help="Train a recipe in float.")
+@click.argument("name", metavar="RECIPE")
 @click.option("--seed", default=0, show_default=True, type=SEED)
-@click.option("--epochs", type=click.IntRange(1), help="Length of the run; the network's own by default.")
+@click.option("--epochs", type=click.IntRange(1), help="Length of the run; the recipe's own by default.")
 @click.option("--hold-out", is_flag=True, help="Learn all but a held-out part of the training set; answer that.")
-@click.option("--mode", type=click.Choice(["delays", "random", "equal", "weights", "both"]), default="delays",
-              show_default=True, help="delays-*: what learns; `random` and `equal` are the delays that do not.")
-@click.option("--form", type=click.Choice(["leaky", "psp"]), default="leaky", show_default=True,
-              help="delays-*: leaky integrators, or alpha functions as in the paper.")
-@click.option("--loss", type=click.Choice(["first_spike", "potential", "van_rossum"]), default="first_spike",
-              show_default=True, help="delays-*: what the outputs are held to.")
-@click.option("--weights", type=click.Choice(["ternary", "real"]), default="ternary", show_default=True,
-              help="delays-*: weights from a seed, or real ones, stored, as always where weights learn.")
-@click.option("--data", "folder", type=click.Path(exists=True), help="delays-*: folder of IDX files, or npm's package.")
+@click.option("--set", "changes", metavar="FIELD=VALUE", multiple=True, help="Another value for a field of the recipe.")
+@click.option("--data", metavar="NAME[=FOLDER]|FILE", help="Data set, in place of the recipe's.")
+@click.option("--mode", help="As --set mode=...: what learns in a spiking network.")
+@click.option("--form", help="As --set form=...: its neurons.")
+@click.option("--loss", help="As --set loss=...: what the outputs are held to.")
+@click.option("--weights", help="As --set weights=...: from a seed, or stored.")
 @click.option("--out", type=FILE, help="build/NAME/float.safetensors by default.")
-def train(name, seed, epochs, hold_out, out, **options):
-    """Train a network in float and write safetensors: gle-mnist1d, gle-mnist1d-42k, delays-*."""
-    late = name.startswith(DELAYS)
-    only_for(f"{DELAYS}*", late, *options, given=name)
-    if options["mode"] in ("weights", "both") and options["weights"] == "ternary":
-        only_for("weights that do not learn", False, "weights", given=f"--mode {options['mode']}")
-    training.check(name)
-    out = out or flow.BUILD / name / "float.safetensors"
-    figures = training.train(name, seed=seed, epochs=epochs, hold_out=hold_out, out=out, console=notes,
-                             **options if late else {})
+def train(name, seed, epochs, hold_out, changes, out, **fields):
+    """Train a network in float and write safetensors.
+
+    RECIPE is one of the zoo (`leadlag networks`) or the path of a .toml file (`leadlag new` writes one).
+    """
+    short = {"form": fields.pop("form"), "epochs": epochs} | fields
+    changes = [*(f"{field}={value}" for field, value in short.items() if value is not None), *changes]
+    out = out or flow.BUILD / load_recipe(name, changes).name / "float.safetensors"
+    figures = training.train(name, changes=changes, seed=seed, hold_out=hold_out, out=out, console=notes)
     _figures(f"{name}, written to {out}", figures)
 
 
@@ -292,7 +288,6 @@ def demo(board, network, train_first, count, seeds, no_build):
     """The whole way: quantise, simulate bit-exactly, place and route, load, run, report."""
     from leadlag.demo import demo as whole_way
     only_for("place and route", not no_build, "seeds", given="--no-build")
-    only_for("networks of rates", not network.startswith(DELAYS), "train_first", given=network)
     whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
               console=console, command=command_line())
 

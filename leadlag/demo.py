@@ -180,7 +180,8 @@ def _built(building):
 
 
 def _train(network) -> str:
-    training.check(network)
+    if network in flow.NETWORKS:
+        flow.prepare_rate(network)      # refused before, not behind a training
     out = flow.BUILD / network / "float.safetensors"
     training.train(network, out=out, console=notes)
     return str(out)

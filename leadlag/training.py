@@ -1,29 +1,34 @@
-"""Float training as a command does it: the trainer of a network by its name, with a sign of how far it is."""
+"""Float training as a command does it: a recipe, the trainer of its kind, and a sign of how far it is."""
 
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
+from golden.data.dataset import DataSet
+from golden.files import check_writable
+from golden.recipe import Recipe, load
 from leadlag.terminal import bars
 
-#: networks whose delays learn; the others are rates
-DELAYS = "delays-"
 
+def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out: Path, console=None) -> dict:
+    """Train a recipe of the zoo, or of a file, write the network to `out`, and return its figures.
 
-def train(name: str, *, out: Path | None = None, console=None, **options) -> dict:
-    """Train the network `name`, write it to `out` where given, and return its figures.
-
-    options: what golden.train.gle.train takes, or golden.train.delays.train for a name that starts with DELAYS.
-    ValueError for a network or a setting that there is not, ModuleNotFoundError without torch.
+    changes: texts FIELD=VALUE that take the place of fields. ValueError, one line, for a recipe or data that are wrong;
+    OSError where `out` cannot be written; ModuleNotFoundError without torch. All of it before anything is trained.
     """
-    check(name)
-    if name.startswith(DELAYS):
-        from golden.train import delays as trainer
-        shown = "loss {:.3f}"
-    else:
-        from golden.train import gle as trainer
-        shown = "{:.1%} while learning"
-    with reported(console, name, options.get("epochs") or trainer.SETTINGS[name].epochs, shown) as report:
-        return trainer.train(name, out=out, progress=False, report=report, **options)
+    recipe = load(origin, changes)
+    data = recipe.found()
+    check_writable(out)
+    trained = fitted(recipe, data, seed=seed, hold_out=hold_out, console=console)
+    trained.save(out)
+    return {name: value for name, value in trained.training.items() if name not in ("command", "settings")}
+
+
+def fitted(recipe: Recipe, data: DataSet, *, seed: int = 0, hold_out: bool = False, console=None):
+    """The network of a recipe, trained: what golden.rate.trained and golden.spiking.trained have."""
+    trainer = import_module(recipe.trainer)
+    with reported(console, recipe.name, recipe.epochs, trainer.SHOWN) as report:
+        return trainer.fit(recipe, data, seed=seed, hold_out=hold_out, report=report)
 
 
 @contextmanager
@@ -35,11 +40,3 @@ def reported(console, name: str, epochs: int, shown: str = "{:.3f}"):
         def report(epoch, value, *_):
             bar.update(task, completed=epoch, description=f"train {name}, {shown.format(value)}")
         yield report
-
-
-def check(name: str) -> None:
-    """ValueError where there is no such network to train, ModuleNotFoundError without torch."""
-    from golden.train import delays, gle
-    known = [*gle.SETTINGS, *delays.SETTINGS]
-    if name not in known:
-        raise ValueError(f"no network {name!r} to train here: there is {', '.join(known)}")

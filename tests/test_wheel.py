@@ -65,7 +65,7 @@ def test_wheel_has_every_file(wheel):
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
         metadata = next(archive.read(name).decode() for name in inside if name.endswith("/METADATA"))
-    folders = (*PROJECT["tool"]["setuptools"]["packages"], "sim/models")
+    folders = (*PROJECT["tool"]["setuptools"]["packages"], "sim/models", "golden/recipes")
     ours = {str(path.relative_to(ROOT)) for name in folders for path in (ROOT / name.replace(".", "/")).iterdir()
             if path.is_file()}
     assert ours - inside == set()

@@ -76,6 +76,15 @@ def learnt(training: dict) -> tuple[DataSet | None, str]:
         return None, split
 
 
+def written(data: DataSet, split: str, form: str | None = None) -> dict:
+    """What `learnt` reads: that a network learnt a split of a data set, `form` as `find` was given it."""
+    if not data.source:     # arrays that nobody can find again
+        return {}
+    own_tick = find(data.source, form=form).answer_from if data.name in SETS else 0
+    found = {"data": f"{data.source} {split}", "answer_from": data.answer_from, "read_as": form}
+    return {key: value for key, value in found.items() if value != {"answer_from": own_tick}.get(key)}
+
+
 # ---- a loader of one's own
 
 def _called(text: str) -> dict[str, series.Raw]:

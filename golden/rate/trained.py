@@ -41,12 +41,17 @@ class FloatLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatNetwork:
-    """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for."""
+    """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for.
+
+    mean, deviation (inputs,): where it was trained on (x - mean) / deviation and not on x itself, else None.
+    """
 
     name: str
     dt: float
     layers: tuple[FloatLayer, ...]
     training: dict
+    mean: np.ndarray | None = None
+    deviation: np.ndarray | None = None
 
     def __post_init__(self):
         check(isinstance(self.name, str), f"name must be a text, not {self.name!r}")
@@ -59,6 +64,17 @@ class FloatNetwork:
                   f"layer {n} takes {layer.weight.shape[1]} inputs, the layer below it has {len(below.bias)} neurons")
         object.__setattr__(self, "dt", float(self.dt))
         object.__setattr__(self, "layers", tuple(self.layers))
+        check((self.mean is None) == (self.deviation is None), "mean and deviation belong together")
+        if self.mean is not None:
+            for name in ("mean", "deviation"):
+                object.__setattr__(self, name, reals(name, getattr(self, name), self.layers[0].weight.shape[1:]))
+            check((self.deviation > 0).all(), "deviation must be positive")
+
+    def scaled(self, x) -> np.ndarray:
+        """Samples (n, ticks[, inputs]) as the network was trained on them."""
+        x = np.asarray(x)
+        x = x[..., None] if x.ndim == 2 else x
+        return x if self.mean is None else (x - self.mean) / self.deviation
 
     @classmethod
     def load(cls, path) -> "FloatNetwork":
@@ -69,6 +85,7 @@ class FloatNetwork:
             if isinstance(head, dict) and "leadlag_network" in head:
                 raise ValueError("it describes words for a circuit, not the real numbers that training leaves")
             name, dt, activations = head["name"], head["dt"], head["activations"]
+            scale = {key: head[key] for key in ("mean", "deviation") if key in head}
             if not isinstance(activations, list):
                 raise TypeError("activations must be a list")
         except (KeyError, TypeError, ValueError) as error:
@@ -80,7 +97,7 @@ class FloatNetwork:
             check(not extra, f"{len(tensors)} tensors for {len(activations)} activations, {len(names)} expected")
             return cls(name=name, dt=dt, layers=tuple(_layer(n, tensors, activation) for n, activation in
                                                       enumerate(activations)),
-                       training=from_json(about.get("training", "{}"), "training"))
+                       training=from_json(about.get("training", "{}"), "training"), **scale)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -91,6 +108,8 @@ class FloatNetwork:
         float32 where that loses nothing; metadata "network" (name, dt, activations) and "training", both JSON.
         """
         head = {"name": self.name, "dt": self.dt, "activations": [layer.activation for layer in self.layers]}
+        if self.mean is not None:
+            head |= {"mean": self.mean, "deviation": self.deviation}
         write_safetensors(path, {f"layers.{n}.{t}": narrowest(getattr(layer, t)) for n, layer in enumerate(self.layers)
                                  for t in _TENSORS},
                           {"network": to_json(head), "training": to_json(self.training)})

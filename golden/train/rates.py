@@ -107,33 +107,42 @@ def gle_step(layers: list[Layer], states: list[State], x: Tensor, error: Tensor 
 
 
 @torch.no_grad()
-def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2, answer_from: int = 0) -> tuple[Tensor, Tensor]:
-    """Return classes (n,) and outputs summed over the steps (n, class) for sequences x (n, ticks).
+def evaluate_float(layers: list[Layer], x, *, dt: float = 0.2, answer_from: int = 0,
+                   lengths=None) -> tuple[Tensor, Tensor]:
+    """Return classes (n,) and outputs summed over the steps (n, outputs) for sequences x (n, ticks[, channels]).
 
     Each sequence starts from rest; the output of a step is the one that the step has made. The first
-    `answer_from` steps are not summed.
+    `answer_from` steps are not summed, nor are those from `lengths` (n,) on.
     """
     x = torch.as_tensor(x, dtype=layers[0].weight.dtype)
     if x.shape[1] <= answer_from:
         raise ValueError(f"sequences of {x.shape[1]} ticks: answers count from tick {answer_from} on")
+    x = x[..., None] if x.ndim == 2 else x
+    ends = None if lengths is None or min(lengths) >= x.shape[1] else torch.as_tensor(lengths)[:, None]
     u = [x.new_zeros(len(x), len(layer.bias)) for layer in layers]
     r = [torch.zeros_like(rest) for rest in u]     # what was never sent is zero, as in golden.rate.engine
     total = torch.zeros_like(u[-1])
     for tick in range(x.shape[1]):
-        pre = [x[:, tick:tick + 1], *r[:-1]]
+        pre = [x[:, tick], *r[:-1]]
         for i, layer in enumerate(layers):
             d = torch.addmm(layer.bias, pre[i], layer.weight.T) - u[i]
             r[i] = PHI[layer.phi][0](torch.addcmul(u[i], layer.tau_r / layer.tau_m, d))
             u[i].addcmul_(dt / layer.tau_m, d)
         if tick >= answer_from:
-            total += r[-1]
+            total += r[-1] if ends is None else r[-1] * (tick < ends)
     return total.argmax(1), total
 
 
 def accuracy(layers: list[Layer], data, *, dt: float = 0.2, answer_from: int = 0) -> float:
-    """Return the share of sequences data.x whose class data.y is predicted."""
-    classes = evaluate_float(layers, data.x, dt=dt, answer_from=answer_from)[0]
+    """Return the share of sequences data.x (with data.lengths, where there are any) whose class data.y is predicted."""
+    classes = evaluate_float(layers, data.x, dt=dt, answer_from=answer_from, lengths=getattr(data, "lengths", None))[0]
     return (classes.numpy() == data.y).mean().item()
+
+
+def squared_loss(layers: list[Layer], data, *, dt: float = 0.2, answer_from: int = 0) -> float:
+    """Return the mean squared error of answers, outputs averaged over the steps that count, to data.y (n, targets)."""
+    total = evaluate_float(layers, data.x, dt=dt, answer_from=answer_from, lengths=data.lengths)[1].double().numpy()
+    return ((total / (data.lengths - answer_from)[:, None] - data.y) ** 2).mean().item()
 
 
 class Adam:

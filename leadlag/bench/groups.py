@@ -7,6 +7,7 @@ from pathlib import Path
 from golden.files import check_writable, to_json
 from golden.fixed import QFormat
 from golden.rate.trained import FloatNetwork, Widths, describe, quantize_params
+from golden.recipe import load
 from leadlag import flow
 from leadlag.bench import learning as bench_learning
 from leadlag.bench import prospective as bench_prospective
@@ -58,10 +59,11 @@ def _training(name, seed, console, hold_out=False) -> FloatNetwork:
     """A training, made once for each state of the code that trains; the file that it leaves holds its figures."""
     from golden.train import gle
     kind = "held-out" if hold_out else "test"
-    out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{sources.code(gle.train)[:8]}.safetensors"
+    out = flow.BUILD / "bench" / f"{name}-{kind}-seed{seed}-{sources.code(gle.fit)[:8]}.safetensors"
     if not out.exists():
-        with reported(console, name, gle.SETTINGS[name].epochs) as report:
-            gle.train(name, seed=seed, hold_out=hold_out, out=out, progress=False, report=report)
+        recipe = load(name)
+        with reported(console, name, recipe.epochs, gle.SHOWN) as report:
+            gle.fit(recipe, recipe.found(), seed=seed, hold_out=hold_out, report=report).save(out)
     return FloatNetwork.load(out)
 
 

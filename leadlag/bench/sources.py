@@ -176,7 +176,7 @@ def _string(module: _Module, text: str, found: _Definition):
     elif text.endswith(_FILES):
         places = [ROOT / text, *folder.rglob(Path(text).name)]
     elif text and text[0].isalpha():
-        places = [ROOT / "zoo" / f"{text}.safetensors"]
+        places = [ROOT / "zoo" / f"{text}.safetensors", ROOT / "golden" / "recipes" / f"{text}.toml"]
     found.whole.update(place for place in places if place.is_file())
     if "." in text and all(part.isidentifier() for part in text.split(".")) and _module(text) is not None:
         found.next.add((text, None))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from golden.recipe import load
 from golden.spiking.trained import SpikingTrained
 from leadlag import flow, spiking
 from leadlag.bench import records, sources
@@ -61,10 +62,11 @@ def build_digits(console) -> dict:
 def trained(name: str, mode: str, console) -> SpikingTrained:
     """A training, made once for each state of the code that trains."""
     from golden.train import delays
-    out = flow.BUILD / "bench" / f"{name}-{mode}-{sources.code(delays.train)[:8]}.safetensors"
+    out = flow.BUILD / "bench" / f"{name}-{mode}-{sources.code(delays.fit)[:8]}.safetensors"
     if not out.exists():
-        with reported(console, f"{name}, {mode}", delays.SETTINGS[name].epochs) as report:
-            delays.train(name, mode=mode, out=out, progress=False, report=report)
+        recipe = load(name, [f"mode={mode}"])
+        with reported(console, f"{name}, {mode}", recipe.epochs, delays.SHOWN) as report:
+            delays.fit(recipe, recipe.found(), report=report).save(out)
     return SpikingTrained.load(out)
 
 

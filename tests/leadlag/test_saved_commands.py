@@ -1,11 +1,13 @@
 """The command that a trained file says made it is one that there is."""
 
+import contextlib
 import itertools
 import shlex
 
 import pytest
 
-from golden.rate.trained import FloatNetwork
+from golden.recipe import load, names
+from golden.spiking.recipe import SpikingRecipe
 from leadlag import flow
 from leadlag.cli import cli
 
@@ -25,34 +27,42 @@ def test_zoo(name):
     assert (found["name"], found["seed"], found["epochs"]) == (name, training["seed"], training["epochs"])
 
 
+CHANGES = ([], ["form=psp", "loss=van_rossum"], ["mode=both", "weights=real"], ["data=digits"],
+           ["drop=0.25", "epochs=3"], ["thresholds=[1.5, 2]", "state=Q5.8"], ["answer_from=3"],
+           ["layers.0.neurons=[3, 4, 5]"], ["rest=true"])
+
+
+def ways():
+    """Recipes of the zoo, and what may change in each."""
+    for name, changes in itertools.product(names(), CHANGES):
+        with contextlib.suppress(ValueError):       # a field of the other kind
+            yield name, changes, load(name, changes)
+
+
 @pytest.mark.parametrize("hold_out", [False, True])
-def test_rate_networks(hold_out, tmp_path):
-    gle = pytest.importorskip("golden.train.gle")
-    import torch
-    figures = {"seed": 7, "data": f"mnist1d {'fit' if hold_out else 'train'}"}
-    for name, s in gle.SETTINGS.items():
-        for epochs in (s.epochs, 3):
-            layers = gle.new_layers(s, torch.Generator().manual_seed(0))
-            gle.save(name, layers, figures, gle.replace(s, epochs=epochs), tmp_path / "net.safetensors")
-            saved = FloatNetwork.load(tmp_path / "net.safetensors").training
-            found = parsed(saved["command"])
-            assert (found["name"], found["seed"], found["epochs"], found["hold_out"]) == (name, 7, epochs, hold_out)
-        assert "settings" in gle.made_by("mine", s, figures), "a name that nothing trains"
-        other = gle.made_by(name, gle.replace(s, rate=0.5), figures)
-        assert other["settings"]["rate"] == 0.5
-        assert "command" not in other, "it would train something else"
+def test_recipes_of_the_zoo(hold_out):
+    """What a training notes makes the same recipe again."""
+    seen = set()
+    for name, changes, recipe in ways():
+        made = recipe.made_by(7, hold_out)
+        if any("layers" in change for change in changes):
+            assert made == {"settings": recipe.settings()}, "no command has these layers"
+            continue
+        found = parsed(made["command"])
+        assert (found["name"], found["seed"], found["epochs"], found["hold_out"]) == (name, 7, recipe.epochs, hold_out)
+        assert load(name, [f"epochs={found['epochs']}", *found["changes"]]) == recipe, f"{name} {changes}: {made}"
+        seen.add(tuple(changes))
+    assert len(seen) == len(CHANGES) - 1
 
 
-def test_spiking_networks(tmp_path):
-    delays = pytest.importorskip("golden.train.delays")
-    folder = tmp_path / "a folder; with ' in it"
-    folder.mkdir()
-    ways = itertools.product(delays.SETTINGS, delays.MODES, delays.FORMS, delays.LOSSES, delays.WEIGHTS, (None, folder))
-    for n, (name, mode, form, loss, weights, place) in enumerate(ways):
-        s = delays.replace(delays.SETTINGS[name], **(delays.PSP if form == "psp" else {}))
-        figures = {"seed": n, "data": f"{s.data} {('fit', 'train')[n % 2]}", "mode": mode, "form": form, "loss": loss,
-                   "weights": weights}
-        found = parsed(delays.made_by(name, s, figures, place)["command"])
-        want = {"name": name, "epochs": s.epochs, "hold_out": n % 2 == 0, "folder": place and str(place)} | figures
-        assert {key: found[key] for key in want if key != "data"} == {key: want[key] for key in want if key != "data"}
-        assert "settings" in delays.made_by(name, delays.replace(s, drop=0.9), figures, place)
+def test_a_recipe_of_a_file(tmp_path):
+    path = tmp_path / "a folder; with ' in it" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text('kind = "spiking"\nname = "mine"\ndata = "digits"\nhidden = [8]\n')
+    recipe = load(str(path), ["hidden=[9]", "noise=0.5"])
+    found = parsed(recipe.made_by(1, False)["command"])
+    assert (found["name"], list(found["changes"])) == (str(path), ["hidden=[9]", "noise=0.5"])
+    assert load(found["name"], found["changes"]) == recipe
+    own = SpikingRecipe(name="mine", hidden=(8,))
+    assert own.made_by(1, False) == {"settings": own.settings()}, "made in Python: no command has it"
+    assert SpikingRecipe(**own.made_by(1, False)["settings"]) == own

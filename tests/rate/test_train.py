@@ -1,5 +1,6 @@
 """Float training: the quick form equals the readable one, and the readable one the equations."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -7,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden.data.dataset import Samples, own
 from golden.data.mnist1d import ANSWER_FROM, Split, mnist1d
+from golden.data.series import Raw
+from golden.rate.recipe import RateLayer, RateRecipe
+from golden.recipe import load
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("mnist1d")
@@ -15,21 +20,27 @@ safetensors = pytest.importorskip("safetensors")
 gle = pytest.importorskip("golden.train.gle")
 lag = pytest.importorskip("golden.train.lagline")
 rates = pytest.importorskip("golden.train.rates")
+Stack = pytest.importorskip("golden.train.stack").Stack
 
 ZOO = Path(__file__).parent.parent.parent / "zoo"
+NETWORKS = ("gle-mnist1d", "gle-mnist1d-42k")
+#: layers of any width and activation
+MIXED = RateRecipe(name="mixed", layers=tuple(
+    RateLayer(neurons=n, tau_m=0.4 + n / 10, tau_r=(0.2, 0.6)[n % 2], activation=phi)
+    for n, phi in enumerate(("sigmoid", "softplus", "softplus", "tanh", "hard_sigmoid", "relu", "linear"), 3)))
 
 
-def problem(name, batch=4, ticks=30):
-    """Layers, inputs (ticks, batch) and one-hot targets (batch, class), all from one seed.
+def problem(name, batch=4, ticks=30, inputs=1, outputs=10):
+    """Recipe, layers, inputs (ticks, inputs, batch) and one-hot targets (batch, class), all from one seed.
 
     In float64: six leads in a row on the error path make 1e-7 of the top layer 1e-3 of the first.
     """
-    generator, s = torch.Generator().manual_seed(7), gle.SETTINGS[name]
+    generator, recipe = torch.Generator().manual_seed(7), MIXED if name == "mixed" else load(name)
     layers = [rates.Layer(*(a.double() for a in layer[:4]), layer.phi)
-              for layer in gle.new_layers(s, generator)]
-    x = torch.randn(ticks, batch, generator=generator, dtype=torch.float64)
-    labels = torch.randint(s.outputs, (batch,), generator=generator)
-    return s, layers, x, torch.eye(s.outputs, dtype=torch.float64)[labels]
+              for layer in gle.new_layers(recipe, inputs, outputs, generator)]
+    x = torch.randn(ticks, inputs, batch, generator=generator, dtype=torch.float64)
+    labels = torch.randint(outputs, (batch,), generator=generator)
+    return recipe, layers, x, torch.eye(outputs, dtype=torch.float64)[labels]
 
 
 def read(file):
@@ -42,17 +53,19 @@ def read(file):
 
 
 @pytest.mark.parametrize("prospective", [True, False])
-@pytest.mark.parametrize("name", list(gle.SETTINGS))
-def test_quick_step_equals_readable_step(name, prospective):
-    s, layers, x, target = problem(name)
-    stack = gle.Stack(layers, len(target), dt=s.dt, beta=0.5, prospective=prospective)
+@pytest.mark.parametrize(("name", "loss"), [*((name, "cross_entropy") for name in NETWORKS), ("mixed", "cross_entropy"),
+                                            ("mixed", "squared_error")])
+def test_quick_step_equals_readable_step(name, loss, prospective):
+    s, layers, x, target = problem(name, inputs=12 if name == "mixed" else 1)
+    stack = Stack(layers, len(target), dt=s.dt, beta=0.5, loss=loss, prospective=prospective)
     adam = rates.Adam(stack.flat, s.average, s.clip)
     for sequence in range(2):       # the second one after a reset
-        states = rates.initial_state(layers, len(target))
+        states = [state._replace(r=0 * state.r) for state in rates.initial_state(layers, len(target))]
         stack.reset()
         for n, x_n in enumerate(x):
-            error = 0.5 * rates.cross_entropy_error(states[-1].r, target)
-            states, gradients = rates.gle_step(stack.layers(), states, x_n[:, None], error, dt=s.dt,
+            error = 0.5 * getattr(rates, f"{loss}_error".replace("squared_error_error", "squared_error"))(
+                states[-1].r, target)
+            states, gradients = rates.gle_step(stack.layers(), states, x_n.T, error, dt=s.dt,
                                          prospective=prospective)
             stack.step(x_n, target.T)
             for i, (state, gradient) in enumerate(zip(states, gradients, strict=True)):
@@ -100,15 +113,53 @@ def test_networks_are_the_papers(name, count):
     assert all((layer.tau_r <= layer.tau_m).all() for layer in layers)
 
 
-def test_evaluation_equals_the_readable_step():
-    s, layers, x, target = problem("gle-mnist1d")
-    states, total = rates.initial_state(layers, len(target)), 0
+@pytest.mark.parametrize("name", ["gle-mnist1d", "mixed"])
+def test_evaluation_equals_the_readable_step(name):
+    s, layers, x, target = problem(name, inputs=3 if name == "mixed" else 1)
+    states, sent = [state._replace(r=0 * state.r) for state in rates.initial_state(layers, len(target))], []
     for x_n in x:
-        states, _ = rates.gle_step(layers, states, x_n[:, None], None, dt=s.dt)
-        total = total + states[-1].r
-    classes, summed = rates.evaluate_float(layers, x.T, dt=s.dt)
-    assert (summed - total).abs().max() < 1e-12
-    assert torch.equal(classes, total.argmax(1))
+        states, _ = rates.gle_step(layers, states, x_n.T, None, dt=s.dt)
+        sent.append(states[-1].r)
+    sequences = x.permute(2, 0, 1)
+    classes, summed = rates.evaluate_float(layers, sequences, dt=s.dt)
+    assert (summed - sum(sent)).abs().max() < 1e-12
+    assert torch.equal(classes, sum(sent).argmax(1))
+    if name == "gle-mnist1d":
+        assert torch.equal(rates.evaluate_float(layers, sequences[..., 0], dt=s.dt)[1], summed), "one channel"
+    lengths = [30, 5, 17, 6]
+    _, summed = rates.evaluate_float(layers, sequences, dt=s.dt, answer_from=4, lengths=lengths)
+    for n, length in enumerate(lengths):
+        assert (summed[n] - sum(sent[4:length])[n]).abs().max() < 1e-12, f"sequence {n}"
+
+
+def test_a_sequence_forgets_what_was_before():
+    """Put to rest, a row goes on as a new stack would; the other rows do not notice."""
+    _, layers, x, target = problem("mixed", inputs=3)
+    stack, fresh = (Stack(layers, len(target), dt=0.2) for _ in range(2))
+    for x_n in x[:9]:
+        stack.step(x_n, target.T)
+    other = stack.u.clone()
+    stack.forget(torch.tensor([False, True, False, True]))
+    assert torch.equal(stack.u[..., ::2], other[..., ::2])
+    for n, x_n in enumerate(x[9:]):
+        stack.step(x_n, target.T)
+        fresh.step(x_n, target.T)
+        for what in ("u", "v", "r", "rp", "e"):
+            got, want = (getattr(each, what)[..., 1::2] for each in (stack, fresh))
+            assert torch.equal(got, want), f"step {n}: {what}"
+    assert not torch.equal(stack.u[..., ::2], fresh.u[..., ::2])
+
+
+def test_stream():
+    """Rows of whole sequences, each behind the other, to the end of the shortest row."""
+    lengths = np.array([2, 3, 1, 4, 2, 2, 3])
+    x = torch.arange(7.0)[:, None, None] * 10 + torch.arange(4.0)[:, None]
+    stream = gle.Stream(x, torch.eye(7), lengths, torch.tensor([3, 0, 1, 2, 5, 6, 4]), 2)
+    # rows: 3, 1, 5 (4 + 3 + 2 ticks) and 0, 2, 6 (2 + 1 + 3 ticks); sequence 4 makes no row
+    assert stream.x[:, 0].T.tolist() == [[30, 31, 32, 33, 10, 11], [0, 1, 20, 60, 61, 62]]
+    assert stream.starts.T.astype(int).tolist() == [[1, 0, 0, 0, 1, 0], [1, 0, 1, 1, 0, 0]]
+    assert stream.ends.T.astype(int).tolist() == [[0, 0, 0, 1, 0, 0], [0, 1, 1, 0, 0, 1]]
+    assert (stream.ticks, stream.rounds, stream.round) == (6, 3, [0, 0, 0, 0, 1, 1])
 
 
 def test_one_neuron_by_hand():
@@ -203,13 +254,16 @@ def test_a_damaged_cache_is_one_clear_line(tmp_path):
 @pytest.mark.parametrize(("hold_out", "data", "split", "figure"), [
     (False, "train", "test", "float_accuracy"), (True, "fit", "held_out", "held_out_accuracy")])
 def test_train_saves_what_it_says(tmp_path, hold_out, data, split, figure):
-    tiny = gle.Settings(groups=((3, 0.6, 0.2), (2, 1.2, 1.2)), hidden=2, batch=1600)
+    groups = {"neurons": (3, 2), "tau_m": (0.6, 1.2), "tau_r": (0.2, 1.2)}
+    layers = RateLayer(activation="linear", **groups), RateLayer(**groups)
+    tiny = dataclasses.replace(load("gle-mnist1d"), layers=layers, batch=1600, epochs=2)
     out, seen = tmp_path / "net.safetensors", []
-    figures = [gle.train("gle-mnist1d", seed=5, epochs=2, hold_out=hold_out, out=out, progress=False,
-                         settings=tiny, report=lambda *a: seen.append(a[0])) for _ in range(2)]
-    assert figures[0][figure] == figures[1][figure], "not repeatable"
+    trained = [gle.fit(tiny, tiny.found(), seed=5, hold_out=hold_out, report=lambda *a: seen.append(a[0]))
+               for _ in range(2)]
+    assert trained[0].training[figure] == trained[1].training[figure], "not repeatable"
     assert seen == [1, 2, 1, 2]
-    assert figures[0]["parameters"] == 10 + 30 + 60
+    assert trained[0].training["parameters"] == 10 + 30 + 60
+    trained[0].save(out)
     meta, layers = read(out)
     test = mnist1d(split)
     right = (rates.evaluate_float(layers, test.x, answer_from=ANSWER_FROM)[0].numpy() == test.y).mean()
@@ -217,14 +271,56 @@ def test_train_saves_what_it_says(tmp_path, hold_out, data, split, figure):
     assert meta["training"]["seed"] == 5
     assert meta["training"]["data"] == f"mnist1d {data}"
     assert ("float_accuracy" in meta["training"]) != hold_out, "the test set was read to choose by"
-    assert "command" not in meta["training"], "no command has these settings"
-    assert meta["training"]["settings"]["groups"] == [[3, 0.6, 0.2], [2, 1.2, 1.2]]
+    assert "command" not in meta["training"], "no command has these layers"
+    assert meta["training"]["settings"]["layers"][0]["neurons"] == [3, 2]
     assert abs(layers[-1].weight.mean(0)).max() < 1e-6, "the outputs have a common part"
-    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_channels_and_unequal_lengths_are_learnt(rest):
+    """Which of three channels is on; sequences of 3 to 12 ticks; raw values far from 0."""
+    data = own({"train": _which(300, 1), "test": _which(90, 2)}, name="which")
+    recipe = RateRecipe(name="which", layers=(RateLayer(neurons=8, tau_m=0.4, tau_r=0.2),), epochs=6, batch=20,
+                        rate=0.02, rest=rest, scale=True)
+    net = gle.fit(recipe, data, seed=1)
+    assert net.training["float_accuracy"] >= 0.9
+    assert net.training["float_accuracy_before_refit"] >= 0.6
+    assert net.mean == pytest.approx([500, 500, 500], abs=0.5)
+    assert net.deviation.min() > 0.4
+    assert "data" not in net.training, "nobody can find these arrays again"
+
+
+def _which(n, seed):
+    rng = np.random.default_rng(seed)
+    y, lengths = rng.integers(0, 3, n), rng.integers(3, 13, n)
+    x = rng.normal(500, 0.5, (n, 12, 3)) + (np.arange(3) == y[:, None])[:, None]
+    return Raw(x, y, lengths)
+
+
+def test_targets_are_learnt():
+    """The mean of either channel over a sequence, as two targets."""
+    rng = np.random.default_rng(3)
+    parts = {}
+    for split, n in (("train", 200), ("test", 60)):
+        level = rng.uniform(-1, 1, (n, 1, 2))
+        parts[split] = Raw(level + rng.normal(0, 0.1, (n, 15, 2)), level[:, 0] * 3 + 1)
+    data = own(parts, name="levels")
+    recipe = RateRecipe(name="levels", layers=(RateLayer(neurons=10, tau_m=0.4, tau_r=0.2),), epochs=10, batch=20,
+                        rate=0.01)
+    net = gle.fit(recipe, data, seed=1)
+    variance = parts["test"].y.var()
+    assert net.training["float_mse"] < 0.05 * variance
+    assert net.training["float_mse"] <= net.training["float_mse_before_refit"] < variance
+    layers = [rates.Layer(*(torch.tensor(getattr(layer, t), dtype=torch.float32) for t in
+                            ("weight", "bias", "tau_m", "tau_r")), layer.activation) for layer in net.layers]
+    x, y, lengths = data.load("test")
+    total = rates.evaluate_float(layers, x, dt=0.2)[1].numpy()
+    assert ((total / 15 - y) ** 2).mean() == pytest.approx(net.training["float_mse"], rel=1e-5)
 
 
 def test_an_answer_does_not_count_the_first_ticks():
-    layers = gle.new_layers(gle.Settings(groups=((3, 0.6, 0.2),), hidden=2), torch.Generator().manual_seed(1))
+    layers = gle.new_layers(dataclasses.replace(MIXED, layers=MIXED.layers[:2]), 1, 10,
+                            torch.Generator().manual_seed(1))
     x = torch.randn(4, 50, generator=torch.Generator().manual_seed(2))
     whole, start = rates.evaluate_float(layers, x)[1], rates.evaluate_float(layers, x[:, :20])[1]
     rest = rates.evaluate_float(layers, x, answer_from=20)[1]
@@ -235,24 +331,31 @@ def test_an_answer_does_not_count_the_first_ticks():
 def test_refit_of_the_readout():
     """It finds what sums tell of the class, whatever read-out it is given, and no output leaves the bound."""
     generator = torch.Generator().manual_seed(3)
-    layers = gle.new_layers(gle.Settings(groups=((5, 0.6, 0.2),), hidden=2, outputs=3), generator)
+    hidden = RateLayer(neurons=5, tau_m=0.6, tau_r=0.2, repeat=2)
+    layers = gle.new_layers(RateRecipe(name="refit", layers=(hidden,)), 1, 3, generator)
     x, y = torch.randn(300, 80, generator=generator), torch.arange(300) % 3
     data = Split((x + (y[:, None] - 1)).numpy(), y.numpy())       # classes differ in their mean
     before = rates.accuracy(layers, data, answer_from=ANSWER_FROM)
     other = [*layers[:-1], layers[-1]._replace(weight=-3 * layers[-1].weight)]
-    fitted, again = (gle.refit_readout(given, data, dt=0.2, decay=1e-5, bound=5) for given in (layers, other))
+    options = {"dt": 0.2, "decay": 1e-5, "bound": 5, "answer_from": ANSWER_FROM}
+    fitted, again = (gle.refit_readout(given, data, **options) for given in (layers, other))
     assert torch.equal(fitted[-1].weight, again[-1].weight)
     assert rates.accuracy(fitted, data, answer_from=ANSWER_FROM) > max(before, 0.95)
     assert abs((fitted[-1].weight.abs().sum(1) + fitted[-1].bias.abs()).max() - 5) < 1e-4
     assert all(new is old for new, old in zip(fitted[:-1], layers[:-1], strict=True))
+    # behind its end a sequence does not count
+    lengths = np.random.default_rng(1).integers(ANSWER_FROM + 1, 81, 300)
+    cut = Samples(np.where(np.arange(80) < lengths[:, None], data.x, 7)[..., None], data.y, lengths)
+    junk = cut._replace(x=np.where(np.arange(80) < lengths[:, None], data.x, -9)[..., None])
+    found = [gle.refit_readout(layers, each, **options)[-1].weight for each in (cut, junk)]
+    assert torch.equal(*found)
     # of one tick that counts there is something to fit to, of none nothing
-    assert gle.refit_readout(layers, Split(data.x[:, :ANSWER_FROM + 1], data.y), dt=0.2, decay=1e-5, bound=5)
+    assert gle.refit_readout(layers, Split(data.x[:, :ANSWER_FROM + 1], data.y), **options)
     for ticks in (ANSWER_FROM, 1):
         with pytest.raises(ValueError, match=f"sequences of {ticks} ticks: answers count from tick {ANSWER_FROM} on"):
-            gle.refit_readout(layers, Split(data.x[:, :ticks], data.y), dt=0.2, decay=1e-5, bound=5)
+            gle.refit_readout(layers, Split(data.x[:, :ticks], data.y), **options)
     with pytest.raises(ValueError, match="must be linear, with tau_m = tau_r"):
-        gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, dt=0.2, decay=0,
-                          bound=5)
+        gle.refit_readout([*layers[:-1], layers[-1]._replace(tau_m=2 * layers[-1].tau_m)], data, **options)
 
 
 @pytest.mark.parametrize(("name", "least"), [("gle-mnist1d", 0.915), ("gle-mnist1d-42k", 0.93)])
@@ -263,12 +366,3 @@ def test_zoo_keeps_its_figures(name, least):
     found = rates.accuracy(layers, test, answer_from=ANSWER_FROM)
     assert abs(found - figures["float_accuracy"]) < 0.0015, f"{found}, the file says {figures}"
     assert found >= least
-
-
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"name": "gle"}, "no network 'gle' to train here: there is gle-mnist1d, gle-mnist1d-42k"),
-    ({"name": "gle-mnist1d", "epochs": 0}, "epochs must be at least 1, not 0"),
-])
-def test_train_refuses(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        gle.train(**arguments)

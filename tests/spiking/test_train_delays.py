@@ -10,19 +10,26 @@ import warnings
 import numpy as np
 import pytest
 
+from golden.data.dataset import own
+from golden.data.series import Raw
+from golden.data.sets import find
 from golden.files import read_safetensors
 from golden.fixed import QFormat
+from golden.recipe import load
 from golden.spiking import engine as spiking
 from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.recipe import SpikingRecipe
 from golden.spiking.trained import SpikingTrained
 from golden.units.weights import Ternary
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 delays = pytest.importorskip("golden.train.delays")
+draw = pytest.importorskip("golden.train.draw")
 events = pytest.importorskip("golden.train.events")
 
-SMALL = dataclasses.replace(delays.SETTINGS["delays-digits"], hidden=24, epochs=3)
+DIGITS = load("delays-digits")
+SMALL = dataclasses.replace(DIGITS, hidden=(24,), epochs=3)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +42,7 @@ def _one_thread():
 @pytest.fixture(scope="module")
 def digits():
     pytest.importorskip("sklearn")
-    return delays.images("digits", "held_out")
+    return find("digits").load("held_out")
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +51,10 @@ def learnt(tmp_path_factory, digits):
     out = tmp_path_factory.mktemp("delays") / "digits.safetensors"
     losses = []
     # a finer membrane than that of the zoo: what is compared is the arithmetic
-    s = dataclasses.replace(delays.SETTINGS["delays-digits"], state=QFormat(5, 8), epochs=15)
-    figures = delays.train("delays-digits", hold_out=True, settings=s, progress=False, out=out,
-                           report=lambda epoch, loss: losses.append(loss))
-    return SpikingTrained.load(out), figures, losses, out
+    recipe = dataclasses.replace(DIGITS, state=QFormat(5, 8), epochs=15)
+    trained = delays.fit(recipe, recipe.found(), hold_out=True, report=lambda epoch, loss: losses.append(loss))
+    trained.save(out)
+    return SpikingTrained.load(out), trained.training, losses, out
 
 
 def problem(seed, dtype=torch.float32, *, ternary=True, single=False, gradients=True):
@@ -223,8 +230,8 @@ def test_without_a_compiler(monkeypatch):
 
 def test_loss_of_the_soft_race():
     """Against its definition, tick by tick."""
-    s, rng = delays.SETTINGS["delays-digits"], np.random.default_rng(0)
-    net = delays.describe("race", s)
+    s, rng = DIGITS, np.random.default_rng(0)
+    net = draw.describe(s, s.found())
     came, labels = torch.from_numpy(rng.normal(size=(5, s.ticks, 10)) * 4).float(), torch.tensor([3, 1, 4, 1, 5])
     x = torch.einsum("nm,bmo->bno", events.response(1, s.leak, s.ticks), came).double().numpy()
     want = 0
@@ -237,17 +244,17 @@ def test_loss_of_the_soft_race():
             right += going * ends * np.exp(s.share * v[label]) / np.exp(s.share * v).sum()
             going *= 1 - ends
         want -= np.log(right) / len(labels)
-    found = delays.loss_of(came, labels, net, s, "first_spike")
+    found = delays.loss_of(came, labels, net, s)
     assert found.item() == pytest.approx(want, rel=1e-5)
 
 
 def test_van_rossum_distance():
     """Silent outputs are as far as the trains of the classes, behind the kernel of [DELAY] to 1 %."""
-    s = dataclasses.replace(delays.SETTINGS["delays-digits"], **delays.PSP, target=6)
-    net = delays.describe("paper", s, form="psp", loss="van_rossum")
+    s = load("delays-digits", ["form=psp", "loss=van_rossum", "target=6"])
+    net = draw.describe(s, s.found())
     n = np.arange(10)
     kernel = n / 10 * np.exp(1 - n / 10)
-    found = delays.loss_of(torch.zeros(3, 10, 10), torch.tensor([0, 5, 9]), net, s, "van_rossum").item()
+    found = delays.loss_of(torch.zeros(3, 10, 10), torch.tensor([0, 5, 9]), net, s).item()
     assert found == pytest.approx((np.convolve(kernel / kernel.max(), np.ones(6))[:10] ** 2).sum() / 2, rel=0.02)
     layer = net.layers[0]
     assert events.response(2, layer.leak, 10)[:, 0].numpy() * np.e / 10 == pytest.approx(kernel, abs=0.015)
@@ -269,9 +276,9 @@ def test_decision_of_the_paper():
 
 
 def test_codes_are_those_of_the_integers():
-    net = delays.describe("code", delays.SETTINGS["delays-digits"])
+    net = draw.describe(DIGITS, DIGITS.found())
     pixels = np.arange(256, dtype=np.uint8).reshape(4, 64)
-    when = delays.ticks_of(net, pixels).numpy()
+    when = draw.ticks_of(net, pixels).numpy()
     want = spiking.encode(net.code, net.ticks, pixels)
     assert np.array_equal(when[:, None] == np.arange(net.ticks)[:, None], want)
 
@@ -300,14 +307,14 @@ def test_integers_answer_as_the_float_model(learnt, digits):
 def test_the_same_seed_gives_the_same_file(tmp_path):
     found = []
     for n, seed in enumerate((3, 3, 4)):
-        delays.train("delays-digits", seed=seed, hold_out=True, settings=dataclasses.replace(SMALL, epochs=1),
-                     progress=False, out=tmp_path / f"{n}")
+        short = dataclasses.replace(SMALL, epochs=1)
+        delays.fit(short, short.found(), seed=seed, hold_out=True).save(tmp_path / f"{n}")
         trained = SpikingTrained.load(tmp_path / f"{n}")
         training = {key: value for key, value in trained.training.items() if key != "train_cpu_s"}
         found.append((trained.net, training, [delay.tobytes() for delay in trained.delays]))
     assert found[0] == found[1]
     assert found[0][0] != found[2][0]
-    drawn = [delays.draw(found[0][0], SMALL, "delays", seed)[0].delay for seed in (3, 3, 4)]
+    drawn = [draw.draw(found[0][0], SMALL, seed)[0].delay for seed in (3, 3, 4)]
     assert torch.equal(drawn[0], drawn[1])
     assert (drawn[0] != drawn[2]).float().mean() > 0.99
 
@@ -318,12 +325,12 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
     ("delays", {"loss": "van_rossum"})], ids=str)
 def test_modes(mode, options, tmp_path):
     """What learns moves, what does not stays as drawn, and the file is that of the description."""
-    change = delays.PSP | {"batch": 64} if options.get("form") == "psp" else {}
-    s, losses, out = dataclasses.replace(SMALL, **change), [], tmp_path / "net"
-    figures = delays.train("delays-digits", hold_out=True, mode=mode, settings=s, progress=False, out=out,
-                           report=lambda epoch, loss: losses.append(loss), **options)
+    changes = ["hidden=[24]", "epochs=3", f"mode={mode}", *(f"{name}={value}" for name, value in options.items())]
+    recipe, losses, out = load("delays-digits", [*changes, "batch=64"]), [], tmp_path / "net"
+    learnt = delays.fit(recipe, recipe.found(), hold_out=True, report=lambda epoch, loss: losses.append(loss))
+    learnt.save(out)
     trained = SpikingTrained.load(out)
-    drawn = delays.draw(trained.net, s, mode, 0)
+    drawn = draw.draw(trained.net, recipe, 0)
     moved = [not np.array_equal(a, np.floor(b.delay.numpy().T + 0.5))
              for a, b in zip(trained.delays, drawn, strict=True)]
     assert moved == {"delays": [True, True], "both": [True, True], "weights": [False, False]}.get(mode, [False, True])
@@ -338,35 +345,53 @@ def test_modes(mode, options, tmp_path):
     assert trained.net.layers[0].order == 1 + (options.get("form") == "psp")
     assert (trained.net.decision == "potential") == (options.get("loss") == "potential")
     assert losses[-1] < losses[0], "it does not learn"
-    assert {key: value for key, value in trained.training.items() if key != "settings"} == figures
-    assert trained.training["settings"]["hidden"] == SMALL.hidden, "no command has these settings"
-    images = delays.images("digits", "held_out").x[:50]
+    assert trained.training == learnt.training
+    assert "--set 'hidden=[24]'" in trained.training["command"]
+    images = find("digits").load("held_out").x[:50]
     words = spiking.run(trained.net, trained.quantize(), spiking.encode(trained.net.code, trained.net.ticks, images))
     assert (words.answers.label == delays.float_answers(trained, images).label).mean() >= 0.8
 
 
-def test_the_test_set_is_read_once_at_the_end(monkeypatch):
-    read, images = [], delays.images
-    monkeypatch.setattr(delays, "images", lambda *a, **o: (read.append(a), images(*a, **o))[1])
-    short = dataclasses.replace(SMALL, epochs=1)
-    figures = delays.train("delays-digits", settings=short, progress=False)
-    assert "float_accuracy" in figures
-    assert [split for _, split in read] == ["train", "test"]
-    read.clear()
-    figures = delays.train("delays-digits", settings=short, progress=False, hold_out=True)
-    assert "float_accuracy" not in figures
-    assert [split for _, split in read] == ["fit", "held_out"]
+@pytest.mark.parametrize(("hold_out", "splits"), [(False, ["train", "test"]), (True, ["fit", "held_out"])])
+def test_the_test_set_is_read_once_at_the_end(hold_out, splits):
+    data, read = find("digits"), []
+    watched = dataclasses.replace(data, read=lambda split: (read.append(split), data.load(split))[1])
+    figures = delays.fit(dataclasses.replace(SMALL, epochs=1), watched, hold_out=hold_out).training
+    assert ("float_accuracy" in figures) != hold_out
+    assert read == splits
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"name": "delays"}, "no network 'delays' to train here: there is delays-fashion-256, "),
-    ({"mode": "all"}, "no mode 'all' to train here: there is delays, random, equal, weights, both"),
-    ({"form": "srm"}, "no form 'srm'"), ({"loss": "mse"}, "no loss 'mse'"),
-    ({"weights": "binary"}, "no weights 'binary' to train here: there is ternary, real"),
-    ({"epochs": 0}, "epochs must be at least 1, not 0")])
-def test_train_says_what_is_wrong(options, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        delays.train(**{"name": "delays-digits", "progress": False} | options)
+def test_layers_below_layers_and_thresholds_that_fit(digits):
+    """Two hidden layers, of which a recipe says nothing but their sizes."""
+    recipe = SpikingRecipe(name="deep", data="digits", hidden=(40, 24), epochs=12, batch=32, rate=0.8, warm=20,
+                           drop=0.1, sharp=1.0, share=0.6, left=0.8)
+    trained = delays.fit(recipe, recipe.found(), seed=2, hold_out=True)
+    assert trained.training["held_out_accuracy"] >= 0.5
+    assert [layer.outputs for layer in trained.net.layers] == [40, 24, 10]
+    words = spiking.run(trained.net, trained.quantize(), spiking.encode(trained.net.code, 16, digits.x))
+    for spikes in words.spikes[:2]:
+        assert 0.25 < spikes.any(1).mean() < 0.75, "half of a hidden layer was to spike"
+    assert np.abs(words.potential).max() < trained.net.layers[-1].state.max, "a membrane has no room"
+    assert (words.answers.label == delays.float_answers(trained, digits.x).label).mean() >= 0.95
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_sequences_are_learnt(noise):
+    """Channels that rise or fall, of unequal length."""
+    rng = np.random.default_rng(4)
+    parts = {}
+    for split, n in (("train", 240), ("test", 80)):
+        y, lengths = rng.integers(0, 2, n), rng.integers(8, 13, n)
+        parts[split] = Raw([rng.normal(0, 0.2, (k, 2)) + np.outer(np.linspace(-1, 1, k), (c, 1 - c))
+                            for c, k in zip(y, lengths, strict=True)], y)
+    data = own(parts, name="rising")
+    recipe = SpikingRecipe(name="rising", hidden=(32,), ticks=20, levels=5, epochs=15, batch=24, warm=10, noise=noise)
+    trained = delays.fit(recipe, data, seed=1)
+    assert trained.training["float_accuracy"] >= 0.9
+    x, y, lengths = data.load("test")
+    words = spiking.run(trained.net, trained.quantize(), spiking.encode(trained.net.code, 20, x, lengths)).answers
+    assert (words.label == delays.float_answers(trained, x, lengths).label).mean() >= 0.95
+    assert (words.label == y).mean() >= 0.9
 
 
 def tiny(stored=(False, True)):
