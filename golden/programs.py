@@ -18,6 +18,8 @@ from pathlib import Path
 #: died by one of these, a program was told to, and is not tried again
 _TOLD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ending = threading.Event()
+#: what is told the words of each program that `run` starts; None: nobody
+announce = None
 
 
 class ProgramError(RuntimeError):
@@ -44,6 +46,8 @@ def run(command, *, name: str | None = None, check: bool = True, **options) -> s
     for tries in ("", " twice"):
         if _ending.is_set():
             raise BuildError(f"{name} was not started: this command is ending")
+        if announce is not None:
+            announce(command)
         try:
             done = subprocess.run(command, check=False, **options)
         except OSError as error:

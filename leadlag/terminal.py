@@ -58,6 +58,14 @@ class Table:
             raise ValueError(f"a row of {len(cells)} cells under {len(self.headings)} headings")
         self.rows.append(cells)
 
+    @classmethod
+    def of(cls, rows: list[dict], *, title: str | None = None) -> "Table":
+        """A table of rows that have the same headings, with any values."""
+        table = cls(*rows[0], title=title)
+        for row in rows:
+            table.add_row(*(f"{value:,}" if type(value) is int else str(value) for value in row.values()))
+        return table
+
     def __rich_console__(self, console, options):
         def shown(text):
             # as the encoding will show it, so that it is measured so

@@ -27,11 +27,9 @@ class Pins(Elaboratable):
         self.clk, self.rst = Signal(name="clk"), Signal(name="rst")
         self.ports = [self.clk, self.rst] if reset else [self.clk]
         self._pairs = []
-        for path, member, value in component.signature.flatten(component):
-            if isinstance(value, Const):        # `ready` of a stream that never stalls
-                continue
+        for name, member, value in pins_of(component):
             value = Value.cast(value)
-            pin = Signal(value.shape(), name="_".join(map(str, path)))
+            pin = Signal(value.shape(), name=name)
             self.ports.append(pin)
             self._pairs.append((value, pin) if member.flow == wiring.In else (pin, value))
 
@@ -46,10 +44,16 @@ class Pins(Elaboratable):
         return m
 
 
+def pins_of(component):
+    """(name, member, value) of each pin of `component` beside clk and rst."""
+    for path, member, value in component.signature.flatten(component):
+        if not isinstance(value, Const):        # `ready` of a stream that never stalls
+            yield "_".join(map(str, path)), member, value
+
+
 def input_pins(component) -> list[str]:
     """Names of the pins of `component` that a bench drives, beside clk and rst."""
-    return ["_".join(map(str, path)) for path, member, value in component.signature.flatten(component)
-            if member.flow == wiring.In and not isinstance(value, Const)]
+    return [name for name, member, _ in pins_of(component) if member.flow == wiring.In]
 
 
 def to_rtlil(component, *, name: str, reset: bool = True) -> str:

@@ -1,0 +1,138 @@
+"""What units are tried with and what golden says to it: drawn once for benches in cocotb and in Verilog.
+
+All is drawn from names: the same name gives the same words everywhere.
+"""
+
+import itertools
+import random
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.fixed import QFormat, exact_matmul
+from golden.units import extrapolator
+from golden.units.delay import delay_line, delay_read, delay_write
+from golden.units.dense import dense_step
+from golden.units.extrapolator import Way
+from golden.units.leadlag import at_rest
+from golden.units.plasticity import Noise
+
+#: a draw of words begins with so many from the cross product of the corners, where it has as many
+CROSSED = 400
+
+
+def generator(name: str) -> np.random.Generator:
+    """Numpy's random numbers from a name."""
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def corners(fmt: QFormat) -> list[int]:
+    """Words at which arithmetic breaks first."""
+    return sorted({fmt.min, fmt.min + 1, -1, 0, 1, fmt.max - 1, fmt.max})
+
+
+def draw(formats, count: int, name: str) -> list[tuple[int, ...]]:
+    """`count` tuples with a word of each format: corners of all of them crossed, then random words."""
+    rng, crossed = random.Random(name), list(itertools.product(*map(corners, formats)))
+    crossed = rng.sample(crossed, min(len(crossed), CROSSED, count))
+    return crossed + [tuple(rng.randint(f.min, f.max) for f in formats) for _ in range(count - len(crossed))]
+
+
+def sweep(fmt: QFormat, count: int, name: str) -> list[int]:
+    """Every word of a narrow format; of a wide one the neighbours of 0, 1.0 and the ends, and `count` random words."""
+    if fmt.width <= 10:
+        return list(range(fmt.min, fmt.max + 1))
+    rng, one = random.Random(name), 1 << fmt.frac_bits
+    near = [c + d for c in (fmt.min, -one, 0, one, fmt.max) for d in range(-20, 21)]
+    return [w for w in near if fmt.min <= w <= fmt.max] + [rng.randint(fmt.min, fmt.max) for _ in range(count)]
+
+
+class DelayTick(NamedTuple):
+    """A tick of a delay line: `message` is sent, words `order` of the message of `delay` ticks ago are `expected`."""
+
+    fresh: bool
+    delay: int
+    message: list[int]
+    order: list[int]
+    expected: list[int]
+
+
+def delay_ticks(size: int, fmt: QFormat, depth: int, name: str, *, ahead: bool, ticks: int = 40):
+    """Ticks of a DelayLine with any delay; now and then all begins anew."""
+    rng = random.Random(name)
+    for tick in range(ticks):
+        fresh, delay = tick == 0 or rng.random() < 0.1, rng.randint(0, depth)
+        message = [rng.choice(corners(fmt)) if rng.random() < 0.2 else rng.randint(fmt.min, fmt.max)
+                   for _ in range(size)]
+        if fresh:
+            line = delay_line(np.zeros(size, np.int64), depth)
+        if ahead:
+            line = delay_write(line, np.array(message))
+        order = rng.sample(range(size), size)
+        yield DelayTick(fresh, delay, message, order, delay_read(line, delay)[order].tolist())
+        if not ahead:
+            line = delay_write(line, np.array(message))
+
+
+class LineTick(NamedTuple):
+    """A tick of a line with a predictor: `read` arrives, `message` is sent, `lost`: not what was predicted of it."""
+
+    fresh: bool
+    learn: bool
+    message: list[int]
+    read: list[int]
+    sent: list[int]
+    lost: list[bool]
+
+
+def line_ticks(way: Way, taps, seed: int, name: str, *, ticks: int = 30):
+    """Smooth messages with jumps, a sequence that begins anew in the middle, ticks in which taps stay.
+
+    taps (rows, coefficients) or None; seed of the noise where they learn.
+    """
+    rng, p, fmt, register, line = random.Random(name), way.predictor, way.fmt, Noise(seed), None
+    for tick in range(ticks):
+        fresh, learn = tick in (0, 20), rng.random() < 0.8
+        level = np.array([(n + 1) * tick * fmt.max // 60 for n in range(way.size)])
+        message = (level + rng.choice((0, fmt.max // 3))).clip(fmt.min, fmt.max)
+        if fresh:
+            line = extrapolator.line(np.zeros((1, way.size), np.int64), way)
+        read = extrapolator.read(line, way)[0].tolist()
+        old, (line, wrong) = line, extrapolator.write(line, message[None], way, taps)
+        yield LineTick(fresh, learn, message.tolist(), read, line.sent[0][0].tolist(),
+                       np.broadcast_to(wrong, (1, way.size))[0].tolist())
+        if p.learns and learn and way.delay:
+            number = register[(tick * way.size + np.arange(way.size))[:, None] * p.words + np.arange(p.words)]
+            taps = extrapolator.nlms_step(old.history, taps, number, way)
+
+
+class DenseTick(NamedTuple):
+    """A tick of a dense layer: `rate` comes out, and `message` arrives for the next one."""
+
+    fresh: bool
+    message: list[int]
+    rate: list[int]
+
+
+def dense_ticks(layer, params, name: str, *, ticks: int = 12):
+    """Ticks of a layer that is not ahead of its input; now and then all begins anew."""
+    rng, fmt = random.Random(name), layer.operand
+    for tick in range(ticks):
+        fresh = tick == 0 or rng.random() < 0.2
+        message = [rng.choice(corners(fmt)) if rng.random() < 0.2 else rng.randint(fmt.min, fmt.max)
+                   for _ in range(layer.inputs)]
+        if fresh:
+            u = np.zeros((1, layer.outputs), np.int64) + at_rest(layer)
+            line = extrapolator.line(np.zeros((1, layer.inputs), np.int64), layer.way)
+        out = dense_step(u, extrapolator.read(line, layer.way), params, layer)
+        yield DenseTick(fresh, message, out.rate[0].tolist())
+        u, line = out.u, extrapolator.write(line, np.array([message]), layer.way, params.taps)[0]
+
+
+def mac_sums(layer, vectors, weight, bias) -> np.ndarray:
+    """What lanes make of vectors: sums of products and half a unit, (vectors, rows); rows of no neuron: half a unit."""
+    half = 1 << (layer.shift - 1) if layer.shift else 0
+    sums = np.full((len(vectors), layer.folds * layer.lanes), half)
+    sums[:, :layer.outputs] += exact_matmul(vectors, weight) + (bias << layer.operand.frac_bits)
+    return sums
