@@ -258,7 +258,7 @@ def run(network, board, port, count, data, rates):
 @click.option("--name", help="Name of the module; that of the unit or network by default.")
 @click.option("--out", type=FOLDER, help="build/verilog/NAME by default.")
 @click.option("--check", "run_it", is_flag=True, help="Run the test bench in Icarus.")
-@click.option("--list", "list_units", is_flag=True, help="Print the units, or UNIT alone, with their parameters, and end.")
+@click.option("--list", "list_units", is_flag=True, help="Print the parameters of all units, or of UNIT, and end.")
 @answers
 def verilog(network, unit, settings, board, seed, name, out, run_it, list_units):
     """Write Verilog 2005 with a self-checking test bench and golden vectors, for a project of your own."""

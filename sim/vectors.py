@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.fixed import QFormat, exact_matmul
+from golden.fixed import QFormat
 from golden.units import extrapolator
 from golden.units.delay import delay_line, delay_read, delay_write
 from golden.units.dense import dense_step
 from golden.units.extrapolator import Way
 from golden.units.leadlag import at_rest
 from golden.units.plasticity import Noise
+from golden.units.rows import Rows, row_sums
 
 #: a draw of words begins with so many from the cross product of the corners, where it has as many
 CROSSED = 400
@@ -130,9 +131,31 @@ def dense_ticks(layer, params, name: str, *, ticks: int = 12):
         u, line = out.u, extrapolator.write(line, np.array([message]), layer.way, params.taps)[0]
 
 
-def mac_sums(layer, vectors, weight, bias) -> np.ndarray:
-    """What lanes make of vectors: sums of products and half a unit, (vectors, rows); rows of no neuron: half a unit."""
-    half = 1 << (layer.shift - 1) if layer.shift else 0
-    sums = np.full((len(vectors), layer.folds * layer.lanes), half)
-    sums[:, :layer.outputs] += exact_matmul(vectors, weight) + (bias << layer.operand.frac_bits)
-    return sums
+def row_problem(rows: Rows, name: str, *, vectors: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (count, words), and vectors (vectors, words) to multiply them with; ends of the formats among them."""
+    rng = generator(name)
+
+    def words(bits, shape):
+        low, high = -1 << bits - 1, (1 << bits - 1) - 1
+        return np.where(rng.random(shape) < 0.3, rng.choice([low, high], shape), rng.integers(low, high + 1, shape))
+    weight, x = words(rows.weight, (rows.count, rows.words)), words(rows.operand, (vectors, rows.words))
+    weight[0], x[0] = -1 << rows.weight - 1, -1 << rows.operand - 1
+    return weight, x
+
+
+def row_writes(rows: Rows, first_bank: int, weight):
+    """(bank, word, data) of all rows: row j in lane j mod lanes, fold j // lanes; rows that do not exist hold zero."""
+    for row in range(rows.folds * rows.lanes):
+        words = map(int, weight[row]) if row < rows.count else [0] * rows.words
+        for k, word in enumerate(words):
+            yield first_bank + row % rows.lanes, row // rows.lanes * rows.words + k, word
+
+
+def row_times(rows: Rows, weight, x, latency: int) -> dict[int, int]:
+    """The sum that lanes give by cycle, when the first address of a walk without a gap is given in cycle 0."""
+    sums, found = row_sums(x, weight, rows), {}
+    for n in range(len(x)):
+        for row in range(rows.folds * rows.lanes):
+            when = n * rows.depth + (row // rows.lanes + 1) * rows.words - 1 + row % rows.lanes + latency
+            found[when] = int(sums[n, row]) if row < rows.count else rows.half
+    return found

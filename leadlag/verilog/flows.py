@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Benches of units that take a word a cycle and never stall: corners of every format, random words, gaps."""
 
 import numpy as np

@@ -1,11 +1,15 @@
+# amaranth: UnusedElaboratable=no
 """Benches of delay lines and of what predicts the words in them: ticks, fresh starts, words in any order."""
 
 from collections.abc import Callable
 
 import numpy as np
 
+from golden.rate.network import MAX_DELAY, MAX_NEURONS
 from golden.units.extrapolator import Predictor, Way
 from leadlag.verilog.script import Bench, Script
+from leadlag.verilog.settings import within
+from rtl.pipeline import BANK_BITS
 from rtl.units.delay import DelayLine
 from rtl.units.extrapolator import FIRST
 from rtl.units.predicted import PredictedLine, predictor
@@ -13,6 +17,8 @@ from sim.vectors import delay_ticks, generator, line_ticks
 
 
 def delay(s, seed: str) -> Bench:
+    within(1, MAX_NEURONS, size=s.size)
+    within(0, MAX_DELAY, depth=s.depth)
     unit = DelayLine(size=s.size, fmt=s.fmt, depth=s.depth, ahead=s.ahead)
     script = Script(unit)
     gaps = generator(seed)
@@ -46,8 +52,10 @@ def _way(s) -> tuple[Way, np.ndarray | None]:
     p = Predictor(kind=s.kind, history=s.history, spacing=s.spacing or None, taps=s.taps, gain=s.gain, quiet=s.quiet,
                   rate=None if s.rate < 0 else s.rate, hidden=s.hidden, shared=s.shared, scale=s.scale)
     way, rng = Way(s.size, s.fmt, s.delay, s.max_delay, p), np.random.default_rng(3)
-    if not 0 <= s.delay <= s.max_delay:
-        raise ValueError(f"delay must be in 0..max_delay = {s.max_delay}, not {s.delay}")
+    within(1, MAX_NEURONS, size=s.size)
+    within(1, MAX_DELAY, max_delay=s.max_delay)
+    within(0, s.max_delay, delay=s.delay)
+    within(0, (1 << BANK_BITS) - 1, bank=s.bank)
     way.check()
     if not p.coefficients:
         return way, None

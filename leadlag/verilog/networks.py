@@ -14,14 +14,13 @@ from golden.spiking.engine import run as run_spikes
 from golden.spiking.words import FIRED_BIT, input_words
 from leadlag import flow
 from leadlag.verilog.script import Access, Bench, Script
+from leadlag.verilog.settings import within
 from rtl.host.top import NetworkTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.schedule import cycles_per_tick
 from rtl.spiking.core import SpikingCore
 from sim.vectors import corners, generator
 
-#: cycles without a word after which a bench of a network gives up
-PATIENCE = 50_000
 WORD_MASK = (1 << 18) - 1
 
 
@@ -54,19 +53,25 @@ def _spikes(case, s, rng) -> Traffic:
 
 
 class System(NamedTuple):
-    """What this module has to know of a kind of network: core, golden steps, traffic, what a header says of time."""
+    """What this module has to know of a kind of network: core, golden steps, traffic, what a header says of time.
+
+    patience: cycles that no word moves after which a bench gives up.
+    """
 
     core: type
     golden: tuple
     traffic: object
     latency: object
+    patience: object
 
 
 _SYSTEMS = {
     "rate": System(NetworkCore, (network_step,), _rates,
-                   lambda net: f"a tick every {cycles_per_tick(net)} cycles when nobody waits"),
+                   lambda net: f"a tick every {cycles_per_tick(net)} cycles when nobody waits",
+                   lambda net: 1000 + 20 * cycles_per_tick(net)),
     "spiking": System(SpikingCore, (run_spikes, neuron_step), _spikes,
-                      lambda net: f"by the spikes; a word waits {SpikingCore.longest_wait(net)} cycles at most"),
+                      lambda net: f"by the spikes; a word waits {SpikingCore.longest_wait(net)} cycles at most",
+                      lambda net: 1000 + 2 * SpikingCore.longest_wait(net)),
 }
 
 
@@ -79,9 +84,7 @@ def _case(s, seed: str):
     """The case of NET, its system and its traffic."""
     if not s.network:
         raise ValueError("a network is missing: leadlag verilog NET, or --set network=NET")
-    for name in ("sequences", "ticks"):
-        if not 1 <= getattr(s, name) <= 10_000:
-            raise ValueError(f"{name} must be in 1..10000, not {getattr(s, name)}")
+    within(1, 10_000, sequences=s.sequences, ticks=s.ticks)
     case = flow.prepare(s.network, s.board)
     known = system(case.net)
     return case, known, known.traffic(case, s, generator(seed))
@@ -111,7 +114,7 @@ def core(circuit: type, s, seed: str) -> Bench:
     if known.core is not circuit:
         raise ValueError(f"{case.net.name} is no network for it: its core is a {known.core.__name__}")
     script = Script(known.core(case.net))
-    script.patience = PATIENCE
+    script.patience = known.patience(case.net)
     script.load(_writes(case), half=1)
     script.tick(sum(layer.lanes for layer in case.net.layers) + 5 * len(case.net.layers) + 20)
     script.note("put in force")
@@ -127,7 +130,7 @@ def top(s, seed: str) -> Bench:
     """The same behind a bus: registers, image with its checksum, words in and out."""
     case, known, traffic = _case(s, seed)
     script, image, at = Script(NetworkTop(case.net)), case.image, {n: r.offset for n, r in REGISTERS.items()}
-    script.patience = PATIENCE
+    script.patience = known.patience(case.net)
     script.tick(4)
     fingerprint, ones = int(case.net.fingerprint, 16), 0xFFFFFFFF
     constants = {"magic": MAGIC, "fingerprint_low": fingerprint & ones, "fingerprint_high": fingerprint >> 32,

@@ -25,7 +25,7 @@ class Setting(NamedTuple):
 
 def _integer(text: str) -> int:
     try:
-        return int(text, 0)
+        return int(text)
     except ValueError:
         raise ValueError(f"an integer, not {text!r}") from None
 
@@ -53,6 +53,13 @@ def instead(name: str, known) -> str:
     """The nearest of the known names, else all of them, for the end of a message."""
     near = get_close_matches(name, known, 1)
     return f": did you mean {near[0]}?" if near else f": there is {', '.join(known)}"
+
+
+def within(low: int, high: int, **values: int) -> None:
+    """ValueError unless each value is in low..high."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be in {low}..{high}, not {value}")
 
 
 def chosen(unit: str, settings: dict[str, Setting], given) -> tuple[SimpleNamespace, dict[str, str]]:

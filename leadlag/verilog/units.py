@@ -11,10 +11,11 @@ from typing import NamedTuple
 from golden.rate.network import ACTIVATIONS
 from golden.units.activation import activation_step, derivative_step
 from golden.units.delay import delay_read
-from golden.units.dense import dense_step, dense_sum
+from golden.units.dense import dense_step
 from golden.units.extrapolator import KINDS, extrapolate, nlms_step
 from golden.units.leadlag import leadlag_step
 from golden.units.plasticity import plasticity_step
+from golden.units.rows import row_sums
 from leadlag.flow import DEFAULT_BOARD
 from leadlag.verilog import flows, layers, lines, networks
 from leadlag.verilog.settings import FLAG, FORMAT, INTEGER, TEXT, Setting, one_of
@@ -47,10 +48,6 @@ _FORMATS = {"state": Setting(FORMAT, "Q5.10", "of the state, its input and its o
             "lead": Setting(FORMAT, "Q1.10", "of g = tau_r / tau_m"),
             "lag": Setting(FORMAT, "Q0.15", "of a = dt / tau_m"),
             "guard": Setting(INTEGER, "0", "fraction bits of the state beyond those of `state`")}
-_MATRIX = {"inputs": Setting(INTEGER, "6", "words of a vector"), "outputs": Setting(INTEGER, "7", "rows of the matrix"),
-           "lanes": Setting(INTEGER, "3", "multipliers, at most inputs + 1 and outputs"),
-           "operand": Setting(FORMAT, "Q1.8", "of the vector"), "weight": Setting(FORMAT, "Q2.9", "of the matrix"),
-           "state": Setting(FORMAT, "Q4.9", "of a sum")}
 _PREDICTOR = {
     "kind": Setting(one_of(*KINDS), "linear", "of the prediction"),
     "size": Setting(INTEGER, "3", "words of a message"), "fmt": Setting(FORMAT, "Q1.10", "of a word"),
@@ -84,7 +81,12 @@ UNITS = {
         "size": Setting(INTEGER, "5", "words of a message"), "fmt": Setting(FORMAT, "Q2.7", "of a word"),
         "depth": Setting(INTEGER, "3", "the longest delay in ticks"),
         "ahead": Setting(FLAG, "false", "the message of a tick is there when the tick starts")}, lines.delay),
-    "MacLanes": Unit(MacLanes, (dense_sum,), _MATRIX | {
+    "MacLanes": Unit(MacLanes, (row_sums,), {
+        "count": Setting(INTEGER, "7", "rows"), "words": Setting(INTEGER, "6", "words of a row and of a vector"),
+        "lanes": Setting(INTEGER, "3", "multipliers, at most `count` and `words`"),
+        "weight": Setting(INTEGER, "12", "bits of a word of a row"),
+        "operand": Setting(INTEGER, "10", "bits of a word of a vector"),
+        "shift": Setting(INTEGER, "8", "a sum begins with half of 2**shift, for who rounds it so"),
         "first_bank": Setting(INTEGER, "0", "number of lane 0 on the parameter bus")}, layers.mac),
     "Plasticity": Unit(Plasticity, (plasticity_step,), {
         "weight": Setting(FORMAT, "Q4.11", "of the weight"), "error": Setting(FORMAT, "Q3.12", "of the error"),
@@ -93,7 +95,11 @@ UNITS = {
         "seed": Setting(INTEGER, "99", "of the noise, 1 to 131071")}, flows.plasticity),
     "Extrapolator": Unit(Extrapolator, (extrapolate, nlms_step), _PREDICTOR, lines.extrapolator),
     "PredictedLine": Unit(PredictedLine, (extrapolate, nlms_step), _PREDICTOR, lines.predicted),
-    "DenseLayer": Unit(DenseLayer, (dense_step,), _MATRIX | _FORMATS | {
+    "DenseLayer": Unit(DenseLayer, (dense_step,), _FORMATS | {
+        "inputs": Setting(INTEGER, "6", "words of a message"), "outputs": Setting(INTEGER, "7", "neurons"),
+        "lanes": Setting(INTEGER, "3", "multipliers, at most inputs + 1 and outputs"),
+        "operand": Setting(FORMAT, "Q1.8", "of the incoming message"),
+        "weight": Setting(FORMAT, "Q2.9", "of weights and biases"),
         "rate": Setting(FORMAT, "Q1.8", "of the outgoing message"),
         "activation": Setting(one_of(*ACTIVATIONS), "tanh", "of the neurons"),
         "delay": Setting(INTEGER, "1", "ticks that messages are late"),

@@ -12,15 +12,25 @@ from leadlag.verilog.script import PAUSE_BITS, Bench, Script
 from sim.verilog import to_rtlil, to_verilog
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0, by the leadlag contributors"
+#: of Verilog 2005, and what a test bench calls its own
+KEYWORDS = set("""clk rst dut always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config
+    deassign default defparam design disable edge else end endcase endconfig endfunction endgenerate endmodule
+    endprimitive endspecify endtable endtask event for force forever fork function generate genvar highz0 highz1 if
+    ifnone incdir include initial inout input instance integer join large liblist library localparam macromodule medium
+    module nand negedge nmos nor noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0
+    pull1 pulldown pullup pulsestyle_onevent pulsestyle_ondetect rcmos real realtime reg release repeat rnmos rpmos
+    rtran rtranif0 rtranif1 scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table
+    task time tran tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use uwire vectored wait wand weak0 weak1
+    while wire wor xnor xor""".split())
 #: cycles behind the last word of all in which none may come
 IDLE = 200
 
 
 def check_name(name: str) -> str:
     """The name as a module of Verilog has it; ValueError where it cannot be one."""
-    found = re.sub(r"\W", "_", name, flags=re.ASCII).lower()
-    if not re.fullmatch(r"[a-z_]\w{0,63}", found, re.ASCII):
-        raise ValueError(f"{name!r} is no name of a module: it begins with a letter")
+    found = re.sub(r"[-. ]", "_", name).lower()
+    if not re.fullmatch(r"[a-z]\w{0,63}", found, re.ASCII) or found in KEYWORDS:
+        raise ValueError(f"{name!r} is no name of a module: a letter, then letters, digits and _, no keyword")
     return found
 
 
@@ -30,6 +40,8 @@ def files(name: str, bench: Bench, *, about: dict, version: str, command: str) -
     about: {heading: text} of the header; command: the line that makes the files again.
     """
     script = bench.script
+    if name in script.pins:
+        raise ValueError(f"{name!r} is a pin of the module: give it another --name")
     verilog = to_verilog(to_rtlil(script.component, name=name))
     found = {f"{name}.v": _header(name, bench, about, version, command) + verilog,
              f"{name}_tb.v": _bench_text(name, script, version, command)}

@@ -1,24 +1,12 @@
 """Activation against golden.units.activation: every word of the state, or corners and random words of a wide one."""
 
-import random
-
 import cocotb
 import numpy as np
 
 from golden.fixed import QFormat, wrap
 from golden.units.activation import activation_step, derivative_step
 from sim.drivers import PATTERNS, Stream, settings, start
-
-LIMIT = 2000
-
-
-def _words(fmt):
-    if fmt.width <= 10:
-        return list(range(fmt.min, fmt.max + 1))
-    rng = random.Random("activation")
-    one = 1 << fmt.frac_bits
-    near = [c + d for c in (fmt.min, -one, 0, one, fmt.max) for d in range(-20, 21)]
-    return [w for w in near if fmt.min <= w <= fmt.max] + [rng.randint(fmt.min, fmt.max) for _ in range(LIMIT)]
+from sim.vectors import sweep
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -26,7 +14,7 @@ def _words(fmt):
 async def equals_golden(dut, pattern):
     """Every word, in order, LATENCY cycles later."""
     name, state, out = settings()["name"], QFormat.parse(settings()["state"]), QFormat.parse(settings()["out"])
-    words = _words(state)
+    words = sweep(state, 2000, "activation")
     await start(dut)
     sink = cocotb.start_soon(Stream(dut, "o").receive(len(words)))
     sent = await Stream(dut, "i").send([w & ((1 << state.width) - 1) for w in words], pattern=pattern)

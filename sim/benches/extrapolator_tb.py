@@ -1,19 +1,14 @@
 """PredictedLine against golden.units.extrapolator: what is read in each tick, taps that learn, and the flag."""
 
-import random
-
 import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
 from golden.fixed import QFormat, wrap
 from golden.rate.plastic import parse
-from golden.units import extrapolator
 from golden.units.extrapolator import Predictor, Way
-from golden.units.plasticity import Noise
 from sim.drivers import cycles, settings, start
-
-TICKS = 30
+from sim.vectors import line_ticks
 
 
 async def _load(dut, s, way, taps):
@@ -53,26 +48,14 @@ async def _tick(dut, s, way, message, flags):
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def equals_golden(dut):
     """Smooth messages with jumps, a sequence that begins anew in the middle, ticks in which taps stay."""
-    s, rng = settings(), random.Random("extrapolator")
-    fmt, p = QFormat.parse(s["fmt"]), parse(Predictor, s["predictor"])
-    way = Way(s["size"], fmt, s["delay"], s["depth"], p)
-    taps = np.array(s["taps"]) if s["taps"] else None
-    register, line, flags, seen = Noise(s["seed"]), None, False, False
+    s = settings()
+    way = Way(s["size"], QFormat.parse(s["fmt"]), s["delay"], s["depth"], parse(Predictor, s["predictor"]))
+    taps, flags, seen = np.array(s["taps"]) if s["taps"] else None, False, False
     await start(dut)
     await _load(dut, s, way, taps)
-    for tick in range(TICKS):
-        first, moves = tick in (0, 20), rng.random() < 0.8
-        level = np.array([(n + 1) * tick * fmt.max // 60 for n in range(way.size)])
-        message = (level + rng.choice((0, fmt.max // 3))).clip(fmt.min, fmt.max)
-        if first:
-            line = extrapolator.line(np.zeros((1, way.size), np.int64), way)
-        found, lost = await _tick(dut, s, way, message, {"fresh": first, "errors": 1, "learn": moves})
+    for n, tick in enumerate(line_ticks(way, taps, s["seed"], "extrapolator")):
+        found, lost = await _tick(dut, s, way, tick.message, {"fresh": tick.fresh, "errors": 1, "learn": tick.learn})
         seen |= lost
-        expected = extrapolator.read(line, way)[0].tolist()
-        assert found == expected, f"tick {tick}: {found}, expected {expected}"
-        old, (line, wrong) = line, extrapolator.write(line, message[None], way, taps)
-        flags |= bool(np.any(wrong))
-        if p.learns and moves:
-            number = register[(tick * way.size + np.arange(way.size))[:, None] * p.words + np.arange(p.words)]
-            taps = extrapolator.nlms_step(old.history, taps, number, way)
+        assert found == tick.read, f"tick {n}: {found}, expected {tick.read}"
+        flags |= any(tick.lost)
     assert seen == flags, "the flag says something else than golden"

@@ -1,13 +1,11 @@
 """LeadLag against golden.units.leadlag: corners of every format, random words, latency, reset in mid-stream."""
 
-import itertools
-import random
-
 import cocotb
 import numpy as np
 
 from golden.units.leadlag import leadlag_step
 from sim.drivers import PATTERNS, Stream, cycles, layer_setting, pack, settings, start, unpack
+from sim.vectors import draw
 
 FIELDS = ("x", "i", "lead", "lag")
 
@@ -17,10 +15,7 @@ def _formats(layer):
 
 
 def _vectors(layer):
-    rng, formats = random.Random("leadlag"), _formats(layer)
-    corners = [(f.min, f.min + 1, -1, 0, 1, f.max - 1, f.max) for f in formats.values()]
-    crossed = rng.sample(list(itertools.product(*corners)), 400)
-    return crossed + [tuple(rng.randint(f.min, f.max) for f in formats.values()) for _ in range(400)]
+    return draw(_formats(layer).values(), 800, "leadlag")
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

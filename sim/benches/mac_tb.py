@@ -3,22 +3,12 @@
 import random
 
 import cocotb
-import numpy as np
 from cocotb.triggers import ReadOnly
 
 from golden.fixed import wrap
-from golden.units.rows import Rows, row_sums
+from golden.units.rows import Rows
 from sim.drivers import cycles, load_parameters, settings, start
-
-VECTORS = 6
-
-
-def bank_writes(rows, first_bank, weight):
-    """(bank, word, data) of all rows: row j in lane j mod lanes, fold j // lanes; rows that do not exist hold zero."""
-    for row in range(rows.folds * rows.lanes):
-        words = map(int, weight[row]) if row < rows.count else [0] * rows.words
-        for k, word in enumerate(words):
-            yield first_bank + row % rows.lanes, row // rows.lanes * rows.words + k, word
+from sim.vectors import row_problem, row_times, row_writes
 
 
 async def _walk(dut, rows, half, vectors):
@@ -39,21 +29,12 @@ async def _walk(dut, rows, half, vectors):
 @cocotb.parametrize(half=(0, 1))
 async def equals_exact_sums(dut, half):
     """Lane after lane, fold after fold, LATENCY cycles after a row's last word."""
-    rows, rng = Rows(**settings()["rows"]), np.random.default_rng(1 + half)
-    low, high = -1 << rows.weight - 1, (1 << rows.weight - 1) - 1
-    weight = rng.choice([low, high], (rows.count, rows.words)) if half else \
-        rng.integers(low, high + 1, (rows.count, rows.words))
-    low, high = -1 << rows.operand - 1, 1 << rows.operand - 1
-    vectors = rng.integers(low, high, (VECTORS, rows.words))
-    vectors[0] = low
+    rows = Rows(**settings()["rows"])
+    weight, vectors = row_problem(rows, f"mac {half}")
     await start(dut)
-    await load_parameters(dut, bank_writes(rows, settings()["first_bank"], weight), half=half, settle=rows.lanes + 5)
-    sums = row_sums(vectors, weight, rows)
-    driver, expected = cocotb.start_soon(_walk(dut, rows, half, vectors)), {}
-    for n in range(VECTORS):
-        for row in range(rows.folds * rows.lanes):
-            when = n * rows.depth + (row // rows.lanes + 1) * rows.words - 1 + row % rows.lanes + settings()["latency"]
-            expected[when] = int(sums[n, row]) if row < rows.count else rows.half
+    await load_parameters(dut, row_writes(rows, settings()["first_bank"], weight), half=half, settle=rows.lanes + 5)
+    driver = cocotb.start_soon(_walk(dut, rows, half, vectors))
+    expected = row_times(rows, weight, vectors, settings()["latency"])
     for cycle in range(max(expected) + 2):
         await ReadOnly()
         valid = dut.valid.value == 1

@@ -1,13 +1,12 @@
 """Plasticity against golden.units.plasticity: corners, random words, latency, the register after a reset."""
 
-import random
-
 import cocotb
 import numpy as np
 
 from golden.fixed import QFormat, wrap
 from golden.units.plasticity import Noise, plasticity_step
 from sim.drivers import PATTERNS, Stream, cycles, pack, settings, start
+from sim.vectors import draw
 
 
 def _formats():
@@ -15,10 +14,7 @@ def _formats():
 
 
 def _vectors(count):
-    rng, formats = random.Random("plasticity"), _formats()
-    corners = [(f.min, f.min + 1, -1, 0, 1, f.max) for f in formats]
-    return [tuple(rng.choice(corner) if rng.random() < 0.2 else rng.randint(f.min, f.max)
-                  for corner, f in zip(corners, formats, strict=True)) for _ in range(count)]
+    return draw(_formats(), count, "plasticity")
 
 
 async def _compare(dut, vectors, pattern="none"):

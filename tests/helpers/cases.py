@@ -10,11 +10,7 @@ from golden.rate.network import ACTIVATIONS, Dense, Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.units.extrapolator import KINDS, Predictor
 from golden.units.plasticity import PERIOD
-
-
-def corners(fmt: QFormat) -> list[int]:
-    """Words at which arithmetic breaks first."""
-    return sorted({fmt.min, fmt.min + 1, -1, 0, 1, fmt.max - 1, fmt.max})
+from sim.vectors import corners
 
 
 def random_network(seed: str, *, largest: int = 40) -> Network:

@@ -48,7 +48,8 @@ class Answers:
 
 
 #: every command that prints a table
-TABLES = ("boards", "networks", "datasets", "quantize gle-mnist1d --out .", "quantize delays-digits --out .",
+TABLES = ("boards", "networks", "datasets", "verilog --list",
+          "quantize gle-mnist1d --out .", "quantize delays-digits --out .",
           "evaluate gle-mnist1d", "evaluate delays-digits", "train gle-mnist1d", "learn lagline",
           "adapt --on-board 0", "run gle-mnist1d --port sim", "run gle-mnist1d --port sim --rates",
           "run delays-digits --port sim", "video", "bench learn.adapt", "study delays", "study two-boards")
