@@ -1,27 +1,34 @@
 """The `leadlag` command: one thin function a subcommand. Errors are one line, exit code 2; a failed check 1."""
 
-import shlex
 import sys
-from pathlib import Path
 
 import click
 
-from golden.data.images import DATA_SETS
 from golden.files import check_writable
 from golden.programs import end_on_signals
 from golden.recipe import load as load_recipe
 from leadlag import __version__, flow, spiking, training
-from leadlag.options import COUNT, JOBS, SEED, Finite, Group, command_line, is_given, only_for
-from leadlag.results import answer, answers
+from leadlag.lists import boards, datasets, networks
+from leadlag.options import (
+    COUNT,
+    FILE,
+    FOLDER,
+    JOBS,
+    SEED,
+    Finite,
+    Group,
+    board_option,
+    command_line,
+    is_given,
+    only_for,
+)
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
+from leadlag.verilog.cli import verilog
 
 #: of click 8.2; before, the help is printed and that was all
 NoArgs = getattr(click.exceptions, "NoArgsIsHelpError", ())
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 network_argument = click.argument("network", metavar="NET")
 data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
-board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
 def port_option(**options):
@@ -42,6 +49,10 @@ def cli():
 
     NET is a network of the zoo (`leadlag networks`) or the path of a .safetensors file.
     """
+
+
+for command in (boards, networks, datasets, verilog):
+    cli.add_command(command)
 
 
 @cli.command(short_help="Train a recipe in float.")
@@ -247,72 +258,6 @@ def run(network, board, port, count, data, rates):
         return
     rows = run_on_board(case, port, count, notes)
     console.print(runs_table(case, rows, rates))
-
-
-@cli.command(short_help="A unit or a network as Verilog, with a test bench.")
-@click.argument("network", metavar="[NET]", required=False)
-@click.option("--unit", help="The unit to write; with NET the core of the network, or NetworkTop: that behind a bus.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="A parameter of the unit, see --list.")
-@board_option
-@click.option("--seed", default=0, show_default=True, type=SEED, help="Of the vectors.")
-@click.option("--name", help="Name of the module; that of the unit or network by default.")
-@click.option("--out", type=FOLDER, help="build/verilog/NAME by default.")
-@click.option("--check", "run_it", is_flag=True, help="Run the test bench in Icarus.")
-@click.option("--list", "list_units", is_flag=True, help="Print the parameters of all units, or of UNIT, and end.")
-@answers
-def verilog(network, unit, settings, board, seed, name, out, run_it, list_units):
-    """Write Verilog 2005 with a self-checking test bench and golden vectors, for a project of your own."""
-    from leadlag.verilog import check, command
-    only_for("writing", not list_units, "network", "settings", "board", "seed", "name", "out", "run_it", given="--list")
-    if list_units:
-        rows = command.listing(unit)
-        answer({"parameters": rows}, Table.of(rows), then=f"leadlag verilog --unit {unit or 'LeadLag'} --check")
-        return
-    only_for("networks", network is not None, "board", given="--unit alone, which takes --set board=BOARD")
-    if network is not None:
-        settings = (*settings, f"network={network}", f"board={board}")
-    with status(notes, "verilog"):
-        written = command.emit(unit or command.unit_for(network, board), settings, name=name, out=out, seed=seed,
-                               command=command_line())
-    verdict = None
-    if run_it:
-        with status(notes, f"{written.name} in Icarus"):
-            verdict = check.passes(written.folder, written.name)
-        if not verdict.passed:
-            raise flow.CheckFailed(f"{written.folder}: {verdict.said}")
-    answer(written._asdict() | {"check": verdict and verdict.said},
-           f"{written.unit} as module {written.name} in {written.folder}: {', '.join(p.name for p in written.files)}",
-           *([verdict.said] if verdict else []), then=None if run_it else
-           f"cd {shlex.quote(str(written.folder))} && iverilog -g2005 -o {written.name}.vvp {written.name}.v "
-           f"{written.name}_tb.v && vvp {written.name}.vvp")
-
-
-@cli.command()
-@answers
-def boards():
-    """The boards that networks can be built for."""
-    rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
-             "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
-            for name, board in flow.BOARDS.items()]
-    answer({"boards": rows}, Table.of(rows), then="leadlag build NET --board BOARD")
-
-
-@cli.command()
-@answers
-def networks():
-    """The trained networks that ship with the package."""
-    rows = [{"network": entry.name, "data": entry.dataset, "what it is": entry.doc}
-            for entry in flow.NETWORKS.values()]
-    answer({"networks": rows}, Table.of(rows), then="leadlag evaluate NET")
-
-
-@cli.command()
-@answers
-def datasets():
-    """The data sets that networks are trained and tested on."""
-    named = {entry.name: entry.doc for entry in flow.DATASETS.values()} | DATA_SETS
-    rows = [{"data set": name, "what it is": doc} for name, doc in named.items()]
-    answer({"datasets": rows}, Table.of(rows), then="leadlag evaluate NET --data NAME")
 
 
 @cli.command(short_help="The whole way, from the zoo to a bitstream.")

@@ -4,13 +4,18 @@ import math
 import re
 import shlex
 from collections import Counter
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from leadlag import flow
+
 #: of weights, windows and of nextpnr, which takes 31 bits
 SEED = click.IntRange(0, 2**31 - 1)
 COUNT, JOBS = click.IntRange(1), click.IntRange(1, 256)
+FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
+board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
 
 
 class Finite(click.FloatRange):

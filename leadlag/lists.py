@@ -1,0 +1,37 @@
+"""The commands that say what there is: `leadlag boards`, `networks`, `datasets`."""
+
+import click
+
+from golden.data.images import DATA_SETS
+from leadlag import flow
+from leadlag.options import Command
+from leadlag.results import answer, answers
+from leadlag.terminal import Table
+
+
+@click.command(cls=Command)
+@answers
+def boards():
+    """The boards that networks can be built for."""
+    rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
+             "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
+            for name, board in flow.BOARDS.items()]
+    answer({"boards": rows}, Table.of(rows), then="leadlag build NET --board BOARD")
+
+
+@click.command(cls=Command)
+@answers
+def networks():
+    """The trained networks that ship with the package."""
+    rows = [{"network": entry.name, "data": entry.dataset, "what it is": entry.doc}
+            for entry in flow.NETWORKS.values()]
+    answer({"networks": rows}, Table.of(rows), then="leadlag evaluate NET")
+
+
+@click.command(cls=Command)
+@answers
+def datasets():
+    """The data sets that networks are trained and tested on."""
+    named = {entry.name: entry.doc for entry in flow.DATASETS.values()} | DATA_SETS
+    rows = [{"data set": name, "what it is": doc} for name, doc in named.items()]
+    answer({"datasets": rows}, Table.of(rows), then="leadlag evaluate NET --data NAME")
