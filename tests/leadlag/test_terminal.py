@@ -37,7 +37,7 @@ class Answers:
                 (learning, "adapt", ADAPTED), (learning, "write_page", Path("page")),
                 (learning, "learn", learning.Learnt(None, (), {})), (learning, "save", []),
                 (training, "train", {"float_accuracy": 0.123456789012345, "data": "a set [of] images", "epochs": 40}),
-                (training, "check", None), (study, "delays", STUDY), (two_boards, "two_boards", {"rows": [PAIR]}),
+                (study, "delays", STUDY), (two_boards, "two_boards", {"rows": [PAIR]}),
                 (benches, "measure", {"rows": [1.5] * 40, "commit": "0123abc"}), (benches, "check", None),
                 (video, "write_page", Path("page")),
                 (video, "experiment", video.Result("clip", rows, {}, {"roll_outs": 9, "errors_saturated": []}))):
