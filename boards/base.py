@@ -28,13 +28,10 @@ from amaranth.lib.cdc import FFSynchronizer
 from boards.clocks import Ice40Pll, PinClock, Pll
 from boards.family import Family
 from boards.floorplan import Grid
-from golden.rate.network import Network
-from golden.spiking.network import SpikingNetwork
-from golden.units.activation import is_tabulated
+from golden.description import Description
 from rtl.host import top as tops
-from rtl.rate.schedule import banks, fold
-from rtl.spiking.schedule import fold_spiking, spiking_costs
-from rtl.vendor.ecp5 import Bank
+from rtl.inventory import Budget
+from rtl.systems import circuit
 
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline
 RESET_BITS = 10
@@ -42,8 +39,8 @@ RESET_BITS = 10
 MAX_BAUD_ERROR = 0.02
 #: block RAMs of the link; its output buffer takes more in networks of more than about 100 outputs
 LINK_BLOCKS = 2
-#: rough LUTs of the control and link, a layer, a lane, a table; fitted over networks of 1 to 141 lanes, 16-bit words
-LUT_BASE, LUT_LAYER, LUT_LANE, LUT_TABLE = 1250, 240, 90, 200
+#: rough LUTs of the control and link
+LUT_BASE = 1250
 
 Clock = PinClock | Pll | Ice40Pll
 
@@ -80,26 +77,30 @@ class Board:
     reset_button: tuple[str, int] | None = None
     leds: int = 0
 
-    def fold(self, net: Network | SpikingNetwork) -> Network | SpikingNetwork:
-        """Give the layers the lanes that the part has multipliers and block RAMs for; spiking layers: LUTs, too."""
-        self.check_kind(net)
-        if isinstance(net, SpikingNetwork):
-            return fold_spiking(net, self.part.bram - LINK_BLOCKS, self.part.lut4, self.part.family.name)
-        def fits(folded):
-            return sum(Bank.blocks(*bank) for bank in banks(folded)) + LINK_BLOCKS <= self.part.bram
-        return fold(net, self.part.dsp, fits)
+    @property
+    def budget(self) -> Budget:
+        """Room beside the link."""
+        part, family = self.part, self.part.family
+        bram = part.bram - LINK_BLOCKS
+        return Budget(multipliers=part.dsp, bram=bram, lut4=part.lut4, routable_bram=family.fill[0] * bram,
+                      routable_lut4=family.fill[1] * part.lut4 - family.base, blocks=family.block_rams,
+                      luts=family.luts)
 
-    def check_kind(self, net: Network | SpikingNetwork) -> None:
-        """ValueError for a network of rates where nothing multiplies."""
-        if not self.part.dsp and not isinstance(net, SpikingNetwork):
-            raise ValueError(f"{net.name} multiplies, and {self.name} ({self.part.name}) has no multipliers for it: it "
-                             f"takes spiking networks")
+    def fold(self, net: Description) -> Description:
+        """Give the layers the lanes that the part has room for; ValueError where there is none."""
+        self.check_kind(net)
+        return circuit(net).fold(net, self.budget)
+
+    def check_kind(self, net: Description) -> None:
+        """ValueError for a network that multiplies where nothing can."""
+        if not self.part.dsp and circuit(net).inventory(net).multipliers:
+            raise ValueError(f"{net.name} multiplies, and {self.name} ({self.part.name}) has no multipliers for it")
 
     def clock_for(self, clock_mhz: float | None = None) -> Clock:
         """What makes `clock_mhz`, or the board's own clock."""
         return self.part.family.clock(self.input_mhz, self.clock_mhz if clock_mhz is None else clock_mhz)
 
-    def design(self, net: Network, clock_mhz: float | None = None) -> "BoardDesign":
+    def design(self, net: Description, clock_mhz: float | None = None) -> "BoardDesign":
         """The top of the FPGA with `net` on it."""
         clock = self.clock_for(clock_mhz)
         divisor = uart_divisor(clock.mhz, self.baud)
@@ -122,7 +123,7 @@ class BoardDesign(Elaboratable):
     The reset lasts 1024 cycles of the input clock after the clock has locked or the button was let go.
     """
 
-    def __init__(self, net: Network, board: Board, clock: Clock, divisor: int):
+    def __init__(self, net: Description, board: Board, clock: Clock, divisor: int):
         self.net, self.board, self.clock, self.divisor = net, board, clock, divisor
 
     def elaborate(self, platform):
@@ -170,23 +171,17 @@ class Resources:
     details: dict = field(default_factory=dict, compare=False)
 
 
-def resources_needed(net: Network, board: Board) -> Resources:
+def resources_needed(net: Description, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     board.check_kind(net)
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
     top = tops.SerialTop(net, divisor=uart_divisor(board.clock_for().mhz, board.baud), vendor=board.part.family.name)
     _count(Fragment.get(top, None), board.part.family, counts)
-    lut4 = LUT_BASE + _layer_luts(net, board.part.family.name)
+    lut4 = LUT_BASE + board.part.family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
 
 
-def _layer_luts(net, vendor: str) -> int:
-    if isinstance(net, SpikingNetwork):
-        return spiking_costs(net, vendor)[1]
-    return sum(LUT_LAYER + LUT_LANE * layer.lanes + LUT_TABLE * is_tabulated(layer.activation) for layer in net.layers)
-
-
-def check_fits(net: Network, board: Board) -> Resources:
+def check_fits(net: Description, board: Board) -> Resources:
     """`resources_needed`; ValueError (one line) where the part has less."""
     need = resources_needed(net, board)
     for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True), ("lut4", "LUTs", False)):

@@ -20,12 +20,11 @@ from pathlib import Path
 from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
+from golden.description import Description
 from golden.files import write_json, write_whole
 from golden.programs import BuildError, exclusive
-from golden.rate.network import Network
-from golden.spiking.network import SpikingNetwork
 from golden.tools import locate, tell
-from rtl.rate.schedule import cycles_per_tick, lane_use, predictor_costs
+from rtl.systems import circuit
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class BuildResult:
                 f"{r['nextpnr_seed']}): {pace}{r['lut4']} LUT4, {r['ff']} FF, {r['dsp']} DSP, {r['bram']} BRAM")
 
 
-def build(net: Network, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
+def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
           progress=None, synth_options=None, place_options=()) -> BuildResult:
     """Make the bitstream of `net` for `board` in `out_dir`/NETWORK/BOARD.
 
@@ -208,18 +207,7 @@ def _figures(net, board, clock, stat, best) -> dict:
         "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers],
         "lut4": stat.get(family.lut, 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
-    if isinstance(net, SpikingNetwork):
-        figures |= {"synapses": net.synapses, "ticks_per_image": net.ticks}
-    else:
-        cycles = cycles_per_tick(net)
-        figures |= {"cycles_per_tick": cycles, "ticks_per_s": clock_mhz * 1e6 / cycles,
-                    "ticks_per_s_at_fmax": fmax * 1e6 / cycles, "lane_use": lane_use(net),
-                    "predictors": predictor_costs(net)}
-    if net.teacher is not None:
-        learning = cycles_per_tick(net, learning=True)
-        figures |= {"learn_cycles_per_tick": learning, "learn_ticks_per_s": clock_mhz * 1e6 / learning,
-                    "learn_ticks_per_s_at_fmax": fmax * 1e6 / learning,
-                    "learn_lane_use": lane_use(net, learning=True)}
+    figures |= circuit(net).pace(net, clock_mhz, fmax)
     # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart
     figures |= {"ff": sum(n for kind, n in stat.items() if kind.startswith("SB_DFF")), "dsp": 0}
     figures |= {name: used[bel] for name, bel in family.cells.items()}

@@ -10,14 +10,8 @@ All else is left to it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from golden.rate.network import Dense, Network
-from golden.spiking.network import SpikingNetwork
-from golden.units.activation import is_tabulated
-from golden.units.dense import dense_rows
-from rtl.rate.dense import line_banks
-from rtl.rate.loss import OutputError
-from rtl.units.mac import lane_bank
-from rtl.vendor.ecp5 import PAGE, Bank
+from golden.description import Description
+from rtl.systems import circuit
 
 #: where link and network are in the flattened design of boards.base.BoardDesign
 LINK, CORE = "top.link", "top.top.core"
@@ -50,13 +44,13 @@ class Grid:
             yield from reversed(row) if n % 2 else row
 
 
-def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
+def floorplan(net: Description, grid: Grid | None) -> dict[str, str]:
     """Site of every cell that has a place: the multipliers; the link's buffer; weights, messages, membranes and table.
 
-    The multipliers of a layer's neurons stand in the middle of its lanes, where their sum tree ends. Weights in banks
-    of more than one block RAM, and spiking networks, are left to nextpnr. ValueError where the part has fewer sites.
+    The order is that of `chain` of its circuit (rtl.systems); what that leaves out is left to nextpnr. ValueError where
+    the part has fewer sites.
     """
-    if grid is None or isinstance(net, SpikingNetwork):
+    if grid is None or next(circuit(net).chain(net), None) is None:
         return {}
     multipliers, rams = grid.multiplier_sites(), grid.ram_sites()
     plan = {}
@@ -68,40 +62,10 @@ def floorplan(net: Network, grid: Grid | None) -> dict[str, str]:
 
     for n in range(2):
         put(f"{LINK}.buffer.block{n}", rams, "block RAMs")
-    for n, layer in enumerate(net.layers):
-        middle = (layer.lanes + 1) // 2
-        # first the lanes that a word meets first
-        weights = [f"lanes.bank{k}" for k in range(layer.lanes)]
-        if Bank.blocks(*lane_bank(dense_rows(layer))) > 1:
-            weights = []
-        table = ["activation.table"] if is_tabulated(layer.activation) else []
-        # a history, or a line of pages, is several blocks that nextpnr places
-        plain = layer.predictor is None and line_banks(layer.way, net.streams, n == 0)[0][0] <= PAGE
-        line = ["line.ring"] if plain else []
-        for memory in (*line, *weights[:middle], "membranes", *table, *weights[middle:]):
-            put(f"{CORE}.layer{n}.{memory}.block0", rams, "block RAMs")
-        lanes = [f"lanes.multiplier{k}" for k in range(layer.lanes)]
-        for multiplier in (*lanes[:middle], "unit.lag_multiplier", "unit.lead_multiplier", *_learning(layer),
-                           *lanes[middle:]):
-            put(f"{CORE}.layer{n}.{multiplier}.dsp", multipliers, "multipliers")
-    if OutputError.multipliers(net) if net.teacher else 0:
-        put(f"{CORE}.teacher.p_multiplier.dsp", multipliers, "multipliers")
+    for cell in circuit(net).chain(net):
+        put(f"{CORE}.{cell.path}", *((multipliers, "multipliers") if cell.block == "multiplier" else
+                                     (rams, "block RAMs")))
     return plan
-
-
-def _learning(layer: Dense) -> list[str]:
-    """Multipliers of a layer's errors and time constants."""
-    plastic, found = layer.plastic, []
-    if plastic is None:
-        return found
-    if layer.activation != "linear":
-        found += ["error.slope"]
-    if plastic.is_filtered:
-        found += ["error.unit.lag_multiplier", "error.unit.lead_multiplier"]
-    if plastic.tau is not None:
-        found += ["lead_multiplier", *(["error.error_lead_multiplier"] if plastic.is_filtered else []),
-                  *(f"time_constant.{name}" for name in ("step", "rest", "newton"))]
-    return found
 
 
 def place(cells: dict, plan: dict[str, str]) -> None:

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from docs import late_figures, spiking_figures
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
-from golden.rate.network import ACTIVATIONS, Network
+from golden.rate.layer import ACTIVATIONS
+from golden.rate.network import Network
 from golden.rate.trained import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
 from golden.units.activation import is_tabulated

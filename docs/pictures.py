@@ -1,7 +1,8 @@
 """What docs/figures.py draws: two ticks of a layer, cycle by cycle, and docs/pipeline.svg."""
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.units.dense import dense_rows
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick, lane_use, min_period

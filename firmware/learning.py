@@ -5,15 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware.board import EMPTY, RESET, Board
 from firmware.link import LEARNT, LOADED, RUNNING
 from firmware.protocol import LinkError, PortError
-from golden.image import learning_words, read_back
-from golden.rate.plastic import MAX_HALVINGS
-from golden.units.dense import DenseParams
-
-EMPTY = "the device has no parameters yet: load an image first"
-RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
-         "then load an image")
+from golden.image import read_back
+from golden.regmap import MAX_HALVINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +40,14 @@ class LearningState:
         return "; ".join(said)
 
 
-class Learning:
-    """What a Board adds where its network has a teacher: a part of firmware.loader.Board."""
+class Learner:
+    """Learning on a Board whose network has a teacher.
+
+    Parameters: board.
+    """
+
+    def __init__(self, board: Board):
+        self.board = board
 
     def learn(self, x, target, *, first: bool = True, learn=True, teach=True, halvings: int = 0,
               progress=None) -> np.ndarray:
@@ -59,33 +61,42 @@ class Learning:
         equals golden.rate.learn from the next `load` on: an unfinished tick is completed without a step of the weights,
         but the registers that round steps go on.
         """
-        self._check_teacher()
-        words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)
+        net = self._check_teacher()
+        units = net.learning_units(x, target, first=first, learn=learn, teach=teach)
         if not isinstance(halvings, int | np.integer) or isinstance(halvings, bool) or \
                 not 0 <= halvings <= MAX_HALVINGS:
             raise ValueError(f"halvings must be an integer in 0..{MAX_HALVINGS}, not {halvings!r}")
-        room, found = self._begin({"learning": 1, "halvings": int(halvings)}, first), []
-        try:
-            self._stream(words.reshape(-1, words.shape[2]), room, found, progress)
-            return self._end(found)
-        except LinkError as error:
-            raise self._cut_short(error, len(found) // (self.net.streams * self.net.outputs), len(words)) from None
+        found, done = [], 0
 
-    def read_parameters(self, params) -> tuple[DenseParams, ...]:
+        def advance(n):
+            nonlocal done
+            before, done = done, done + n
+            if progress is not None and done // net.streams > before // net.streams:
+                progress(done // net.streams - before // net.streams)
+        try:
+            words = self.board.stream(units, registers={"learning": 1, "halvings": int(halvings)}, first=first,
+                                      found=found, progress=advance)
+        except LinkError as error:
+            if not self.board.is_under_way:
+                raise
+            raise self._cut_short(error, len(found) // (net.streams * net.outputs), len(x)) from None
+        return net.outputs_of(words, np.asarray(x)[None])[0]
+
+    def read_parameters(self, params) -> tuple:
         """`params`, those of the image in force, with what the device has learnt since; also after a reset.
 
         Changes nothing on the device; a tick under way is waited for.
         """
-        self._check_teacher()
-        self._check_design(self._identity or self.identify())
+        net = self._check_teacher()
+        self.board.check_design()
         state = self.learning_state()
         if not state.loaded and not state.learnt:
             raise LinkError(EMPTY)
-        return read_back(self.net, params, self._read_words)
+        return read_back(net, params, self._read_words)
 
     def learning_state(self) -> LearningState:
         """What the device says of its learning; a network without a teacher has nothing to say but `loaded`."""
-        status, overflow, lost = self.get("status"), self.get("overflow"), self.get("lost")
+        status, overflow, lost = map(self.board.get, ("status", "overflow", "lost"))
         return LearningState(loaded=bool(status & LOADED), learnt=bool(status & LEARNT), running=bool(status & RUNNING),
                              overflow=tuple(n for n in range(32) if overflow >> n & 1),
                              lost=tuple((n // 2, ("message", "error")[n % 2]) for n in range(32) if lost >> n & 1))
@@ -94,18 +105,20 @@ class Learning:
         """Forget which layers' errors saturated, and which predictions were not sent."""
         self._check_teacher()
         for name in ("overflow", "lost"):
-            self.set(name, (1 << 32) - 1)
+            self.board.set(name, (1 << 32) - 1)
 
     def _check_teacher(self):
-        if self.net is None:
+        net = self.board.net
+        if net is None:
             raise ValueError("learning needs the network description: Board(transport, net)")
-        if self.net.teacher is None:
-            raise ValueError(f"{self.net.name} has no teacher and no plastic layer: nothing in it learns")
+        if net.teacher is None:
+            raise ValueError(f"{net.name} has no teacher and no plastic layer: nothing in it learns")
+        return net
 
     def _read_words(self, addresses):
         """Words at ascending addresses, as many a frame as follow one another."""
         runs = np.split(addresses, np.flatnonzero(np.diff(addresses) != 1) + 1)
-        return [word for run in runs for word in self.read(int(run[0]), len(run))]
+        return [word for run in runs for word in self.board.read(int(run[0]), len(run))]
 
     def _cut_short(self, error, done, ticks):
         """The error of a `learn` that came to no end, with what is left."""

@@ -20,7 +20,7 @@ from golden.regmap import REGISTERS
 
 ATTEMPTS = 3
 #: bits of the `status` register
-LOADED, LOADING, TICKING, LEARNT, RUNNING = (1 << bit for bit in (0, 1, 3, 4, 5))
+LOADED, LOADING, TICKING, LEARNT, RUNNING, IN_PLACE = (1 << bit for bit in (0, 1, 3, 4, 5, 6))
 #: seconds of silence after which nothing of a lost response is on its way any more
 QUIET = 0.05
 

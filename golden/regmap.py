@@ -18,6 +18,11 @@ FIRST_BIT, LAST_BIT, VALID_BIT = 31, 30, 31
 LEARN_BIT, TEACH_BIT = 30, 29
 PARAMETER_BASE = 0x8000_0000
 BANK_SHIFT = 16
+#: a word on the parameter bus and in the streams
+WORD_BITS = 18
+WORD_MASK = (1 << WORD_BITS) - 1
+#: the largest value of the register `halvings`
+MAX_HALVINGS = 7
 
 #: sticky flags of the `errors` register; writing a one clears it
 ERRORS = {
@@ -48,7 +53,8 @@ REGISTERS = {
     "output_ticks": Register(7, "r", "ticks that the output buffer holds"),
     "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading (until the new half is in force), bit 2 half in "
                        "force, bit 3 tick under way, bit 4 weights have moved since their image was put in force "
-                       "(bit 4 and the weights outlive a reset, bit 0 does not), bit 5 errors run in this sequence"),
+                       "(bit 4 and the weights outlive a reset, bit 0 does not), bit 5 errors run in this sequence, bit 6 "
+                       "parameters are loaded in place: there are none from `load_begin` on until an image is in force"),
     "errors": Register(9, "rw", "sticky error flags, a one clears"),
     "load_begin": Register(10, "w", "any value: start receiving an image"),
     "load_commit": Register(11, "w", "CRC-32 of the image: put it in force between two ticks if it is right"),

@@ -10,10 +10,11 @@ from leadlag import origin
 # the folder of all our packages; found before the first import of one that a user's file may hide
 __home__ = origin.check()
 
-from firmware.loader import Board
+from firmware.board import Board
 from golden.fixed import QFormat
 from golden.image import Image, build_image
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.trained import FloatNetwork
 from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor

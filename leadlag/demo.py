@@ -94,7 +94,7 @@ def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
 @contextmanager
 def open_board(case, port: str, console=None):
     """The board at `port`: a serial port, or `sim` for the simulated one."""
-    from firmware.loader import Board
+    from firmware.board import Board
     if port == "sim":
         from sim.harness.board import SimulatedBoard
         with status(console, "compile the simulated board"):

@@ -204,9 +204,9 @@ def integer_outputs(case: Case, words, *, chunk: int = 250, progress=None) -> np
 
 
 def compiled(case: Case):
-    """The compiled circuit with the case's image loaded (sim.harness.device.FastSimulation)."""
-    from sim.harness.device import FastSimulation
-    simulation = FastSimulation(case.net)
+    """The compiled circuit with the case's image loaded (sim.harness.device.Device)."""
+    from sim.harness.device import Device
+    simulation = Device(case.net)
     simulation.load(case.image.pairs)
     return simulation
 

@@ -117,8 +117,8 @@ def compare_spikes(got, want, what: str) -> int:
 
 
 def compiled(case: SpikingCase, *, stop_early: bool = True):
-    """The compiled circuit with the case's image loaded (sim.harness.core.SpikingSimulation)."""
-    from sim.harness.core import SpikingSimulation
+    """The compiled circuit with the case's image loaded (sim.spiking.core.SpikingSimulation)."""
+    from sim.spiking.core import SpikingSimulation
     simulation = SpikingSimulation(case.net, stop_early=stop_early)
     simulation.load(case.image)
     return simulation

@@ -17,9 +17,10 @@ import numpy as np
 from golden.fixed import QFormat
 from golden.programs import build_once, compiler, run
 from golden.rate.engine import check_params
+from golden.rate.layer import MAX_NEURONS, Dense
 from golden.rate.learn import Activity, LearnState, Registers, registers, start
 from golden.rate.loss import EXP, difference_format
-from golden.rate.network import MAX_NEURONS, Dense, Network
+from golden.rate.network import Network
 from golden.rate.plastic import increment_format, tau_shift, weight_shift
 from golden.units.activation import is_tabulated, table
 from golden.units.dense import DenseParams

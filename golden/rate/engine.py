@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.rate.network import Network
+from golden.description import Description
 from golden.units import extrapolator
 from golden.units.delay import delay_write
 from golden.units.dense import DenseParams, dense_step
@@ -22,7 +22,7 @@ class NetworkState(NamedTuple):
     lines: tuple
 
 
-def reset(net: Network, batch: int, like=None) -> NetworkState:
+def reset(net: Description, batch: int, like=None) -> NetworkState:
     """All membranes and messages zero. `like`: a torch int64 tensor to make torch state, else numpy."""
     def zeros(n):
         return np.zeros((batch, n), np.int64) if like is None else like.new_zeros((batch, n))
@@ -30,7 +30,7 @@ def reset(net: Network, batch: int, like=None) -> NetworkState:
                         lines=tuple(extrapolator.line(zeros(layer.inputs), layer.way) for layer in net.layers))
 
 
-def network_step(state: NetworkState, x, params, net: Network):
+def network_step(state: NetworkState, x, params, net: Description):
     """One tick: x (batch, inputs) words -> (next state, outputs of all layers as a tuple of DenseOut)."""
     lines = (delay_write(state.lines[0], x), *state.lines[1:])
     outs = tuple(dense_step(u, extrapolator.read(line, layer.way), p, layer)
@@ -40,7 +40,7 @@ def network_step(state: NetworkState, x, params, net: Network):
     return NetworkState(u=tuple(out.u for out in outs), lines=later), outs
 
 
-def run(net: Network, params, x, *, state=None, progress=None) -> np.ndarray:
+def run(net: Description, params, x, *, state=None, progress=None) -> np.ndarray:
     """Run a batch of sequences, from reset unless `state` is given.
 
     x (batch, ticks, inputs) words -> (batch, ticks, outputs) words; `progress(1)` is called after every tick.
@@ -55,7 +55,17 @@ def run(net: Network, params, x, *, state=None, progress=None) -> np.ndarray:
     return np.stack(outputs, 1)
 
 
-def check_params(net: Network, params) -> None:
+def rates(net: Description, params, x) -> list[np.ndarray]:
+    """Rates of every layer for one sequence of input words (ticks, inputs): arrays (ticks, neurons), real units."""
+    state, found = reset(net, 1), [[] for _ in net.layers]
+    for word in x:
+        state, outs = network_step(state, word[None], params, net)
+        for each, out, layer in zip(found, outs, net.layers, strict=True):
+            each.append(out.rate[0] * layer.rate.lsb)
+    return [np.array(each) for each in found]
+
+
+def check_params(net: Description, params) -> None:
     """ValueError where shapes or ranges of the parameter words do not fit the description."""
     if len(params) != len(net.layers):
         raise ValueError(f"{net.name} has {len(net.layers)} layers, the parameters are for {len(params)}")
@@ -76,7 +86,7 @@ def check_params(net: Network, params) -> None:
                 raise ValueError(f"layer {n}: {name} holds words outside of {fmt}")
 
 
-def random_params(net: Network, rng: np.random.Generator) -> tuple[DenseParams, ...]:
+def random_params(net: Description, rng: np.random.Generator) -> tuple[DenseParams, ...]:
     """Uniform random words over the full range of every format (constants: not negative); for tests and benches."""
     def words(layer, name):
         fmt = layer.format(name)

@@ -1,240 +1,39 @@
-"""The network description: what golden, rtl, compiler, loader and reports all read.
+"""The description of a network of rate neurons: what golden, circuits, compiler, loader and reports all read.
 
-Frozen dataclasses with validation, JSON both ways and a fingerprint. Only what shapes the circuit enters the
-fingerprint; what is loaded at run time (weights, time constants, delays up to the built depth) does not.
+Layers (golden.rate.layer), from the input upwards, that all work at once; validation, JSON both ways, a fingerprint.
 """
 
-import hashlib
-import json
-import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
-from golden.checks import check, listed
-from golden.files import parse_file
-from golden.fixed import MATMUL_BITS, MULTIPLIER_BITS, QFormat, acc_width
-from golden.rate.plastic import MAX_FRACTION, Plastic, Teacher, check_rates, parse, plain
-from golden.units.extrapolator import Predictor, Way
-from golden.units.rows import MAX_LANE_WORDS
+import numpy as np
 
-ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
+from golden.checks import check
+from golden.description import Answers, Bank, Description, Units
+from golden.rate import engine, layout, words
+from golden.rate.layer import Dense, built_entry, check_int, layer_entry, parse_layer
+from golden.rate.plastic import Teacher, parse, plain
+from golden.units.extrapolator import Way
+
 #: Raised when the same description begins to mean other bits, so that old images are refused.
 NUMERICS = 1
 #: the same for networks with a softmax alone: 2, exp reaches to -16 and not to -8
 SOFTMAX_NUMERICS = 2
-MAX_DELAY = 1023
-MAX_NEURONS = 4096
-
-
-def _check_int(owner: str, name: str, value, low: int, high: int) -> None:
-    check(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
-           f"{owner}: {name} must be an integer in {low}..{high}, not {value!r}")
+#: sequences that golden runs at once
+CHUNK = 250
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One layer of rate neurons, fully connected to the layer below.
-
-    Parameters
-    ----------
-      inputs, outputs   presynaptic lines and neurons
-      activation        one of ACTIVATIONS
-      operand           format of the incoming message (the rate of the layer below, or the input)
-      weight            format of weights and biases (a bias is the weight of a constant one)
-      state             format of membrane u, summed input s and prospective membrane
-      lead, lag         formats of g = tau_r / tau_m and a = dt / tau_m
-      rate              format of the outgoing message
-      delay             extra ticks that the incoming message takes; loaded at run time
-      max_delay         the longest delay that the circuit holds
-      predictor         what the sender makes up for the delay with (golden.units.extrapolator); None: nothing
-      error_delay, max_error_delay, error_predictor
-                        the same for the errors that the layer sends down
-      least_delay       neither delay is shorter: ticks in which messages are still made while the next tick runs, with
-                        as many registers on their wires
-      lanes             multiply-accumulate lanes, each holding ceil(outputs / lanes) rows of the weights;
-                        at most inputs + 1, since they hand over their sums one a cycle
-      guard             fraction bits that the membrane carries beyond those of `state`
-      plastic           what the layer has for learning; None: it keeps its weights and sends no errors down
-    """
-
-    inputs: int
-    outputs: int
-    activation: str
-    operand: QFormat
-    weight: QFormat
-    state: QFormat
-    lead: QFormat
-    lag: QFormat
-    rate: QFormat
-    delay: int = 0
-    max_delay: int = 0
-    lanes: int = 1
-    guard: int = 0
-    plastic: Plastic | None = None
-    predictor: Predictor | None = None
-    error_delay: int = 0
-    max_error_delay: int = 0
-    error_predictor: Predictor | None = None
-    least_delay: int = 0
-
-    def __post_init__(self):
-        me = "dense layer"
-        _check_int(me, "inputs", self.inputs, 1, MAX_NEURONS)
-        _check_int(me, "outputs", self.outputs, 1, MAX_NEURONS)
-        _check_int(me, "max_delay", self.max_delay, 0, MAX_DELAY)
-        _check_int(me, "least_delay", self.least_delay, 0, min(8, self.max_delay))
-        _check_int(me, "delay", self.delay, self.least_delay, self.max_delay)
-        _check_int(me, "max_error_delay", self.max_error_delay, 0, MAX_DELAY)
-        _check_int(me, "error_delay", self.error_delay, 0, self.max_error_delay)
-        for name in ("predictor", "error_predictor"):
-            check(getattr(self, name) is None or isinstance(getattr(self, name), Predictor),
-                   f"{me}: {name} must be a Predictor or None, not {getattr(self, name)!r}")
-        # a row ends every inputs + 1 cycles, and its lanes hand over their sums one a cycle
-        _check_int(me, "lanes", self.lanes, 1, min(self.outputs, self.inputs + 1))
-        check(self.activation in ACTIVATIONS,
-               f"{me}: activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
-        for name in ("operand", "weight", "state", "lead", "lag", "rate"):
-            fmt = getattr(self, name)
-            check(isinstance(fmt, QFormat), f"{me}: {name} must be a QFormat, not {fmt!r}")
-            check(fmt.frac_bits <= MAX_FRACTION, f"{me}: {name} {fmt} has more than {MAX_FRACTION} fraction bits")
-            check(fmt.width <= MULTIPLIER_BITS,
-                   f"{me}: {name} {fmt} is {fmt.width} bits wide, a multiplier takes {MULTIPLIER_BITS}")
-        check(self.multiplicand.width <= MULTIPLIER_BITS,
-               f"{me}: operand {self.operand} cannot hold the 1.0 of the bias in {MULTIPLIER_BITS} bits")
-        check(self.state.width < MULTIPLIER_BITS,
-               f"{me}: state {self.state} leaves no room for the bit that a difference adds "
-               f"({MULTIPLIER_BITS - 1} bits at most)")
-        check(self.state.int_bits >= 0 and self.state.frac_bits > 0,
-               f"{me}: state {self.state} needs a fraction bit and no negative integer bits")
-        check(self.rate.frac_bits <= self.state.frac_bits + 4,
-               f"{me}: rate {self.rate} is more than 4 bits finer than the state {self.state}")
-        for name in ("lead", "lag"):
-            fmt = getattr(self, name)
-            check(fmt.frac_bits >= 1, f"{me}: {name} {fmt} needs a fraction bit")
-        check(self.acc_bits <= MATMUL_BITS, f"{me}: accumulator of {self.acc_bits} bits, "
-                                             f"{MATMUL_BITS} at most")
-        check(self.shift < self.acc_bits, f"{me}: half a unit of state {self.state} is beyond any sum of products "
-                                           f"of {self.weight} and {self.operand}")
-        check(self.folds * (self.inputs + 1) <= MAX_LANE_WORDS,
-               f"{me}: a lane would hold {self.folds * (self.inputs + 1)} words, {MAX_LANE_WORDS} at most: more lanes")
-        check(self.shift >= 0, f"{me}: state {self.state} is finer than the products of {self.weight} "
-                                f"and {self.operand}")
-        _check_int(me, "guard", self.guard, 0, 8)
-        check(self.lag.frac_bits > self.guard,
-               f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
-        check(self.plastic is None or isinstance(self.plastic, Plastic),
-               f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
-        self.way.check()
-        if self.plastic is not None:
-            self._check_learning(me)
-
-    def _check_learning(self, me):
-        check(self.multiplicand.width + self.plastic.halvings <= MULTIPLIER_BITS,
-               f"{me}: operand {self.operand} leaves room for {MULTIPLIER_BITS - self.multiplicand.width} halvings in "
-               f"{MULTIPLIER_BITS} bits, not {self.plastic.halvings}")
-        check_rates(self)
-        check(self.back_bits <= MATMUL_BITS, f"{me}: accumulator of errors of {self.back_bits} bits, "
-                                              f"{MATMUL_BITS} at most")
-        check(self.folds == 1 or self.inputs >= 4,
-               f"{me}: {self.inputs} inputs are too few to sum errors over {self.folds} folds: {self.outputs} lanes")
-        if self.plastic.gamma is not None:
-            check(self.gamma_shift >= 0, f"{me}: gamma {self.plastic.gamma} makes eps finer than the state "
-                                          f"{self.state}: at least {self.plastic.gamma - self.gamma_shift}")
-
-    @property
-    def way(self) -> Way:
-        """How messages come into the layer."""
-        return Way(self.inputs, self.operand, self.delay, self.max_delay, self.predictor, self.least_delay)
-
-    def error_way(self, fmt: QFormat) -> Way:
-        """How errors, words of `fmt` in the layer below, leave the layer."""
-        return Way(self.inputs, fmt, self.error_delay, self.max_error_delay, self.error_predictor, self.least_delay)
-
-    @property
-    def multiplicand(self) -> QFormat:
-        """Operand format, widened where needed so that it holds the constant 1.0 that carries the bias."""
-        return QFormat(max(self.operand.int_bits, 1), self.operand.frac_bits)
-
-    @property
-    def shift(self) -> int:
-        """Fraction bits that a sum of products has beyond the state."""
-        return self.weight.frac_bits + self.operand.frac_bits - self.state.frac_bits
-
-    @property
-    def acc_bits(self) -> int:
-        """Accumulator width: `inputs` products, the bias and the rounding constant cannot overflow it."""
-        return acc_width(self.inputs + 2, self.weight, self.multiplicand)
-
-    @property
-    def back_bits(self) -> int:
-        """Accumulator width of W^T eps: `outputs` products and the rounding constant cannot overflow it."""
-        return acc_width(self.outputs + 1, self.weight, self.plastic.error)
-
-    @property
-    def gamma_shift(self) -> int:
-        """Bits by which eps is shifted to pull the membrane."""
-        return self.plastic.error.frac_bits + self.plastic.gamma - self.state.frac_bits
-
-    @property
-    def folds(self) -> int:
-        """Rows of the weight matrix that one lane works through in a tick."""
-        return -(-self.outputs // self.lanes)
-
-    @property
-    def macs(self) -> int:
-        """Multiplies by weights in a tick (without biases)."""
-        return self.inputs * self.outputs
-
-    @property
-    def parameters(self) -> int:
-        return self.outputs * (self.inputs + 1)
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Array shape of `name`: weight (outputs, inputs), taps (rows, coefficients), all others (outputs,)."""
-        if name in ("taps", "error_taps"):
-            p = self.predictor if name == "taps" else self.error_predictor
-            return p.rows(self.inputs), p.coefficients
-        return (self.outputs, self.inputs) if name == "weight" else (self.outputs,)
-
-    def format(self, name: str) -> QFormat:
-        """Format of the parameter `name`."""
-        if name in ("taps", "error_taps"):
-            return (self.predictor if name == "taps" else self.error_predictor).gain
-        if name.startswith("error_") or name in ("tau", "tau_r"):
-            return getattr(self.plastic, name.removeprefix("error_"))
-        return self.weight if name == "bias" else getattr(self, name)
-
-    @property
-    def taps(self) -> tuple[str, ...]:
-        """Names of the words that its predictors are loaded with."""
-        both = {"taps": self.predictor, "error_taps": self.error_predictor}
-        return tuple(name for name, p in both.items() if p is not None and p.coefficients)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all parameters."""
-        return ("weight", "bias", *self.constants, *self.taps)
-
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """Names of the words that a neuron is loaded with.
-
-        lead, lag: tau_r/tau_m, dt/tau_m; error_lead, error_lag: tau_m/tau_r, dt/tau_r. A layer that learns tau_m makes
-        both leads itself from tau and tau_r, in ticks.
-        """
-        if self.plastic is None or not (self.plastic.is_filtered or self.plastic.tau):
-            return ("lead", "lag")
-        if self.plastic.tau is None:
-            return ("lead", "lag", "error_lead", "error_lag")
-        return ("tau_r", "lag", "error_lag", "tau") if self.plastic.is_filtered else ("tau_r", "lag", "tau")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
+class Network(Description):
     """A feed-forward network of layers that all work at once (two-phase tick).
 
     Parameters: name; dt, the duration of a tick in the units of the time constants; layers, from the input upwards;
     teacher, for a network that learns: its plastic layers are the last ones.
     """
+
+    kind = "rate"
+    MARK = "leadlag_network"
+    TENSORS = np.int32
+    SAMPLE = ("sequence", "tick", "output")
 
     name: str
     dt: float
@@ -242,8 +41,7 @@ class Network:
     teacher: Teacher | None = None
 
     def __post_init__(self):
-        check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
-               f"network: name must be lower-case letters, digits, - and _, not {self.name!r}")
+        self.check_name()
         check(isinstance(self.dt, int | float) and 0 < self.dt < float("inf"),
                f"network: dt must be a positive number, not {self.dt!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -277,7 +75,7 @@ class Network:
                    f"network: layer {n} sends no errors down that could be late")
         for n in range(self.first_plastic + 1, len(self.layers)):
             self.error_way(n).check()
-            _check_int(f"network: layer {n}", "error_delay", self.layers[n].error_delay, self.layers[n].least_delay,
+            check_int(f"network: layer {n}", "error_delay", self.layers[n].error_delay, self.layers[n].least_delay,
                        self.layers[n].max_error_delay)
             shift = self.back_shift(n)
             check(0 <= shift < self.layers[n].back_bits,
@@ -314,14 +112,6 @@ class Network:
         return self.layers[n].error_way(self.layers[n - 1].plastic.error)
 
     @property
-    def inputs(self) -> int:
-        return self.layers[0].inputs
-
-    @property
-    def outputs(self) -> int:
-        return self.layers[-1].outputs
-
-    @property
     def parameters(self) -> int:
         return sum(layer.parameters for layer in self.layers)
 
@@ -330,104 +120,91 @@ class Network:
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def lanes(self) -> int:
-        return sum(layer.lanes for layer in self.layers)
+    def size(self) -> str:
+        return f"{self.parameters:,} parameters"
 
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits over everything that shapes the circuit or the meaning of its bits."""
-        layers = [_built(_plain(layer)) for layer in self.layers]
-        entry = {"numerics": NUMERICS, "layers": layers}
+    def shape(self) -> dict:
+        entry = {"numerics": NUMERICS, "layers": [built_entry(layer_entry(layer)) for layer in self.layers]}
         if self.teacher is not None:
             entry["teacher"] = plain(self.teacher)
             if self.teacher.loss == "cross_entropy":
                 entry["softmax"] = SOFTMAX_NUMERICS
-        text = json.dumps(entry, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return entry
 
-    def with_lanes(self, lanes) -> "Network":
-        """The same network with other lanes per layer."""
-        lanes = tuple(lanes)
-        check(len(lanes) == len(self.layers), f"network: {len(self.layers)} layers, {len(lanes)} lane numbers")
-        return replace(self, layers=tuple(replace(layer, lanes=n)
-                                          for layer, n in zip(self.layers, lanes, strict=True)))
-
-    def to_json(self) -> str:
-        entry = {"leadlag_network": 1, "name": self.name, "dt": self.dt,
-                 "layers": [_plain(layer) for layer in self.layers]}
-        if self.teacher is not None:
-            entry["teacher"] = plain(self.teacher)
-        return json.dumps(entry, indent=1)
+    def entry(self) -> dict:
+        entry = {"name": self.name, "dt": self.dt, "layers": [layer_entry(layer) for layer in self.layers]}
+        return entry if self.teacher is None else entry | {"teacher": plain(self.teacher)}
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Network":
-        """Parse a description; ValueError names the layer and field that is wrong."""
-        try:
-            top = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"network description is not JSON: {error}") from None
-        check(isinstance(top, dict) and top.get("leadlag_network") == 1,
-               "network description must be an object with \"leadlag_network\": 1")
-        check(set(top) - {"teacher"} == {"leadlag_network", "name", "dt", "layers"},
-               f"network description has the fields {sorted(top)}, "
-               f"expected ['dt', 'layers', 'leadlag_network', 'name']")
-        check(isinstance(top["layers"], list), "network description: layers must be a list")
-        layers = tuple(_layer(n, entry) for n, entry in enumerate(top["layers"]))
-        teacher = parse(Teacher, top["teacher"]) if "teacher" in top else None
-        return cls(name=top["name"], dt=top["dt"], layers=layers, teacher=teacher)
+    def parse(cls, entry: dict) -> "Network":
+        check(set(entry) - {"teacher"} == {cls.MARK, "name", "dt", "layers"},
+              f"network description has the fields {sorted(entry)}, "
+              f"expected ['dt', 'layers', 'leadlag_network', 'name']")
+        check(isinstance(entry["layers"], list), "network description: layers must be a list")
+        layers = tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"]))
+        teacher = parse(Teacher, entry["teacher"]) if "teacher" in entry else None
+        return cls(name=entry["name"], dt=entry["dt"], layers=layers, teacher=teacher)
 
-    @classmethod
-    def load(cls, path) -> "Network":
-        """Read network.json; ValueError names the file and what is wrong with it."""
-        return parse_file(path, cls.from_json)
+    # ---- parameters
 
+    def check(self, params) -> None:
+        engine.check_params(self, params)
 
-#: fields that are left out where they say nothing: descriptions without them keep their fingerprint
-_OPTIONAL = ("guard", "plastic", "predictor", "error_delay", "max_error_delay", "error_predictor",
-             "least_delay")
+    def layout(self) -> tuple[Bank, ...]:
+        return layout.banks(self)
 
+    def pack(self, params) -> list[np.ndarray]:
+        return layout.pack(self, params)
 
-def _plain(layer: Dense) -> dict:
-    entry = {"kind": "dense"}
-    for field in fields(layer):
-        value = getattr(layer, field.name)
-        if isinstance(value, QFormat):
-            value = str(value)
-        elif field.name in _OPTIONAL and value == field.default:
-            continue
-        elif isinstance(value, Plastic | Predictor):
-            value = plain(value)
-        entry[field.name] = value
-    return entry
+    def unpack(self, words) -> tuple:
+        params = layout.unpack(self, words)
+        self.check(params)
+        return params
 
+    # ---- runs
 
-def _built(entry: dict) -> dict:
-    """What of a layer's entry shapes the circuit: not what is loaded at run time."""
-    found = {name: value for name, value in entry.items() if name not in ("delay", "error_delay")}
-    for name in ("predictor", "error_predictor"):
-        if name in found and "spacing" in found[name]:
-            found[name] = found[name] | {"spacing": True}
-    return found
+    def run(self, params, x, progress=None) -> np.ndarray:
+        """X (n, ticks, inputs) words -> (n, ticks, outputs) words."""
+        found = []
+        for start in range(0, len(x), CHUNK):
+            part = x[start:start + CHUNK]
+            found.append(engine.run(self, params, part))
+            if progress is not None:
+                progress(len(part))
+        return np.concatenate(found)
 
+    def units(self, x) -> Units:
+        """X (n, ticks, inputs) words; a unit is a tick of a stream, and every stream is given the same."""
+        return words.units(self, x)
 
-def _layer(n: int, entry) -> Dense:
-    check(isinstance(entry, dict), f"layer {n}: must be an object, not {type(entry).__name__}")
-    entry = dict(entry)
-    kind = entry.pop("kind", None)
-    check(kind == "dense", f"layer {n}: kind must be \"dense\", not {kind!r}")
-    known = {field.name: field for field in fields(Dense)}
-    unknown = sorted(set(entry) - set(known))
-    check(not unknown, f"layer {n}: unknown fields {listed(unknown)}")
-    missing = sorted(name for name, field in known.items()
-                     if name not in entry and name not in ("delay", "max_delay", "lanes", *_OPTIONAL))
-    check(not missing, f"layer {n}: missing fields {', '.join(missing)}")
-    try:
-        if "plastic" in entry:
-            entry["plastic"] = parse(Plastic, entry["plastic"])
-        for name in ("predictor", "error_predictor"):
-            if entry.get(name) is not None:
-                entry[name] = parse(Predictor, entry[name])
-        return Dense(**{name: QFormat.parse(value) if known[name].type in (QFormat, "QFormat") else value
-                        for name, value in entry.items()})
-    except ValueError as error:
-        raise ValueError(f"layer {n}: {error}") from None
+    def learning_units(self, x, target, **flags) -> Units:
+        return words.learning_units(self, x, target, **flags)
+
+    def outputs_of(self, found, x) -> np.ndarray:
+        """(n, ticks, outputs) of stream 0."""
+        return words.outputs(self, found, np.shape(x)[:-1])
+
+    def answers(self, outputs, since: int = 0) -> Answers:
+        """The output with the largest sum over the ticks from `since` on."""
+        outputs = np.asarray(outputs)[:, since:]
+        check(outputs.shape[1] > 0, f"no tick counts: answers are summed from tick {since} on")
+        score = outputs.sum(1)
+        return Answers(score.argmax(1), score * self.layers[-1].rate.lsb)
+
+    # ---- pages
+
+    def table(self):
+        rows = [(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight), str(layer.state),
+                 str(layer.lead), str(layer.lag), str(layer.rate), str(layer.lanes), str(layer.folds))
+                for n, layer in enumerate(self.layers)]
+        return ("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds"), rows
+
+    def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
+        """Rates of every layer."""
+        rates = engine.rates(self, params, x)
+        names = (f"layer {n} ({layer.activation})" for n, layer in enumerate(self.layers))
+        return [("input", np.asarray(x) * self.layers[0].operand.lsb), *zip(names, rates, strict=True)]
+
+    @property
+    def tick(self) -> tuple[float, str]:
+        return self.dt, "time units of tau"

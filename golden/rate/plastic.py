@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 
 from golden.checks import check, is_int, listed
 from golden.fixed import MULTIPLIER_BITS, QFormat
+from golden.regmap import MAX_HALVINGS
 from golden.units.plasticity import BITS, PERIOD
 
 RULES = ("plain", "sign")
 LOSSES = ("squared_error", "cross_entropy")
-MAX_HALVINGS = 7
 #: words are shifted to meet one another, and everything has to stay within 64 bits
 MAX_FRACTION = 30
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.checks import check
 from golden.data.dataset import DataSet
-from golden.rate.network import ACTIVATIONS, MAX_NEURONS
+from golden.rate.layer import ACTIVATIONS, MAX_NEURONS
 from golden.recipe import Checked, Recipe, choice, flag, maybe, one_or_several, real, several, table, whole
 
 LOSSES = ("cross_entropy", "squared_error")

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.checks import check
+from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
-from golden.rate.network import ACTIVATIONS, Dense, Network
+from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.network import Network
 from golden.units.dense import DenseParams
 
 _TENSORS = ("weight", "bias", "tau_m", "tau_r")
@@ -40,11 +42,14 @@ class FloatLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FloatNetwork:
+class FloatNetwork(Trained):
     """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for.
 
     mean, deviation (inputs,): where it was trained on (x - mean) / deviation and not on x itself, else None.
     """
+
+    kind = "rate"
+    KEY = "network"
 
     name: str
     dt: float
@@ -113,6 +118,16 @@ class FloatNetwork:
         write_safetensors(path, {f"layers.{n}.{t}": narrowest(getattr(layer, t)) for n, layer in enumerate(self.layers)
                                  for t in _TENSORS},
                           {"network": to_json(head), "training": to_json(self.training)})
+
+    def describe(self) -> Network:
+        return describe(self)
+
+    def quantize(self, net: Network) -> tuple[DenseParams, ...]:
+        return quantize_params(self, net)
+
+    def inputs_of(self, samples, net: Network) -> np.ndarray:
+        """Samples (n, ticks) or (n, ticks, channels) -> words (n, ticks, channels)."""
+        return quantize_input(self.scaled(samples), net)
 
 
 def _layer(n: int, tensors: dict, activation) -> FloatLayer:

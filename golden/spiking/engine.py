@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.checks import check
+from golden.description import Description
 from golden.files import reals
 from golden.fixed import saturate
 from golden.spiking.codes import LatencyCode, LevelCode
-from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
 from golden.units.weights import Ternary
 
 
@@ -118,7 +119,7 @@ def arrivals(layer: SpikingLayer, synapses: Synapses, spikes) -> np.ndarray:
     return found.astype(np.int64)
 
 
-def run(net: SpikingNetwork, params, spikes) -> Run:
+def run(net: Description, params, spikes) -> Run:
     """Run images from rest: spikes (images, ticks, inputs) bool; params, Synapses a layer."""
     check_synapses(net, params)
     spikes = np.asarray(spikes, bool)
@@ -152,7 +153,7 @@ def encode(code: LatencyCode | LevelCode, ticks: int, x, lengths=None) -> np.nda
     return code.encode(ticks, x, lengths)
 
 
-def check_synapses(net: SpikingNetwork, params) -> None:
+def check_synapses(net: Description, params) -> None:
     """ValueError where shapes or ranges of `params` do not fit."""
     check(len(params) == len(net.layers), f"{net.name} has {len(net.layers)} layers, not {len(params)}")
     for n, (layer, synapses) in enumerate(zip(net.layers, params, strict=True)):
@@ -184,7 +185,7 @@ def round_delays(layer: SpikingLayer, delays, *, name: str = "delay") -> np.ndar
     return np.floor(delays + 0.5).astype(np.int64)
 
 
-def random_synapses(net: SpikingNetwork, rng) -> tuple[Synapses, ...]:
+def random_synapses(net: Description, rng) -> tuple[Synapses, ...]:
     """Synapses of any value that fits."""
     found = []
     for layer in net.layers:

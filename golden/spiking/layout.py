@@ -8,13 +8,13 @@ with the seeds: words 2n and 2n + 1 are the lower and the upper half of the seed
 import numpy as np
 
 from golden.checks import check
+from golden.description import Bank, Description
 from golden.fixed import wrap
-from golden.regmap import parameter_address
 from golden.spiking.engine import Synapses, check_synapses
-from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
 
 
-def seed_bank(net: SpikingNetwork) -> int:
+def seed_bank(net: Description) -> int:
     """Number of the bank of seeds, the last one."""
     return sum(layer.banks for layer in net.layers)
 
@@ -23,19 +23,15 @@ def _seeded(net):
     return [n for n, layer in enumerate(net.layers) if layer.regenerates]
 
 
-def spiking_addresses(net: SpikingNetwork) -> np.ndarray:
-    """Addresses of a complete image (uint32), counting upwards."""
-    found, bank = [], 0
-    for layer in net.layers:
-        found += [parameter_address(bank + n, 0) + np.arange(layer.bank_depth) for n in range(layer.banks)]
-        bank += layer.banks
-    found += [[parameter_address(bank, 2 * n), parameter_address(bank, 2 * n + 1)] for n in _seeded(net)]
-    return np.concatenate(found).astype(np.uint32)
+def banks(net: Description) -> tuple[Bank, ...]:
+    """Banks of synapses, layer by layer, and the bank of seeds."""
+    found = [range(layer.bank_depth) for layer in net.layers for _ in range(layer.banks)]
+    found.append(tuple(2 * n + half for n in _seeded(net) for half in range(2)))
+    return tuple(Bank(number, words) for number, words in enumerate(found))
 
 
-def spiking_words(net: SpikingNetwork, params) -> np.ndarray:
-    """Words of `params` (Synapses a layer) and of the seeds in the order of `spiking_addresses` (int64)."""
-    check_synapses(net, params)
+def pack(net: Description, params) -> list[np.ndarray]:
+    """Words of `params` (Synapses a layer) and of the seeds, by bank (int64)."""
     found = []
     for layer, synapses in zip(net.layers, params, strict=True):
         value = np.asarray(synapses.delay, np.int64)
@@ -47,11 +43,11 @@ def spiking_words(net: SpikingNetwork, params) -> np.ndarray:
         for first, end in zip(layer.bank_first, layer.bank_first[1:], strict=False):
             shift = layer.synapse_bits * np.arange(end - first)
             found.append((lanes[:, first:end] << shift[:, None]).sum(1).ravel())
-    found += [[net.layers[n].weight.seed & 0xFFFF, net.layers[n].weight.seed >> 16] for n in _seeded(net)]
-    return np.concatenate(found)
+    seeds = [net.layers[n].weight.seed for n in _seeded(net)]
+    return [*found, np.array([half for seed in seeds for half in (seed & 0xFFFF, seed >> 16)], np.int64)]
 
 
-def spiking_params(net: SpikingNetwork, words) -> tuple[Synapses, ...]:
+def unpack(net: Description, words) -> tuple[Synapses, ...]:
     """The synapses of an image's words; ValueError where seeds are not those of `net`, or bits belong to no synapse."""
     found, whole = [], np.asarray(words, np.int64)
     words = whole
@@ -63,7 +59,7 @@ def spiking_params(net: SpikingNetwork, words) -> tuple[Synapses, ...]:
         check(low | high << 16 == seed, f"layer {n}: the image is for weights of seed {low | high << 16}, the "
                                         f"description has seed {seed}")
     check_synapses(net, found)
-    wrong = np.flatnonzero(spiking_words(net, found) != whole)
+    wrong = np.flatnonzero(np.concatenate(pack(net, found)) != whole)
     if wrong.size:
         raise ValueError(f"image word {wrong[0]} is 0x{whole[wrong[0]]:x}, with bits that belong to no synapse")
     return tuple(found)

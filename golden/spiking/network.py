@@ -1,176 +1,46 @@
-"""The description of a spiking network whose synapses have delays: what golden, rtl, image and training all read.
+"""The description of a spiking network whose synapses have delays: what golden, circuits, image and training all read.
 
-Layers of integrate-and-fire neurons, fully connected, each synapse with a delay of its own ([DELAY] arXiv 2306.06237,
-[DCLS] arXiv 2306.17670). Weights come from a seed (golden.units.weights) or are stored. As in golden.rate.network, only
-what shapes the circuit enters the fingerprint: delays, weights, seeds and the code of the input are loaded or sent.
+Layers (golden.spiking.layer), each fully connected to the one below; validation, JSON both ways, a fingerprint.
 """
 
-import hashlib
-import json
-import re
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, fields
 
-from golden.checks import check, is_int, listed
-from golden.files import parse_file
-from golden.fixed import QFormat
+import numpy as np
+
+from golden.checks import check, is_int
+from golden.description import Answers, Bank, Description, Units
+from golden.spiking import engine, layout, words
 from golden.spiking.codes import CODES, MAX_TICKS, LatencyCode, LevelCode
-from golden.units.weights import BLOCK, Ternary
+from golden.spiking.layer import (
+    MAX_OUTPUTS,
+    SpikingLayer,
+    built_entry,
+    layer_entry,
+    parse_fields,
+    parse_layer,
+)
 
 #: raised when the same description begins to mean other bits
 NUMERICS = 1
 DECISIONS = ("first_spike", "potential")
-MAX_LINES, MAX_OUTPUTS = 4096, 32
-#: words of a bank that the address map reaches, and bits of a word on the parameter bus
-BANK_WORDS, WORD_BITS = 1 << 14, 18
-#: lanes that stand together; their banks of synapses serve no others
-GROUP = 32
-#: words x bits that one block RAM of 18 kbit may be
-_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+#: images that golden runs at once
+CHUNK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kick:
-    """Refractory kernel of a neuron: after a spike an alpha function of height ~ word * e**-1 / leak pulls it down."""
-
-    word: int
-    leak: tuple[int, ...]
-
-    def __post_init__(self):
-        object.__setattr__(self, "leak", tuple(self.leak))
-        check(is_int(self.word, 1, (1 << 17) - 1), f"kick: word must be in 1..{(1 << 17) - 1}, not {self.word!r}")
-        _check_leak("kick", self.leak)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpikingLayer:
-    """One layer of spiking neurons, fully connected to the lines below.
-
-    Parameters
-    ----------
-      inputs, outputs   presynaptic lines and neurons
-      weight            Ternary, made again from its seed, or the format of stored weights
-      delay_bits        bits of the delay of each synapse: 0..2**delay_bits - 1 ticks
-      state             format of the membrane; a stored weight has at most as many fraction bits
-      leak              shifts k of the decay x - (x >> k) - ..., each tick; none: nothing leaks
-      order             1, leaky integrator: a spike adds its weight at once; 2, alpha function: it rises, then falls
-      threshold         word of `state`; a neuron at or above it spikes
-      refractory        ticks after a spike in which arrivals are lost (>= ticks of the network: one spike an image)
-      kick              order 2 only: refractory kernel instead of a reset to zero
-      lanes             accumulators that work side by side; each serves ceil(outputs / lanes) neurons in turn;
-                        by default one a neuron
-    """
-
-    inputs: int
-    outputs: int
-    weight: Ternary | QFormat
-    delay_bits: int
-    state: QFormat
-    leak: tuple[int, ...]
-    threshold: int
-    order: int = 1
-    refractory: int = 0
-    kick: Kick | None = None
-    lanes: int | None = None
-
-    def __post_init__(self):
-        me = "spiking layer"
-        object.__setattr__(self, "leak", tuple(self.leak))
-        if self.lanes is None:
-            object.__setattr__(self, "lanes", self.outputs)
-        for name, low, high in (("inputs", 1, MAX_LINES), ("outputs", 1, MAX_LINES), ("delay_bits", 1, 8),
-                                ("order", 1, 2), ("refractory", 0, MAX_TICKS), ("lanes", 1, self.outputs)):
-            check(is_int(getattr(self, name), low, high),
-                  f"{me}: {name} must be an integer in {low}..{high}, not {getattr(self, name)!r}")
-        _check_leak(me, self.leak)
-        check(isinstance(self.weight, Ternary | QFormat),
-              f"{me}: weight must be Ternary or a QFormat, not {self.weight!r}")
-        check(isinstance(self.state, QFormat) and self.state.width <= 24,
-              f"{me}: state must be a QFormat of 24 bits at most, not {self.state!r}")
-        check(self.shift >= 0, f"{me}: state {self.state} is coarser than the weight {self.weight}")
-        check(self.synapse_bits <= WORD_BITS,
-              f"{me}: delay and weight of a synapse take {self.synapse_bits} bits, {WORD_BITS} at most")
-        check(is_int(self.threshold, 1, self.state.max),
-              f"{me}: threshold must be a word of {self.state} in 1..{self.state.max}, not {self.threshold!r}")
-        check(self.kick is None or (isinstance(self.kick, Kick) and self.order == 2),
-              f"{me}: kick must be None or, with order 2, a Kick, not {self.kick!r}")
-        check(self.kick is None or not self.refractory, f"{me}: a kick takes the place of refractory ticks")
-        check(self.folds == 1 or self.lanes % BLOCK == 0 or not self.regenerates,
-              f"{me}: {self.lanes} lanes for {self.outputs} neurons: with weights from a seed a multiple of {BLOCK}")
-        check(self.bank_depth <= BANK_WORDS,
-              f"{me}: a lane would hold {self.bank_depth} synapses, {BANK_WORDS} at most: more lanes")
-
-    @property
-    def regenerates(self) -> bool:
-        """Whether weights come from a seed."""
-        return isinstance(self.weight, Ternary)
-
-    @property
-    def weight_bits(self) -> int:
-        """Bits of a weight in memory."""
-        return 0 if self.regenerates else self.weight.width
-
-    @property
-    def synapse_bits(self) -> int:
-        """Bits of a synapse in memory."""
-        return self.delay_bits + self.weight_bits
-
-    @property
-    def max_delay(self) -> int:
-        return (1 << self.delay_bits) - 1
-
-    @property
-    def shift(self) -> int:
-        """Fraction bits that the membrane has beyond those of a weight."""
-        return self.state.frac_bits - (0 if self.regenerates else self.weight.frac_bits)
-
-    @property
-    def sum_bits(self) -> int:
-        """Width of an accumulator: what arrives in one tick cannot overflow it, with one spike a line and tick."""
-        # a line meets a neuron through one synapse: once a tick
-        return (2 if self.regenerates else self.weight.width) + self.inputs.bit_length()
-
-    @property
-    def folds(self) -> int:
-        """Neurons that a lane serves."""
-        return -(-self.outputs // self.lanes)
-
-    @property
-    def bank_depth(self) -> int:
-        """Words of a bank of synapses."""
-        return self.inputs * self.folds
-
-    @property
-    def bank_lanes(self) -> int:
-        """Lanes whose synapses lie side by side in a word of a bank."""
-        bits = next(bits for words, bits in _SHAPES if self.bank_depth <= words)
-        return max(1, bits // self.synapse_bits)
-
-    @property
-    def bank_first(self) -> tuple[int, ...]:
-        """First lane of each bank of synapses, and the number of lanes behind the last one."""
-        found = []
-        for group in range(0, self.lanes, GROUP):
-            found += range(group, min(group + GROUP, self.lanes), self.bank_lanes)
-        return (*found, self.lanes)
-
-    @property
-    def banks(self) -> int:
-        """Banks of synapses."""
-        return len(self.bank_first) - 1
-
-    @property
-    def synapses(self) -> int:
-        return self.inputs * self.outputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpikingNetwork:
+class SpikingNetwork(Description):
     """A feed-forward network of spiking layers, run image by image over `ticks` ticks from rest.
 
     decision: "first_spike", the class is the output that spikes first (among several the one with the largest
     membrane, then the first; none by the last tick: the largest membrane of the last tick); "potential", the largest
     membrane of the last tick, and outputs do not spike. code: how images become spikes.
     """
+
+    kind = "spiking"
+    MARK = "leadlag_spiking_network"
+    TENSORS = np.int16
+    SAMPLE = ("image",)
+    END = 1 << words.IMAGE_BIT
 
     name: str
     ticks: int
@@ -179,8 +49,7 @@ class SpikingNetwork:
     code: LatencyCode | LevelCode | None = None
 
     def __post_init__(self):
-        check(isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", self.name) is not None,
-              f"network: name must be lower-case letters, digits, - and _, not {self.name!r}")
+        self.check_name()
         check(is_int(self.ticks, 1, MAX_TICKS), f"network: ticks must be in 1..{MAX_TICKS}, not {self.ticks!r}")
         check(self.decision in DECISIONS,
               f"network: decision must be one of {', '.join(DECISIONS)}, not {self.decision!r}")
@@ -199,124 +68,98 @@ class SpikingNetwork:
             self.code.check(self.ticks, self.inputs)
         check(self.layers[-1].folds == 1, f"network: the last layer decides at once, with {self.outputs} lanes")
 
-    teacher = None      # nothing learns on the chip
-    streams = 1
-    targets = 0
-
-    @property
-    def inputs(self) -> int:
-        return self.layers[0].inputs
-
-    @property
-    def outputs(self) -> int:
-        return self.layers[-1].outputs
-
-    @property
-    def lanes(self) -> int:
-        return sum(layer.lanes for layer in self.layers)
-
     @property
     def synapses(self) -> int:
         return sum(layer.synapses for layer in self.layers)
 
     @property
-    def fingerprint(self) -> str:
-        """16 hex digits over everything that shapes the circuit or the meaning of its bits."""
-        layers = [_built(_plain(layer)) for layer in self.layers]
-        text = json.dumps({"spiking": NUMERICS, "ticks": self.ticks, "decision": self.decision, "layers": layers},
-                          sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def size(self) -> str:
+        return f"{self.synapses:,} synapses"
 
-    def with_lanes(self, lanes) -> "SpikingNetwork":
-        """The same network with other lanes per layer."""
-        lanes = tuple(lanes)
-        check(len(lanes) == len(self.layers), f"network: {len(self.layers)} layers, {len(lanes)} lane numbers")
-        return replace(self, layers=tuple(replace(layer, lanes=n)
-                                          for layer, n in zip(self.layers, lanes, strict=True)))
+    def shape(self) -> dict:
+        return {"spiking": NUMERICS, "ticks": self.ticks, "decision": self.decision,
+                "layers": [built_entry(layer_entry(layer)) for layer in self.layers]}
 
-    def to_json(self) -> str:
-        entry = {"leadlag_spiking_network": 1, "name": self.name, "ticks": self.ticks, "decision": self.decision,
-                 "layers": [_plain(layer) for layer in self.layers]}
+    def entry(self) -> dict:
+        entry = {"name": self.name, "ticks": self.ticks, "decision": self.decision,
+                 "layers": [layer_entry(layer) for layer in self.layers]}
         if self.code is not None:
             entry["code"] = {field.name: getattr(self.code, field.name) for field in fields(self.code)}
-        return json.dumps(entry, indent=1)
+        return entry
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "SpikingNetwork":
-        """Parse a description; ValueError names the layer and field that is wrong."""
-        try:
-            top = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"network description is not JSON: {error}") from None
-        check(isinstance(top, dict) and top.get("leadlag_spiking_network") == 1,
-              "network description must be an object with \"leadlag_spiking_network\": 1")
-        check(set(top) - {"code"} == {"leadlag_spiking_network", "name", "ticks", "decision", "layers"},
-              f"network description has the fields {sorted(map(str, top))}, expected ['decision', 'layers', "
+    def parse(cls, entry: dict) -> "SpikingNetwork":
+        check(set(entry) - {"code"} == {cls.MARK, "name", "ticks", "decision", "layers"},
+              f"network description has the fields {sorted(map(str, entry))}, expected ['decision', 'layers', "
               f"'leadlag_spiking_network', 'name', 'ticks']")
-        check(isinstance(top["layers"], list), "network description: layers must be a list")
-        code = _code(top["code"]) if "code" in top else None
-        return cls(name=top["name"], ticks=top["ticks"], decision=top["decision"], code=code,
-                   layers=tuple(_layer(n, entry) for n, entry in enumerate(top["layers"])))
+        check(isinstance(entry["layers"], list), "network description: layers must be a list")
+        code = _code(entry["code"]) if "code" in entry else None
+        return cls(name=entry["name"], ticks=entry["ticks"], decision=entry["decision"], code=code,
+                   layers=tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"])))
 
-    @classmethod
-    def load(cls, path) -> "SpikingNetwork":
-        """Read network.json; ValueError names the file and what is wrong with it."""
-        return parse_file(path, cls.from_json)
+    # ---- parameters
 
+    def check(self, params) -> None:
+        engine.check_synapses(self, params)
 
-def _check_leak(owner, leak):
-    check(len(leak) <= 3 and all(is_int(k, 1, 16) for k in leak) and sum(2.0 ** -k for k in leak) < 1,
-          f"{owner}: leak must be up to three shifts in 1..16 that leave something, not {leak!r}")
+    def layout(self) -> tuple[Bank, ...]:
+        return layout.banks(self)
 
+    def pack(self, params) -> list[np.ndarray]:
+        return layout.pack(self, params)
 
-def _plain(layer: SpikingLayer) -> dict:
-    entry = {field.name: getattr(layer, field.name) for field in fields(layer)}
-    weight = layer.weight
-    entry |= {"state": str(layer.state), "leak": list(layer.leak),
-              "weight": str(weight) if isinstance(weight, QFormat) else
-              {field.name: getattr(weight, field.name) for field in fields(weight)}}
-    if layer.kick is not None:
-        entry["kick"] = {"word": layer.kick.word, "leak": list(layer.kick.leak)}
-    return entry
+    def unpack(self, words) -> tuple:
+        return layout.unpack(self, words)
 
+    # ---- runs
 
-def _built(entry: dict) -> dict:
-    """What of a layer's entry shapes the circuit: not the seed."""
-    if isinstance(entry["weight"], dict):
-        entry = entry | {"weight": {name: value for name, value in entry["weight"].items() if name != "seed"}}
-    return entry
+    def run(self, params, x, progress=None) -> np.ndarray:
+        """X (n, ticks, inputs) spikes, bool -> (n,) words (golden.spiking.words)."""
+        found = []
+        for start in range(0, len(x), CHUNK):
+            part = x[start:start + CHUNK]
+            found.append(words.answer_words(engine.run(self, params, part).answers))
+            if progress is not None:
+                progress(len(part))
+        return np.concatenate(found)
 
+    def units(self, x) -> Units:
+        """X (n, ticks, inputs) spikes, bool; a unit is an image."""
+        found = words.input_words(self, x)
+        return Units(found, np.flatnonzero(found == self.END) + 1, 1)
 
-def _layer(n: int, entry) -> SpikingLayer:
-    me = f"layer {n}"
-    check(isinstance(entry, dict), f"{me}: must be an object, not {type(entry).__name__}")
-    entry = dict(entry)
-    try:
-        if "weight" in entry:
-            weight = entry["weight"]
-            entry["weight"] = _parse(Ternary, weight, "weight") if isinstance(weight, dict) else QFormat.parse(weight)
-        if "state" in entry:
-            entry["state"] = QFormat.parse(entry["state"])
-        if entry.get("kick") is not None:
-            entry["kick"] = _parse(Kick, entry["kick"], "kick")
-        return _parse(SpikingLayer, entry, "spiking layer")
-    except ValueError as error:
-        raise ValueError(f"{me}: {error}") from None
+    def outputs_of(self, found, x) -> np.ndarray:
+        """(n,) words."""
+        found = np.asarray(found, np.int64) & words.ANSWER_MASK
+        for n, (label, tick, fired) in enumerate(zip(*words.answers(found), strict=True)):
+            decides = tick < self.ticks and self.decision == "first_spike" if fired else tick == self.ticks - 1
+            check(label < self.outputs and decides,
+                  f"answer {n} is label {label} by {'a spike' if fired else 'the membranes'} in tick {tick}, which "
+                  f"{self.name} cannot give: {self.outputs} outputs, {self.ticks} ticks, decision {self.decision}")
+        return found
+
+    def answers(self, outputs, since: int = 0) -> Answers:
+        """The output that decided; outputs are not summed, so that `since` says nothing."""
+        return Answers(words.answers(outputs).label)
+
+    # ---- pages
+
+    def table(self):
+        rows = []
+        for n, layer in enumerate(self.layers):
+            weight = f"seed {layer.weight.seed}" if layer.regenerates else str(layer.weight)
+            rows.append((str(n), f"{layer.inputs} x {layer.outputs}", weight, f"0..{layer.max_delay}",
+                         str(layer.state), f"{layer.threshold * layer.state.lsb:g}", str(layer.lanes),
+                         str(layer.folds), str(layer.banks)))
+        return ("layer", "size", "weights", "delay", "state", "threshold", "lanes", "folds", "banks"), rows
+
+    def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
+        """Spikes of every layer."""
+        spikes = engine.run(self, params, np.asarray(x)[None]).spikes
+        return [("input", np.asarray(x, float)),
+                *((f"layer {n}", found[0].astype(float)) for n, found in enumerate(spikes))]
 
 
 def _code(entry) -> LatencyCode | LevelCode:
     named = [kind for field, kind in CODES.items() if isinstance(entry, dict) and field in entry]
-    return _parse((named or [LatencyCode])[0], entry, "code")
-
-
-def _parse(kind, entry, name):
-    check(isinstance(entry, dict), f"{name}: must be an object, not {type(entry).__name__}")
-    known = {field.name: field for field in fields(kind)}
-    unknown = sorted(set(map(str, entry)) - set(known))
-    check(not unknown, f"{name}: unknown fields {listed(unknown)}")
-    missing = [field.name for field in known.values() if field.default is MISSING and
-               field.name not in entry]
-    check(not missing, f"{name}: missing fields {', '.join(missing)}")
-    for field in ("leak",):
-        check(isinstance(entry.get(field, []), list | tuple), f"{name}: {field} must be a list")
-    return kind(**entry)
+    return parse_fields((named or [LatencyCode])[0], entry, "code")

@@ -9,7 +9,7 @@ from golden.data.dataset import DataSet
 from golden.fixed import QFormat
 from golden.recipe import Recipe, choice, flag, form, maybe, real, several, whole
 from golden.spiking.codes import MAX_TICKS
-from golden.spiking.network import MAX_LINES, MAX_OUTPUTS
+from golden.spiking.layer import MAX_LINES, MAX_OUTPUTS
 
 MODES = ("delays", "random", "equal", "weights", "both")
 FORMS, LOSSES, WEIGHTS = ("leaky", "psp"), ("first_spike", "potential", "van_rossum"), ("ternary", "real")

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.checks import check
+from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import quantize
-from golden.spiking.engine import Synapses, round_delays
+from golden.spiking.engine import Synapses, encode, round_delays
 from golden.spiking.network import SpikingNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikingTrained:
+class SpikingTrained(Trained):
     """A network with its delays in ticks and weights, real (outputs, inputs) a layer; weight None from a seed."""
+
+    kind = "spiking"
+    KEY = "spiking_network"
 
     net: SpikingNetwork
     delays: tuple[np.ndarray, ...]
@@ -83,8 +87,20 @@ class SpikingTrained:
             "spiking_network": self.net.to_json(), "training": to_json(self.training),
             "weights": to_json([_sum(layer) for layer in self.net.layers])})
 
-    def quantize(self) -> tuple[Synapses, ...]:
-        """Words of every layer; ValueError where one does not fit."""
+    @property
+    def name(self) -> str:
+        return self.net.name
+
+    def describe(self) -> SpikingNetwork:
+        return self.net
+
+    def inputs_of(self, samples, net: SpikingNetwork) -> np.ndarray:
+        """Images (n, pixels) of uint8 -> spikes (n, ticks, pixels)."""
+        check(net.code is not None, f"{net.name} does not say how images become spikes: its description has no code")
+        return encode(net.code, net.ticks, samples)
+
+    def quantize(self, net: SpikingNetwork | None = None) -> tuple[Synapses, ...]:
+        """Words of every layer, which do not depend on lanes; ValueError where one does not fit."""
         return tuple(
             Synapses(round_delays(layer, delay, name=f"layer {n}: delay"),
                      None if weight is None else quantize(weight, layer.weight, name=f"layer {n}: weight"))
@@ -102,11 +118,3 @@ def _ticks(delay) -> np.ndarray:
     """Whole ticks take a byte each."""
     whole = (delay >= 0) & (delay < 256) & (delay == np.floor(delay))
     return delay.astype(np.uint8) if whole.all() else narrowest(delay)
-
-
-def is_spiking(path) -> bool:
-    """Whether a file holds a trained spiking network; False for what cannot be read."""
-    try:
-        return "spiking_network" in read_safetensors(path)[1]
-    except ValueError:
-        return False

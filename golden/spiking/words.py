@@ -7,13 +7,14 @@ IMAGE_BIT. An output word: label in bits 7..0, tick of the decision in 15..8, bi
 import numpy as np
 
 from golden.checks import check
+from golden.description import Description
 from golden.spiking.engine import Answers
-from golden.spiking.network import SpikingNetwork
 
 TICK_BIT, IMAGE_BIT, FIRED_BIT = 16, 17, 16
+ANSWER_MASK = (1 << FIRED_BIT + 1) - 1
 
 
-def input_words(net: SpikingNetwork, spikes) -> np.ndarray:
+def input_words(net: Description, spikes) -> np.ndarray:
     """Spikes (images, ticks, inputs) bool -> input words (uint32), image by image."""
     spikes = np.asarray(spikes)
     check(spikes.ndim == 3 and spikes.shape[1:] == (net.ticks, net.inputs) and spikes.dtype == bool,
@@ -33,3 +34,8 @@ def answers(words) -> Answers:
     """Output words -> Answers."""
     words = np.asarray(words, np.int64)
     return Answers(words & 0xFF, words >> 8 & 0xFF, (words >> FIRED_BIT & 1).astype(bool))
+
+
+def answer_words(found: Answers) -> np.ndarray:
+    """Answers -> output words (int64)."""
+    return np.asarray(found.label) | np.asarray(found.tick) << 8 | np.asarray(found.fired, np.int64) << FIRED_BIT

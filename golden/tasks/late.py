@@ -12,7 +12,8 @@ import numpy as np
 
 from golden.fixed import MULTIPLIER_BITS, QFormat, quantize
 from golden.rate.compiled import CompiledLearner
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.tasks.learning import Stream
 from golden.train import pm

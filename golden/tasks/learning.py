@@ -12,7 +12,8 @@ import numpy as np
 
 from golden.data.mnist1d import ANSWER_FROM
 from golden.fixed import QFormat, quantize
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.units.dense import DenseParams
 

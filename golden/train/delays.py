@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from golden import description
 from golden.data.dataset import DataSet, Samples
 from golden.data.sets import written
 from golden.spiking.engine import Answers, decide
@@ -200,3 +201,10 @@ def _score(trained: SpikingTrained, data: DataSet, hold_out: bool, loss: str) ->
     if loss == "van_rossum":
         found[f"{kind}_accuracy_by_count"] = float((count_labels(spikes) == asked.y).mean())
     return found
+
+
+def answers(real: SpikingTrained, samples, since: int = 0, lengths=None) -> description.Answers:
+    """What the float model says of samples (n, pixels) or (n, ticks, channels), lengths (n,)."""
+    parts = [slice(n, n + 500) for n in range(0, len(samples), 500)]
+    return description.Answers(np.concatenate([
+        decide(*float_run(real, samples[part], None if lengths is None else lengths[part])).label for part in parts]))

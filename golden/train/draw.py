@@ -12,7 +12,8 @@ from golden.data.dataset import DataSet, Samples
 from golden.fixed import QFormat
 from golden.spiking.codes import LatencyCode, level_code
 from golden.spiking.engine import encode
-from golden.spiking.network import Kick, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.recipe import SpikingRecipe
 from golden.train.events import arrive, once, response
 from golden.units.weights import Ternary

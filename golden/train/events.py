@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from golden.rate.compiled import build
-from golden.spiking.network import SpikingLayer
+from golden.spiking.layer import SpikingLayer
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 

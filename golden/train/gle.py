@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from golden.data.dataset import DataSet, Samples
 from golden.data.sets import written
+from golden.description import Answers
 from golden.rate.recipe import RateRecipe
 from golden.rate.trained import FloatLayer, FloatNetwork
 from golden.train.rates import Adam, Layer, accuracy, evaluate_float, squared_loss
@@ -222,3 +223,16 @@ def _least_squares(last: Layer, rates: Tensor, y: Tensor, decay: float) -> Layer
     kept[-1] = 1e-12        # what all targets have in common costs nothing
     found = torch.linalg.solve(seen.T @ seen / len(seen) + kept.diag(), seen.T @ y / len(seen)).T
     return last._replace(weight=found[:, :-1].float(), bias=found[:, -1].float())
+
+
+def answers(real: FloatNetwork, samples, since: int = 0, lengths=None) -> Answers:
+    """What the float model says of samples (n, ticks, channels): labels, and the mean of each output.
+
+    Outputs count from tick `since` on, up to lengths (n,).
+    """
+    layers = [Layer(*(torch.tensor(getattr(layer, t), dtype=torch.float32) for t in
+                      ("weight", "bias", "tau_m", "tau_r")), layer.activation) for layer in real.layers]
+    x = real.scaled(samples)
+    label, total = evaluate_float(layers, x, dt=real.dt, answer_from=since, lengths=lengths)
+    ends = np.full(len(x), x.shape[1]) if lengths is None else np.asarray(lengths)
+    return Answers(label.numpy(), total.numpy() / (ends - since)[:, None])

@@ -12,8 +12,18 @@ from collections import deque
 import numpy as np
 
 from golden.fixed import wrap
-from golden.image import WORD_MASK, build_image, parameter_words
-from golden.regmap import ERRORS, INPUT, LAST_BIT, OUTPUT, PARAMETER_BASE, REGISTERS, VALID_BIT, parameter_address
+from golden.image import build_image, parameter_words
+from golden.regmap import (
+    ERRORS,
+    INPUT,
+    LAST_BIT,
+    OUTPUT,
+    PARAMETER_BASE,
+    REGISTERS,
+    VALID_BIT,
+    WORD_MASK,
+    parameter_address,
+)
 from golden.spiking import engine as spiking
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 from leadlag.bench.random_networks import synapses

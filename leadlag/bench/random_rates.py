@@ -3,10 +3,9 @@
 import numpy as np
 
 from golden.fixed import QFormat
-from golden.image import WORD_MASK, build_image, learning_addresses
+from golden.image import build_image, learning_addresses
 from golden.rate import engine, learn
-from golden.rate.plastic import MAX_HALVINGS
-from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, TEACH_BIT
+from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, MAX_HALVINGS, TEACH_BIT, WORD_MASK
 from golden.units import extrapolator
 from leadlag.bench.random_hosts import _RESET, Host
 from leadlag.bench.random_networks import CUT, other_delays, rate_params

@@ -9,7 +9,7 @@ from leadlag.bench import records, sources
 from leadlag.report.page import write_report
 from leadlag.terminal import status
 from leadlag.training import reported
-from rtl.spiking.schedule import block_rams
+from rtl.spiking.cost import block_rams
 
 #: what a network is compared with (golden.train.delays)
 CONTROLS = {"trained_weights_accuracy": "both", "random_delays_accuracy": "random", "equal_delays_accuracy": "equal"}

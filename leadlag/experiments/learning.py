@@ -234,8 +234,8 @@ def run_both(net, params, stream, rtl, console, *, halve=0):
     equal = {}
     if rtl:
         with status(console, f"{net.name}: circuit (Verilator)"):
-            from sim.harness.device import FastSimulation
-            simulation = FastSimulation(net)
+            from sim.harness.device import Device
+            simulation = Device(net)
             simulation.load(build_image(net, params).pairs)
             got = simulation.learn(stream.x, stream.target, learn=stream.learn, teach=stream.teach, halvings=halve)
             _equal_words(net, got, want, "circuit")

@@ -38,7 +38,7 @@ def two_boards(latencies=LATENCIES, predictors=PREDICTORS, seed: int = 0, consol
         for kind in predictors:
             late_fourier(delay, kind)
     from rtl.rate.schedule import cycles_per_tick
-    from sim.harness.pair import PairSimulation
+    from sim.rate.pair import PairSimulation
     rows, most = [], max(max(latencies), 1)
     for kind in predictors:
         with status(console, f"two boards, {kind}: compiling") as say:

@@ -25,7 +25,8 @@ from golden.data import video
 from golden.files import write_json
 from golden.fixed import QFormat, quantize
 from golden.rate.compiled import CompiledLearner
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.tasks.learning import Stream
 from golden.units.dense import DenseParams

@@ -4,7 +4,7 @@
 import numpy as np
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.units.activation import activation_step, derivative_step
 from golden.units.leadlag import integrator, lag_step, leadlag_step
 from golden.units.plasticity import Noise, plasticity_step

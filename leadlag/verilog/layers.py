@@ -2,7 +2,8 @@
 
 from golden.image import build_image
 from golden.rate.engine import random_params
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.regmap import BANK_SHIFT
 from golden.units.rows import Rows
 from leadlag.verilog.script import Bench, Script

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from golden.rate.network import MAX_DELAY, MAX_NEURONS
+from golden.rate.layer import MAX_DELAY, MAX_NEURONS
 from golden.units.extrapolator import Predictor, Way
 from leadlag.verilog.script import Bench, Script
 from leadlag.verilog.settings import within

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from golden.rate.network import ACTIVATIONS
+from golden.rate.layer import ACTIVATIONS
 from golden.units.activation import activation_step, derivative_step
 from golden.units.delay import delay_read
 from golden.units.dense import dense_step

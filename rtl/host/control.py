@@ -1,7 +1,7 @@
 """Control: what answers on the bus. Registers, the image loader, and the words in and out of the network.
 
 Address map: golden.regmap. An image is written into the half of every bank that is not in force, and put in force
-between two ticks only when all its words came and their CRC-32 is right. Spiking networks have one half only.
+between two ticks only when all its words came and their CRC-32 is right. A core may have one half only.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -9,9 +9,8 @@ from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from golden.image import bank_count, bank_layout, learnt_banks
-from golden.rate.network import Network
-from golden.rate.plastic import MAX_HALVINGS
+from golden.description import Description
+from golden.image import bank_count, parameter_words
 from golden.regmap import (
     BANK_SHIFT,
     ERRORS,
@@ -19,12 +18,14 @@ from golden.regmap import (
     INPUT,
     LEARN_BIT,
     MAGIC,
+    MAX_HALVINGS,
     OUTPUT,
     REGISTERS,
     TEACH_BIT,
     VERSION,
 )
 from rtl.host.bus import BusSignature
+from rtl.host.core import CoreInfo
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
@@ -37,21 +38,19 @@ class Control(wiring.Component):
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
-    Parameters: net; i, o, layouts of the words of the network's streams; constants, the values of the read-only
-    registers that the caller knows (by name); here, numbers of the banks that learn on this board, None for all;
-    in_place, there is one half of the banks only: from `load_begin` on there are no parameters until an image is in
-    force.
+    Parameters: net; i, o, layouts of the words of the network's streams; info of its core. Where that has one half of
+    the banks only, there are no parameters from `load_begin` on until an image is in force.
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
-    those of NetworkCore.
+    those of its core.
     """
 
-    def __init__(self, net: Network, *, i, o, constants: dict[str, int], here: frozenset[int] | None = None,
-                 in_place: bool = False):
-        self.net, self._learns, self.here, self.in_place = net, net.teacher is not None, here, in_place
+    def __init__(self, net: Description, info: CoreInfo, *, i, o):
+        self.net, self.info, self._learns = net, info, info.learns
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
-                          "teacher": net.targets | net.streams << 16, "learn_cycles": 0} | constants
+                          "teacher": net.targets | net.streams << 16, "learn_cycles": 0,
+                          "parameter_words": parameter_words(net)} | info.constants
         if not self._learns:
             self.constants |= {"teacher": 0, "learning": 0, "halvings": 0, "overflow": 0}
         members = {} if not self._learns else {
@@ -193,19 +192,14 @@ class Control(wiring.Component):
 
     def _learning(self):
         """Registers of learning, and which banks can be read."""
-        m, net = self._m, self.net
+        m = self._m
         for name, signal in (("learning", self.learning), ("halvings", self.halve)):
             self._values[name] = signal
             with m.If(self._writes[name]):
                 m.d.sync += signal.eq(self._data)
         self._keep("overflow", self.overflow)
-        bank, readable = self._addr[BANK_SHIFT:31], []
-        for layer, banks in zip(net.layers, bank_layout(net), strict=True):
-            if layer.plastic is not None:
-                if self.here is None or banks.lanes in self.here:
-                    readable.append((bank >= banks.lanes) & (bank < banks.lanes + layer.lanes))
-                readable += [bank == number for number in learnt_banks(layer, banks)
-                             if self.here is None or number in self.here]
+        bank = self._addr[BANK_SHIFT:31]
+        readable = [(bank >= each.start) & (bank < each.stop) for each in self.info.readable]
         self._readable = Signal(reset_less=True)
         m.d.sync += self._readable.eq(Cat(*readable).any())
         m.d.comb += [self.probe_bank.eq(self._addr[BANK_SHIFT:]), self.probe_addr.eq(self._addr)]
@@ -237,7 +231,7 @@ class Control(wiring.Component):
         self._loading, self._count, loaded = Signal(), Signal(range(expected + 2)), Signal()
         begin, commit = self._writes["load_begin"], self._writes["load_commit"]
         # the last words still hop along the lanes when the checksum comes
-        hops = self.net.lanes + 2 * len(self.net.layers) + 4
+        hops = self.info.settle
         self._stray = Signal()
         right, settle, self._settling = Signal(), Signal(range(hops + 1)), Signal()
         complete, same = Signal(reset_less=True), Signal(reset_less=True)
@@ -251,7 +245,7 @@ class Control(wiring.Component):
         m.d.comb += self.want_half.eq(want_half)
         with m.If(begin):
             m.d.sync += [self._loading.eq(1), self._count.eq(0)]
-            if self.in_place:
+            if self.info.halves == 1:
                 m.d.sync += loaded.eq(0)
         with m.Elif(commit):
             m.d.sync += self._loading.eq(0)
@@ -267,7 +261,7 @@ class Control(wiring.Component):
             with m.Elif(self.moved):
                 m.d.sync += learnt.eq(1)
         self._values["status"] = Cat(loaded, self._loading | self._settling, self.half, self.busy, learnt,
-                                     self.running if self._learns else Const(0, 1))
+                                     self.running if self._learns else Const(0, 1), Const(self.info.halves == 1, 1))
 
     def _counters(self):
         m = self._m

@@ -1,0 +1,8 @@
+"""Circuits of networks of rate neurons."""
+
+from rtl.rate.chain import chain
+from rtl.rate.core import NetworkCore
+from rtl.rate.cost import fold_within, inventory, pace
+from rtl.systems import Circuit
+
+CIRCUIT = Circuit(core=NetworkCore, fold=fold_within, inventory=inventory, pace=pace, chain=chain)

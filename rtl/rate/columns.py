@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later
 from rtl.primitives import Bank, bank

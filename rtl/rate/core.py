@@ -7,11 +7,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.image import bank_layout, first_banks
+from golden.rate.layout import bank_layout
 from golden.rate.learn import registers
 from golden.rate.network import Network
-from golden.rate.plastic import MAX_HALVINGS
+from golden.regmap import MAX_HALVINGS
 from rtl.fixed import shape
+from rtl.host.core import CoreInfo, ranges, settle_cycles
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError, target_format
@@ -69,11 +70,20 @@ class NetworkCore(wiring.Component):
             "overflow": Out(len(net.layers)), "probe": In(1),
             "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
             "probe_data": Out(signed(WORD_BITS))}
+        self.info = self._info()
         super().__init__(members | {
             "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
             "tick": Out(1), "stall": Out(1), "busy": Out(1), "lost": Out(2 * len(net.layers)),
         })
+
+    def _info(self) -> CoreInfo:
+        net, learns = self.net, self.net.teacher is not None
+        learning = cycles_per_tick(net, learning=True) if learns else 0
+        return CoreInfo(
+            constants={"cycles_per_tick": self.period, "output_ticks": self.output_ticks, "learn_cycles": learning},
+            settle=settle_cycles(net), patience=3 * max(self.period, learning), learns=learns,
+            readable=ranges(bank.number for bank in net.layout() if bank.learns))
 
     def elaborate(self, platform):
         m = Module()
@@ -188,8 +198,8 @@ class NetworkCore(wiring.Component):
     def _make_layer(self, n: int, noise):
         net = self.net
         layer = net.layers[n]
-        options = {"vendor": self.vendor, "first_bank": first_banks(net)[n], "ahead": n == 0, "streams": net.streams,
-                   "wait": waits(net, n)[0]}
+        options = {"vendor": self.vendor, "first_bank": bank_layout(net)[n].lanes, "ahead": n == 0,
+                   "streams": net.streams, "wait": waits(net, n)[0]}
         if layer.plastic is None:
             return DenseLayer(layer, **options)
         below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None

@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.units.dense import dense_rows
 from golden.units.leadlag import at_rest, integrator
 from rtl.fixed import exact, saturate, shape

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.units.leadlag import at_rest, integrator
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later

@@ -13,10 +13,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.image import bank_layout, learnt_banks
+from golden.rate.layout import bank_layout, learnt_banks
 from golden.rate.network import Network
 from golden.units.extrapolator import Way
 from rtl.fixed import shape
+from rtl.host.core import ranges
 from rtl.host.top import NetworkTop
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, join, later
 from rtl.rate.core import NetworkCore
@@ -175,6 +176,9 @@ class HalfCore(NetworkCore):
         self.numbers = range(cut, len(net.layers)) if upper else range(cut)
         self._border = cut if upper else cut - 1
 
+    def _info(self):
+        return super()._info()._replace(readable=ranges(sorted(learnt_here(self.net, self.cut, self.upper))))
+
     def _ready(self, vector):
         return super()._ready(vector) & self._engines_there
 
@@ -250,18 +254,11 @@ class HalfTop(NetworkTop):
     """
 
     def __init__(self, net: Network, *, cut: int, upper: bool, vendor: str = "generic"):
-        self._half = HalfCore(net, cut=cut, upper=upper, vendor=vendor)
-        super().__init__(net, vendor=vendor, **{name: self._half.signature.members[name]
-                                                for name in ("i_far", "o_far")})
+        half = HalfCore(net, cut=cut, upper=upper, vendor=vendor)
+        super().__init__(net, core=half, **{name: half.signature.members[name] for name in ("i_far", "o_far")})
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        wiring.connect(m, wiring.flipped(self.i_far), self._half.i_far)
-        wiring.connect(m, self._half.o_far, wiring.flipped(self.o_far))
+        wiring.connect(m, wiring.flipped(self.i_far), self.core.i_far)
+        wiring.connect(m, self.core.o_far, wiring.flipped(self.o_far))
         return m
-
-    def _make_core(self):
-        return self._half
-
-    def _here(self):
-        return learnt_here(self.net, self._half.cut, self._half.upper)

@@ -13,7 +13,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.rate.plastic import weight_shift
 from golden.units.dense import dense_rows
 from rtl.fixed import exact, shape

@@ -14,8 +14,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense
-from golden.rate.plastic import MAX_HALVINGS, increment_format
+from golden.rate.layer import Dense
+from golden.rate.plastic import increment_format
+from golden.regmap import MAX_HALVINGS
 from golden.units.dense import dense_rows
 from golden.units.extrapolator import Way
 from rtl.fixed import exact, round_shift, saturate, shape

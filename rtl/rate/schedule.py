@@ -6,7 +6,8 @@ which may be before the last neurons have drained. The constraints are written h
 
 from collections.abc import Callable
 
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.units.dense import dense_rows
 from golden.units.extrapolator import Way, memory
 from rtl.primitives import Bank

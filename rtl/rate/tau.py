@@ -4,7 +4,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.rate.plastic import increment_format, tau_shift
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later

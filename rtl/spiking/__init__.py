@@ -1,0 +1,7 @@
+"""Circuits of spiking networks whose synapses have delays."""
+
+from rtl.spiking.core import SpikingCore
+from rtl.spiking.cost import fold_within, inventory, pace
+from rtl.systems import Circuit
+
+CIRCUIT = Circuit(core=SpikingCore, fold=fold_within, inventory=inventory, pace=pace, chain=lambda net: iter(()))

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
+from rtl.host.core import CoreInfo, settle_cycles
 from rtl.pipeline import ParameterBus, hop
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
 
@@ -39,8 +40,10 @@ class SpikingCore(wiring.Component):
             "stall": Out(1), "lost": Out(2 * len(net.layers)),
             "seen": Out(data.StructLayout({"valid": 1, "kind": 2, "source": 16})).array(len(net.layers) - 1)})
 
-    #: a spiking network has no fixed period: it takes as long as there are spikes
-    period = 0
+        # a spiking network has no fixed period: it takes as long as there are spikes
+        self.info = CoreInfo(constants={"cycles_per_tick": 0, "output_ticks": self.output_ticks}, halves=1,
+                             settle=settle_cycles(net), patience=self.longest_wait(net))
+
     #: answers that wait until they are read
     output_ticks = QUEUE
 

@@ -13,7 +13,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigne
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spiking.network import GROUP, SpikingLayer
+from golden.spiking.layer import GROUP, SpikingLayer
 from rtl.pipeline import ParameterBus, join, later
 from rtl.spiking.lanes import Kind, Lane, LaneGroup, Neuron, fetch_cycles, fold_bits, operation
 from rtl.units.weights import SourceHash

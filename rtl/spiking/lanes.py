@@ -16,7 +16,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spiking.network import SpikingLayer
+from golden.spiking.layer import SpikingLayer
 from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.pipeline import ParameterBus, hop, join, later

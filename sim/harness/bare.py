@@ -10,7 +10,7 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from golden.fixed import wrap
-from golden.image import WORD_MASK, parameter_words
+from golden.image import parameter_words
 from golden.regmap import (
     BANK_SHIFT,
     FIRST_BIT,
@@ -22,6 +22,7 @@ from golden.regmap import (
     REGISTERS,
     TEACH_BIT,
     VALID_BIT,
+    WORD_MASK,
 )
 from sim.harness.device import SimulationError
 from sim.harness.script import PATIENCE, Access, Answer, Idle

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware.transport import PortError, Transport
-from golden.rate.network import Network
+from golden.description import Description
 from rtl.host.top import SerialTop
 from sim.verilated import build_library
 
@@ -24,7 +24,7 @@ class SimulatedBoard(Transport):
     Attributes: cycles, clock cycles so far.
     """
 
-    def __init__(self, net: Network, *, vendor: str = "generic", quick: bool = False):
+    def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False):
         harness = Path(__file__).with_name("board.cpp").read_text(encoding="utf-8")
         top = SerialTop(net, divisor=DIVISOR, vendor=vendor)
         self._library = library = build_library(top, name="board", harness=harness, vendor=vendor, quick=quick)

@@ -84,27 +84,27 @@ int simulation_write_pairs(Simulation* s, const uint32_t* pairs, int64_t count) 
     return status;
 }
 
-// Input words, `vector` a tick, with their flags -> y, `outputs` a tick. The device holds `buffered` ticks that were
-// not read and one input vector that waits for room; what is sent stays within that, so no write waits for ever.
-int simulation_run(Simulation* s, const uint32_t* words, int32_t* y, int64_t ticks, int vector, int outputs,
+// Input words with their flags -> y, `answers` a unit; unit k ends before word ends[k]. The device holds `buffered`
+// units that were not read, those with one that waits for room; what is sent stays within that, so no write waits for ever.
+int simulation_run(Simulation* s, const uint32_t* words, const int64_t* ends, int32_t* y, int64_t units, int answers,
                    int buffered, int stalls, int output_stalls, uint32_t seed) {
-    const int64_t words_in = ticks * vector, words_out = ticks * outputs;
+    const int64_t words_in = units ? ends[units - 1] : 0, words_out = units * answers;
     Pauses before_write{stalls, seed * 2 + 1}, before_read{output_stalls, seed * 2 + 0x40000001};
-    int64_t sent = 0, received = 0;
+    int64_t sent = 0, received = 0, unit = 0;
     uint64_t last_word = s->cycles;
-    while (received < words_out) {
+    while (received < words_out || sent < words_in) {
         uint32_t data;
-        if (sent < words_in && sent / vector - received / outputs <= buffered) {
+        if (sent < words_in && unit - received / answers <= buffered) {
             s->idle(before_write.cycles());
             data = words[sent];
             if (int status = s->access(true, INPUT, data)) return status;
-            sent++;
+            if (++sent == ends[unit]) unit++;
             last_word = s->cycles;
         } else {
             s->idle(before_read.cycles());
             if (int status = s->access(false, OUTPUT, data)) return status;
             if (data & VALID) {
-                if (bool(data & LAST) != (received % outputs == outputs - 1)) return FRAMING;
+                if (bool(data & LAST) != (received % answers == answers - 1)) return FRAMING;
                 y[received++] = int32_t(data << 14) >> 14;
                 last_word = s->cycles;
             } else if (s->cycles - last_word > PATIENCE) {

@@ -1,4 +1,4 @@
-"""FastSimulation: a NetworkTop compiled to machine code, over whole data sets without Python in the loop."""
+"""Device: a NetworkTop compiled to machine code, over whole data sets without Python in the loop."""
 
 import ctypes
 import zlib
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.image import WORD_MASK, learning_words, read_back
-from golden.rate.network import Network
-from golden.regmap import ERRORS, FIRST_BIT, REGISTERS
+from golden.description import Description, Units
+from golden.image import read_back
+from golden.regmap import ERRORS, REGISTERS
 from rtl.host.top import NetworkTop
 from sim.verilated import build_library
 
@@ -24,7 +24,7 @@ class SimulationError(RuntimeError):
     """The simulated device does not do what the register map promises."""
 
 
-class FastSimulation:
+class Device:
     """The device behind its bus: golden.regmap in C++.
 
     Parameters: net; vendor form of memories and multipliers (vendor models are compiled in); quick, True to compile
@@ -33,14 +33,15 @@ class FastSimulation:
     Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`.
     """
 
-    def __init__(self, net: Network, vendor: str = "generic", *, quick: bool = False):
+    def __init__(self, net: Description, vendor: str = "generic", *, quick: bool = False):
         self.net, self.run_cycles = net, 0
         harness = Path(__file__).with_name("device.cpp").read_text(encoding="utf-8")
         self._library = build_library(NetworkTop(net, vendor=vendor), name="top", harness=harness, vendor=vendor,
                                       quick=quick)
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.simulation_new())
-        self._ticks_buffered = self.register("output_ticks")
+        # beside those whose answers wait, one may wait for room; what has no fixed length would hold up its own end
+        self._units_buffered = self.register("output_ticks") - (net.END is not None)
 
     def __del__(self):
         if getattr(self, "_handle", None) is not None:
@@ -84,25 +85,22 @@ class FastSimulation:
             raise SimulationError(f"{self.net.name} refuses the image: {names}")
 
     def run(self, x, *, stalls: str = "none", output_stalls: str = "none", seed: int = 1, progress=None) -> np.ndarray:
-        """Words (sequences, ticks, inputs) -> words (sequences, ticks, outputs); every sequence starts afresh.
+        """Outputs of a batch of samples, each from rest, as golden's `net.run` has them.
 
         stalls, output_stalls: pauses before each word in and out, one of STALLS, from `seed`;
-        progress(n) is called after every n sequences.
+        progress(n) is called after every n samples.
         """
-        x = np.array(x, dtype=np.int64)
-        if x.ndim != 3 or x.shape[2] != self.net.inputs:
-            raise ValueError(f"x has shape {x.shape}, expected (sequences, ticks, {self.net.inputs})")
-        fmt = self.net.layers[0].operand
-        if x.size and (x.min() < fmt.min or x.max() > fmt.max):
-            raise ValueError(f"x holds words outside of {fmt}")
         for name in (stalls, output_stalls):
             if name not in STALLS:
                 raise ValueError(f"stall pattern must be one of {', '.join(STALLS)}, not {name!r}")
-        words = x & WORD_MASK
-        words[:, 0, 0] |= 1 << FIRST_BIT
+        x = np.asarray(x)
+        units = self.net.units(x)
         if self.net.teacher is not None:
             self.write(REGISTERS["learning"].offset, 0)
-        return self._stream(words, STALLS.index(stalls), STALLS.index(output_stalls), seed, progress)
+        each = len(units.ends) // max(1, len(x))        # units of a sample
+        found = self.stream(units, STALLS.index(stalls), STALLS.index(output_stalls), seed, each=each,
+                            cycles=each * self.register("cycles_per_tick"), progress=progress)
+        return self.net.outputs_of(found, x)
 
     def learn(self, x, target, *, first: bool = True, learn=True, teach=True, halvings: int = 0,
               progress=None) -> np.ndarray:
@@ -111,42 +109,35 @@ class FastSimulation:
         first: all streams begin anew; otherwise they go on where `learn` left them. learn, teach: in which ticks the
         weights move and the teacher speaks, (ticks, streams) or one for all; progress(n) after every n ticks.
         """
-        ticks, streams, _ = np.shape(x)
-        words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)
+        units = self.net.learning_units(x, target, first=first, learn=learn, teach=teach)
         self.write(REGISTERS["learning"].offset, 1)
         self.write(REGISTERS["halvings"].offset, halvings)
-        y = self._stream(words.reshape(1, ticks * streams, -1), 0, 0, 1, progress)
-        return y.reshape(ticks, streams, -1)
+        streams = self.net.streams
+        found = self.stream(units, each=streams, cycles=streams * self.register("learn_cycles"), progress=progress)
+        return self.net.outputs_of(found, np.asarray(x)[None])[0]
 
     def read_params(self, params):
         """`params` with what the device has learnt since."""
         return read_back(self.net, params, lambda addresses: [self.read(int(addr)) for addr in addresses])
 
-    def _stream(self, words, stalls, output_stalls, seed, progress):
-        sequences, ticks, vector = words.shape
-        words = np.ascontiguousarray(words, dtype=np.uint32)
-        y = np.zeros((sequences, ticks, self.net.outputs), np.int32)
-        before, learning = self.cycles, self.net.teacher is not None and vector > self.net.inputs
-        cycles = ticks * self.register("learn_cycles" if learning else "cycles_per_tick")
-        size = max(1, _CHUNK_CYCLES // max(1, cycles))
-        # one long sequence goes in parts, too
-        parts = [(slice(n, n + size), slice(None)) for n in range(0, sequences, size)]
-        if learning:
-            step = max(1, _CHUNK_CYCLES * ticks // max(1, cycles)) * self.net.streams
-            parts = [(slice(None), slice(n, n + step)) for n in range(0, ticks, step)]
-        for part in parts:
-            sent = np.ascontiguousarray(words[part])
-            found = np.zeros((*sent.shape[:2], self.net.outputs), np.int32)
+    def stream(self, units: Units, stalls: int = 0, output_stalls: int = 0, seed: int = 1, *, each: int = 1,
+               cycles: int = 0, progress=None) -> np.ndarray:
+        """Output words of units, in order; progress(1) for `each` of them, which take some `cycles`."""
+        words, ends = np.ascontiguousarray(units.words, np.uint32), np.ascontiguousarray(units.ends, np.int64)
+        before, found = self.cycles, np.zeros(len(ends) * units.answers, np.int32)
+        step = each * max(1, _CHUNK_CYCLES // max(1, cycles or _CHUNK_CYCLES // 100))
+        for first in range(0, len(ends), step):
+            start = int(ends[first - 1]) if first else 0
+            part = np.ascontiguousarray(ends[first:first + step] - start)
+            y = found[first * units.answers:(first + len(part)) * units.answers]
             status = self._library.simulation_run(
-                self._handle, sent.ctypes.data, found.ctypes.data, sent.shape[0] * sent.shape[1], vector,
-                self.net.outputs, self._ticks_buffered, stalls, output_stalls,
-                (seed + (part[0].start or 0)) & 0x3FFFFFFF)
-            self._check(status, f"run of sequence {part[0].start or 0} or later")
-            y[part] = found
+                self._handle, words[start:].ctypes.data, part.ctypes.data, y.ctypes.data, len(part), units.answers,
+                self._units_buffered, stalls, output_stalls, (seed + first // each) & 0x3FFFFFFF)
+            self._check(status, f"run of {self.net.SAMPLE[0]} {first // each} or later")
             if progress is not None:
-                progress(sent.shape[1] // self.net.streams if learning else sent.shape[0])
+                progress(len(part) // each)
         self.run_cycles = self.cycles - before
-        return y.astype(np.int64)
+        return found
 
     def access(self, write: bool, addr: int, data: int = 0) -> tuple[int, bool]:
         """One access: the word read, and whether there is no such address."""
@@ -175,6 +166,6 @@ def _declare(library) -> None:
             ("idle", None, (handle, integer)),
             ("access", integer, (handle, integer, word, ctypes.POINTER(word))),
             ("write_pairs", integer, (handle, pointer, long)),
-            ("run", integer, (handle, pointer, pointer, long, *(integer,) * 5, word))):
+            ("run", integer, (handle, *(pointer,) * 3, long, *(integer,) * 4, word))):
         function = getattr(library, f"simulation_{name}")
         function.restype, function.argtypes = result, arguments

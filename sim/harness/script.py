@@ -10,7 +10,7 @@ from typing import NamedTuple
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
-from sim.harness.device import FastSimulation, SimulationError
+from sim.harness.device import Device, SimulationError
 from sim.pysim import PERIOD
 
 #: cycles that a device may take for one access
@@ -100,7 +100,7 @@ def amaranth(top, host, *, buses=("bus",)) -> int:
 
 def compiled(net, host) -> int:
     """The same against a compiled NetworkTop of `net`."""
-    device, answer = FastSimulation(net, quick=True), None
+    device, answer = Device(net, quick=True), None
     begin = device.cycles
     while True:
         try:

@@ -17,7 +17,8 @@ from boards.family import ECP5
 from boards.floorplan import floorplan
 from golden.fixed import QFormat
 from golden.programs import ToolError
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick, lane_use, neuron_multipliers
 from rtl.vendor.ecp5 import Bank

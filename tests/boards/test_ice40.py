@@ -17,14 +17,17 @@ from boards.family import ICE40
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
+from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import random_synapses, run
-from golden.spiking.network import LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.tools import yosys
 from golden.units.weights import Ternary
-from rtl.spiking.schedule import COSTS, fold_spiking, ice40_blocks, spiking_costs
+from rtl.spiking.cost import COSTS, fold_spiking, ice40_blocks, spiking_costs
 from sim import verilated
-from sim.harness.core import SpikingSimulation
+from sim.spiking.core import SpikingSimulation
 
 HX8K = BOARDS["ice40-hx8k"]
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from spikes import random_spiking
 
 from golden.files import read_safetensors, write_safetensors
-from golden.image import Image, bank_layout, build_image, image_params, image_synapses
+from golden.image import Image, build_image, image_params, image_synapses
 from golden.rate.engine import random_params
+from golden.rate.layout import bank_layout
 from golden.rate.network import Network
 from golden.rate.trained import FloatLayer, FloatNetwork
 from golden.regmap import parameter_address

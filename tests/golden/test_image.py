@@ -10,18 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.fixed import QFormat
-from golden.image import (
-    HEADER_BYTES,
-    Image,
-    bank_layout,
-    build_image,
-    first_banks,
-    image_addresses,
-    image_params,
-    parameter_words,
-)
+from golden.image import HEADER_BYTES, Image, build_image, first_banks, image_addresses, image_params, parameter_words
 from golden.rate.engine import random_params
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.layout import bank_layout
+from golden.rate.network import Network
 from golden.regmap import parameter_address
 
 

@@ -1,10 +1,11 @@
 """Known answers of what golden model, circuit and compiled kernels all import: comparing them cannot see an error."""
 
 from golden.fixed import QFormat
-from golden.image import timing
+from golden.rate.layer import Dense
+from golden.rate.layout import timing
 from golden.rate.learn import registers
 from golden.rate.loss import EXP, RECIPROCAL_BITS, difference_format
-from golden.rate.network import Dense, Network
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher, weight_shift
 from golden.units.activation import table
 from golden.units.extrapolator import Predictor, step_bits

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from golden.fixed import QFormat
-from golden.rate.network import ACTIVATIONS, Dense, Network
+from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.units.extrapolator import KINDS, Predictor
 from golden.units.plasticity import PERIOD

@@ -20,7 +20,8 @@ from firmware.transport import Transport
 from golden.fixed import QFormat, wrap
 from golden.image import Image, build_image, image_params, image_synapses, learning_addresses, parameter_words
 from golden.rate import engine, learn
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import (
     ERRORS,

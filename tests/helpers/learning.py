@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from core import image_writes
 
-from golden.image import bank_layout, learnt_banks
 from golden.rate import learn
+from golden.rate.layout import bank_layout, learnt_banks
 from golden.rate.network import Network
 from rtl.rate.core import NetworkCore
 from rtl.rate.schedule import cycles_per_tick

@@ -7,7 +7,8 @@ import numpy as np
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
-from golden.spiking.network import Kick, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import TICK_BIT, answers, input_words
 from golden.units.weights import BLOCK, Ternary
 from rtl.spiking.core import SpikingCore

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import random_input, random_network
 
-from firmware.loader import Board
+from firmware.board import Board
 from firmware.protocol import LinkError, PortError
 from golden.image import build_image
 from golden.programs import ToolError

@@ -11,9 +11,9 @@ from device import Device, Line, learner, learner_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware.board import Board
 from firmware.learning import EMPTY, RESET, LearningState
 from firmware.link import ATTEMPTS
-from firmware.loader import Board
 from firmware.protocol import LinkError, PortError, Response, Status, encode_response
 from golden.image import build_image, learning_addresses, learning_words
 from golden.programs import ToolError

@@ -12,14 +12,15 @@ from amaranth.sim import Simulator
 from device import respond
 
 from firmware import protocol
-from firmware.loader import Board
+from firmware.board import Board
 from firmware.protocol import READ, WRITE, Request, Response, Status, decode_response, encode_request, encode_response
 from firmware.transport import Transport
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.rate import engine
 from golden.rate.engine import random_params
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from rtl.host import link as rtl_link
 from rtl.host.link import BusMaster, HostLink
 from rtl.host.top import NetworkTop

@@ -12,14 +12,15 @@ from device import Device, Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.loader import ATTEMPTS, Board
+from firmware.board import ATTEMPTS, Board
 from firmware.protocol import LinkError, PortError, Request, Response, Status, encode_response
 from firmware.transport import connect
 from golden.fixed import QFormat
 from golden.image import Image, build_image
 from golden.rate import engine
 from golden.rate.engine import random_params
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.regmap import INPUT, OUTPUT, REGISTERS, parameter_address
 
 

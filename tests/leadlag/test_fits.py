@@ -8,7 +8,9 @@ import pytest
 from golden.data.mnist1d import ANSWER_FROM
 from golden.fixed import QFormat
 from golden.rate.trained import FloatLayer, FloatNetwork
-from golden.spiking.network import LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.codes import LatencyCode
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.trained import SpikingTrained
 from golden.tasks import learning as tasks
 from leadlag import flow, spiking

@@ -134,7 +134,7 @@ def test_groups_of_the_bench():
                  "golden/rate/engine.py", "golden/train/gle.py", "boards/ulx3s.py"):
         assert name in whole, name
     assert "leadlag/report/page.py" not in whole, "a page makes no figure"
-    assert {"golden/train/events.cpp", "sim/harness/core.cpp",
+    assert {"golden/train/events.cpp", "sim/spiking/core.cpp",
             "zoo/delays-digits.safetensors"} < names("delay_only_digits")
     assert "golden/train/delays.py" not in names("build.delays-digits.ice40-hx8k")
     assert {"tests/rate/test_core.py", "sim/benches/trained_tb.py"} < names("simulation")

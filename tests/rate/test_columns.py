@@ -5,7 +5,7 @@ import random
 import pytest
 
 from golden.fixed import QFormat, round_shift, saturate
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.rate.plastic import Plastic
 from rtl.rate.columns import Columns
 from sim.pysim import run

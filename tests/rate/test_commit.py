@@ -10,7 +10,8 @@ from core import image_writes, strict_bank
 
 from golden.fixed import QFormat
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.units.dense import DenseParams
 from rtl.rate.core import NetworkCore
 from rtl.rate.schedule import cycles_per_tick

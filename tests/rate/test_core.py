@@ -9,7 +9,8 @@ from core import image_writes, run_core, strict_bank
 from boards.base import RESET_BITS
 from golden.fixed import QFormat
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from rtl.rate.core import NetworkCore
 from rtl.rate.schedule import cycles_per_tick
 from sim.pysim import load, receive, run, send

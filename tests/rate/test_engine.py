@@ -9,7 +9,8 @@ from cases import random_input, random_network
 
 from golden.fixed import QFormat
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.units.dense import DenseParams
 
 

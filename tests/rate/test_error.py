@@ -8,8 +8,8 @@ from amaranth.hdl import Module
 from cases import corners
 
 from golden.fixed import QFormat, round_shift
+from golden.rate.layer import Dense
 from golden.rate.learn import error_step
-from golden.rate.network import Dense
 from golden.rate.plastic import Plastic
 from golden.units.dense import DenseParams
 from golden.units.leadlag import at_rest

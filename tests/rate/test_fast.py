@@ -12,7 +12,7 @@ from golden.rate.engine import random_params, run
 from golden.regmap import MAGIC
 from rtl.rate.schedule import cycles_per_tick
 from sim import verilated
-from sim.harness.device import STALLS, FastSimulation, SimulationError
+from sim.harness.device import STALLS, Device, SimulationError
 
 NET = random_network("fast", largest=12)
 
@@ -20,7 +20,7 @@ NET = random_network("fast", largest=12)
 @pytest.fixture(scope="module")
 def device():
     try:
-        return FastSimulation(NET, quick=True)
+        return Device(NET, quick=True)
     except ToolError as error:
         if os.environ.get("CI") == "true":
             raise

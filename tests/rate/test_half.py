@@ -9,7 +9,8 @@ import pytest
 from golden.fixed import QFormat, wrap
 from golden.image import build_image, learning_words
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import INPUT, OUTPUT, REGISTERS, VALID_BIT
 from golden.units.delay import delay_line, delay_read, delay_write

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from golden.fixed import QFormat
+from golden.rate.layer import Dense
 from golden.rate.learn import LayerTick, Registers, move
-from golden.rate.network import Dense
 from golden.rate.plastic import Plastic
 from golden.units.dense import DenseParams
 from golden.units.plasticity import Noise

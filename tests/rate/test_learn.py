@@ -8,7 +8,8 @@ from learning import circuit_run, golden_run, learnt_words, random_vectors
 
 from golden.fixed import QFormat
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from rtl.rate import schedule
 from rtl.rate.schedule import cycles_per_tick

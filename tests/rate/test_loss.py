@@ -7,8 +7,9 @@ import pytest
 from cases import corners
 
 from golden.fixed import QFormat
+from golden.rate.layer import Dense
 from golden.rate.loss import EXP, cross_entropy_error, difference_format, output_error, softmax, squared_error
-from golden.rate.network import Dense, Network
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.units.activation import activation_step
 from rtl.rate.loss import OutputError, target_format

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from golden.checks import listed
 from golden.fixed import QFormat
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 
 LAYER = Dense(inputs=3, outputs=4, activation="tanh", operand=QFormat(1, 6), weight=QFormat(1, 6), state=QFormat(3, 8),
               lead=QFormat(1, 8), lag=QFormat(0, 8), rate=QFormat(0, 7), max_delay=2)

@@ -11,7 +11,8 @@ from learning import Vector, golden_run, learnt_words
 from golden.fixed import QFormat
 from golden.image import build_image, learning_words
 from golden.rate import engine
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import INPUT, OUTPUT, REGISTERS, VALID_BIT, parameter_address
 from golden.units.extrapolator import Predictor
@@ -19,8 +20,8 @@ from rtl.host.cable import Cable
 from rtl.rate.half import cut_ways, learnt_here
 from rtl.rate.pair import Pair
 from rtl.rate.schedule import cycles_per_tick
-from sim.harness.pair import PairSimulation
 from sim.pysim import run
+from sim.rate.pair import PairSimulation
 
 TICKS = 16
 #: cycles for which one board stands still, before the words of some tick; the other goes as far ahead as it can

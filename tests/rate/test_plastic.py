@@ -6,7 +6,8 @@ import pytest
 from cases import random_learner
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.tasks import learning as tasks
 

@@ -8,8 +8,9 @@ from core import image_writes, strict_bank
 from device import learner, learner_params
 from learning import learnt_words
 
-from golden.image import bank_layout, first_banks
+from golden.image import first_banks
 from golden.rate import learn
+from golden.rate.layout import bank_layout
 from golden.rate.network import Network
 from rtl.rate.loss import OutputError
 from rtl.rate.plastic import ErrorsIn, PlasticLayer

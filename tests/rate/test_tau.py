@@ -7,8 +7,8 @@ import pytest
 from cases import corners
 
 from golden.fixed import QFormat
+from golden.rate.layer import Dense
 from golden.rate.learn import tau_step
-from golden.rate.network import Dense
 from golden.rate.plastic import Plastic, increment_format, tau_shift
 from golden.units.dense import DenseParams
 from golden.units.plasticity import Noise

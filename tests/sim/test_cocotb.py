@@ -9,7 +9,8 @@ from spikes import random_spiking
 
 from golden.fixed import QFormat
 from golden.programs import BuildError, ToolError
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.rate.plastic import plain
 from golden.units import extrapolator
 from golden.units.extrapolator import Predictor, Way

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from golden.fixed import QFormat
-from golden.spiking.codes import LevelCode, level_code
+from golden.spiking.codes import LatencyCode, LevelCode, level_code
 from golden.spiking.engine import encode
-from golden.spiking.network import LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 
 CODE = LevelCode(levels=((0.0, 1.0), (-2.0, 5.0)))
 

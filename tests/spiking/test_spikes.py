@@ -9,9 +9,10 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError
 from golden.spiking.engine import Synapses, random_synapses, run
-from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.units.weights import Ternary
-from sim.harness.core import SpikingSimulation
+from sim.spiking.core import SpikingSimulation
 
 FIELDS = {"delay_bits": 4, "state": QFormat(6, 3), "leak": (4,), "threshold": 12, "refractory": 255}
 #: five neurons a lane: clearing takes longer than all that comes behind it

@@ -8,6 +8,7 @@ from spikes import expected_tokens, random_images, random_spiking, run_spiking
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
+from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import (
     Synapses,
     arrivals,
@@ -20,7 +21,8 @@ from golden.spiking.engine import (
     round_delays,
     run,
 )
-from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import answers, input_words
 from golden.units.weights import Ternary
 from rtl.spiking.core import SpikingCore

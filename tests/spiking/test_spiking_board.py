@@ -10,14 +10,15 @@ from device import Device, Line, SpikingDevice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.loader import ATTEMPTS, Board
+from firmware.board import ATTEMPTS, Board
 from firmware.protocol import LinkError, PortError
 from golden.fixed import QFormat
 from golden.image import Image, build_image
 from golden.programs import ToolError
 from golden.regmap import INPUT, OUTPUT, VALID_BIT
 from golden.spiking import engine as spiking
-from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.units.weights import Ternary
 from sim.harness.board import SimulatedBoard

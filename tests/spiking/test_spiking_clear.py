@@ -11,7 +11,8 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
 from golden.spiking.engine import Synapses, run
-from golden.spiking.network import Kick, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import answers, input_words
 from rtl.spiking.core import SpikingCore
 from rtl.spiking.engine import Issue, Token

@@ -11,7 +11,8 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
 from golden.spiking.engine import arrivals, decide, neuron_step, random_synapses, rest
-from golden.spiking.network import GROUP, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import GROUP, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.units.weights import Ternary
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token
 from sim.pysim import load, receive, run, send

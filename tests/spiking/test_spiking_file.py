@@ -7,7 +7,8 @@ import pytest
 
 from golden.files import read_safetensors, write_safetensors
 from golden.fixed import QFormat
-from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.trained import SpikingTrained, is_spiking
 from golden.units.weights import Ternary
 

@@ -9,7 +9,8 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
 from golden.spiking.engine import arrivals, neuron_step, random_synapses, rest, weights
-from golden.spiking.network import Kick, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.units.weights import Ternary, source_word
 from rtl.spiking.lanes import Kind, Lane, LaneGroup, Neuron, fetch_cycles
 from sim.pysim import load, run

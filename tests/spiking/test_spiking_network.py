@@ -12,11 +12,13 @@ from spikes import random_spiking
 from boards import BOARDS
 from golden.fixed import QFormat
 from golden.image import Image, build_image, image_addresses, image_synapses, parameter_words
+from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import random_synapses
-from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.units.weights import Ternary
-from rtl.spiking.schedule import COSTS, block_rams, fold_spiking
+from rtl.spiking.cost import COSTS, block_rams, fold_spiking
 
 GOOD = {"inputs": 20, "outputs": 24, "weight": Ternary(plus=3, minus=4, seed=9), "delay_bits": 4,
         "state": QFormat(6, 4), "leak": (4,), "threshold": 40}

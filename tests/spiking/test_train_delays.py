@@ -17,7 +17,9 @@ from golden.files import read_safetensors
 from golden.fixed import QFormat
 from golden.recipe import load
 from golden.spiking import engine as spiking
-from golden.spiking.network import Kick, LatencyCode, SpikingLayer, SpikingNetwork
+from golden.spiking.codes import LatencyCode
+from golden.spiking.layer import Kick, SpikingLayer
+from golden.spiking.network import SpikingNetwork
 from golden.spiking.recipe import SpikingRecipe
 from golden.spiking.trained import SpikingTrained
 from golden.units.weights import Ternary

@@ -9,7 +9,7 @@ import torch
 from cases import corners
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.units.leadlag import at_rest, integrator, lag_step, leadlag_step
 from rtl.units.leadlag import LeadLag
 from sim.pysim import receive_all, run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from golden.fixed import QFormat
-from golden.rate.network import Dense
+from golden.rate.layer import Dense
 from golden.units.dense import dense_rows
 from golden.units.rows import Rows, row_sums
 from rtl.units.mac import MacLanes

@@ -14,12 +14,13 @@ from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError
 from golden.rate.engine import random_params, run
-from golden.rate.network import Dense, Network
+from golden.rate.layer import Dense
+from golden.rate.network import Network
 from golden.units.dense import dense_rows
 from rtl.primitives import VENDORS, Bank, bank, multiplier
 from rtl.units.mac import MacLanes
 from rtl.vendor import ecp5
-from sim.harness.device import FastSimulation
+from sim.harness.device import Device
 from sim.verilated import build_library
 
 CYCLES = 40_000
@@ -129,7 +130,7 @@ def test_network():
     rng = np.random.default_rng(5)
     params, fmt = random_params(NETWORK, rng), NETWORK.layers[0].operand
     x = rng.integers(fmt.min, fmt.max + 1, (8, 20, NETWORK.inputs))
-    device = available(FastSimulation, NETWORK, vendor="ecp5")
+    device = available(Device, NETWORK, vendor="ecp5")
     device.load(build_image(NETWORK, params).pairs)
     assert (device.run(x, output_stalls="bursts") == run(NETWORK, params, x)).all()
 

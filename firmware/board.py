@@ -5,16 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware.learning import EMPTY, RESET, Learning
-from firmware.link import ATTEMPTS, LEARNT, LOADED, LOADING, RUNNING, TICKING, Link
+from firmware.link import ATTEMPTS, IN_PLACE, LEARNT, LOADED, LOADING, RUNNING, TICKING, Link
 from firmware.protocol import MAX_WORDS, WRITE, LinkError, PortError, Request
-from firmware.spiking import Spiking
 from firmware.transport import Transport
-from golden.fixed import wrap
-from golden.image import WORD_BITS, Image
-from golden.rate.network import Network
-from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, VERSION
-from golden.spiking.network import SpikingNetwork
+from golden.description import Description, Units
+from golden.image import Image
+from golden.regmap import (
+    ERRORS,
+    INPUT,
+    LAST_BIT,
+    MAGIC,
+    OUTPUT,
+    REGISTERS,
+    VALID_BIT,
+    VERSION,
+    WORD_MASK,
+)
+
+EMPTY = "the device has no parameters yet: load an image first"
+RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
+         "then load an image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +39,11 @@ class Identity:
     cycles_per_tick: int
     output_ticks: int
 
-    @property
-    def in_place(self) -> bool:
-        """Whether it has room for one set of parameters only: spiking networks, whose ticks have no period."""
-        return self.cycles_per_tick == 0
 
-
-class Board(Learning, Spiking, Link):
+class Board(Link):
     """A device that speaks firmware/protocol.py over `transport`.
 
-    What networks that learn add is in firmware.learning, what spiking networks add in firmware.spiking.
+    What learns on the device: firmware.learning.Learner.
 
     Parameters: transport; net, the description of the design, which runs need; timeout, seconds for a response to
     begin and between its parts; patience, seconds for the device to get on with a load or a tick.
@@ -46,13 +51,14 @@ class Board(Learning, Spiking, Link):
     design.
     """
 
-    def __init__(self, transport: Transport, net: Network | SpikingNetwork | None = None, *, timeout: float = 1.0,
+    def __init__(self, transport: Transport, net: Description | None = None, *, timeout: float = 1.0,
                  patience: float = 10.0):
         super().__init__(transport, timeout=timeout, patience=patience)
         self.net = net
         self._identity = None
         self._aligned = False   # the device may hold part of an input vector
         self._ended = False     # the last sequence came to its end, and can go on
+        self._under_way = False
 
     def identify(self) -> Identity:
         """Registers that say which design this is; LinkError if it is none of ours."""
@@ -75,7 +81,7 @@ class Board(Learning, Spiking, Link):
         """Send an image and put it in force.
 
         Up to ATTEMPTS times where the link fails; the device keeps the parameters it had until a commit succeeds, but
-        for that of a spiking network, which has none from `load_begin` on. ValueError when the image is for another
+        for one that is loaded in place, which has none from `load_begin` on. ValueError when the image is for another
         design. `progress(n)` is called with the words sent since the last call, with a negative number where they have
         to be sent again. A network that learns begins like a new one: a sequence with errors that was cut short is
         completed before, as its ticks would move the registers that round steps of the weights.
@@ -94,7 +100,7 @@ class Board(Learning, Spiking, Link):
                     self._empty()
                     self._align()
                 self.set("errors", (1 << 32) - 1)
-                lost = identity.in_place
+                lost = bool(self.get("status") & IN_PLACE)
                 self.set("load_begin", 1)
                 for addr, words in frames:
                     self.write(addr, words)
@@ -131,39 +137,60 @@ class Board(Learning, Spiking, Link):
     # ---- runs
 
     def run(self, x, progress=None) -> np.ndarray:
-        """Run one sequence from rest, without errors: x (ticks, inputs) operand words -> (ticks, outputs) rate words.
+        """Outputs of samples, each from rest, as golden's `net.run` has them: x as that takes it, or one sample of it.
 
-        Where the network has several streams, each is given x, and stream 0 answers; or x (ticks, streams, inputs) ->
-        (ticks, streams, outputs). int64. Never has more ticks in the device than its output buffer holds.
-        `progress(n)`: n more ticks came back.
+        `progress(n)`: n more units (ticks, images) came back. LinkError where the link or the device fails: nothing is
+        returned then, and the next call begins anew.
         """
-        words, found = self._input_words(x), []
-        registers = {"learning": 0} if self.net.teacher is not None else {}
-        self._stream(words, self._begin(registers), found, progress)
-        rates = self._end(found)
-        return rates if np.ndim(x) == 3 else rates[:, 0]
+        net, x = self._require_net(), np.asarray(x)
+        one = x.ndim == 2
+        x = x[None] if one else x
+        words = self.stream(net.units(x), progress=progress)
+        try:
+            found = net.outputs_of(words, x)
+        except ValueError as error:
+            raise LinkError(str(error)) from None
+        return found[0] if one else found
+
+    def stream(self, units: Units, *, registers: dict | None = None, first: bool = True, found: list | None = None,
+               progress=None) -> np.ndarray:
+        """Send words and read what comes back: raw output words (uint32), `units.answers` a unit.
+
+        Never has more units in the device than its output buffer holds. registers: set before; first: False to go on
+        where the last call has ended; found: takes the words as they come, for who wants them after a LinkError.
+        """
+        if registers is None:
+            registers = {"learning": 0} if self._require_net().teacher is not None else {}
+        self._under_way = False
+        room, found = self._begin(registers, first), [] if found is None else found
+        self._under_way = True
+        self._exchange_units(units, room, found, progress)
+        self._require_loaded()          # unless a reset has passed unnoticed
+        self._aligned, self._ended, self._under_way = True, True, False
+        return np.array(found, np.uint32)
 
     def _begin(self, registers, first=True):
-        """Make the device ready for a sequence, or for more of one; how many ticks it holds."""
-        identity = self._identity or self.identify()
-        self._check_design(identity)
+        """Make the device ready for samples, or for more of one; how many units it holds."""
+        identity = self.check_design()
         status = self._require_loaded()
         if not first and not (self._ended and status & RUNNING):
             raise LinkError("the device has no sequence with errors to go on with, or holds one that was cut short: "
                             "begin another (first=True)")
-        self._empty()
-        if not self._aligned:
-            self._align()
+        if self.net.END is not None:
+            self._end_unit()
+        else:
+            self._empty()
+            if not self._aligned:
+                self._align()
         for name, value in registers.items():
             self.set(name, value)
         self._aligned = self._ended = False
         return identity.output_ticks
 
-    def _end(self, found):
-        """Words of a sequence that came as (ticks, streams, outputs), unless a reset has passed unnoticed."""
-        self._require_loaded()
-        self._aligned = self._ended = True
-        return np.array(found, np.int64).reshape(-1, self.net.streams, self.net.outputs)
+    def _require_net(self) -> Description:
+        if self.net is None:
+            raise ValueError("this needs the network description: Board(transport, net)")
+        return self.net
 
     def _require_loaded(self):
         """The status; LinkError where the device has no parameters, or only what it had learnt before a reset."""
@@ -172,32 +199,60 @@ class Board(Learning, Spiking, Link):
             raise LinkError(RESET if status & LEARNT else EMPTY)
         return status
 
-    def _stream(self, vectors, room, found, progress):
-        """Frames of inputs and outputs in turn: vectors in, one a tick; signed output words are added to `found`."""
-        (ticks, inputs), outputs, words = vectors.shape, self.net.outputs, vectors.ravel()
-        turn = self.net.streams * outputs
-        sent, deadline = 0, time.monotonic() + self.patience
-        while len(found) < ticks * outputs:
-            before, complete = sent + len(found), len(found) // outputs
-            turns, window = len(found) // turn, min(ticks, complete + room) * inputs
+    def _exchange_units(self, units, room, found, progress):
+        """Frames of input and output words in turn; what comes back is added to `found`."""
+        words, ends, each = units.words, units.ends, units.answers
+        sent, count, deadline = 0, len(units.ends), time.monotonic() + self.patience
+        while len(found) < count * each or sent < len(words):
+            before, complete = sent + len(found), len(found) // each
+            window = int(ends[min(count, complete + room) - 1])
             if sent < window:
                 sent += self._send(words[sent:min(window, sent + MAX_WORDS)].tolist())
             # reads wait until a frame is worth it, or until no more may be sent
-            wanted = sent // inputs * outputs - len(found)
-            if wanted and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):
-                found += self._outputs(min(wanted, MAX_WORDS), len(found))
-            if progress is not None and len(found) // turn > turns:
-                progress(len(found) // turn - turns)
+            wanted = int(np.searchsorted(ends, sent, "right")) * each - len(found)
+            if wanted > 0 and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):
+                found += self._outputs(min(wanted, MAX_WORDS), len(found), each)
+            if progress is not None and len(found) // each > complete:
+                progress(len(found) // each - complete)
             if before != sent + len(found):
                 deadline = time.monotonic() + self.patience
             elif time.monotonic() > deadline:
                 self._require_loaded()      # a reset loses outputs
-                raise LinkError(f"no output for {self.patience:g} s after {complete} of {ticks} ticks")
+                raise LinkError(f"no output for {self.patience:g} s after {complete} of {count} {self._noun}s")
+        if self.net.END is not None and self._require_loaded() & TICKING:
+            raise LinkError(f"the device still has an {self._noun} or an answer after {count} of each: it has lost "
+                            f"step")
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether words of a run were sent that did not come to its end."""
+        return self._under_way
+
+    @property
+    def _noun(self) -> str:
+        return "tick" if self.net.END is None else self.net.SAMPLE[0]
 
     def _send(self, words):
         """Write input words; how many the device took before it was busy for too long."""
         request = Request(op=WRITE, addr=INPUT, count=len(words), data=words, fixed=True)
         return self._access(request, partial=True).count
+
+    def _end_unit(self):
+        """End what was cut short and throw away what is left of earlier ones.
+
+        Also where the device says that it has nothing: the end clears what a reset has left.
+        """
+        ended, deadline = 0, time.monotonic() + self.patience
+        while True:
+            # no word is taken while answers fill the queue
+            ended = ended or self._send([self.net.END])
+            busy = self.get("status") & TICKING
+            if ended and not busy:
+                return
+            self.read(OUTPUT, MAX_WORDS, fixed=True)
+            if time.monotonic() > deadline:
+                raise LinkError(f"the device does not come to the end of an earlier {self._noun} in "
+                                f"{self.patience:g} s")
 
     def _align(self):
         """Complete an input vector that was cut short, which the device does not show: halve what it may hold.
@@ -224,31 +279,15 @@ class Board(Learning, Spiking, Link):
             self._empty()
         self._aligned = True
 
-    def _input_words(self, x):
-        """(vectors, inputs) words with flags: of every stream in turn."""
-        if self.net is None:
-            raise ValueError("run needs the network description: Board(transport, net)")
-        if isinstance(self.net, SpikingNetwork):
-            raise ValueError(f"{self.net.name} is a spiking network: it has images to classify, not a sequence to run")
-        net, fmt, x = self.net, self.net.layers[0].operand, np.asarray(x)
-        shape = x.shape[:1] + (net.streams,) * (x.ndim == 3) + (net.inputs,)
-        if x.ndim not in (2, 3) or x.shape != shape or not len(x) or x.dtype.kind not in "iu":
-            raise ValueError(f"inputs are integer words of shape (ticks, {net.inputs}) or (ticks, {net.streams}, "
-                             f"{net.inputs}), not {x.dtype} of shape {x.shape}")
-        if x.min() < fmt.min or x.max() > fmt.max:
-            raise ValueError(f"inputs hold words outside of {fmt} [{fmt.min}, {fmt.max}]")
-        words = x if x.ndim == 3 else np.repeat(x[:, None], net.streams, 1)
-        words = words.astype(np.int64).reshape(-1, net.inputs) & ((1 << WORD_BITS) - 1)
-        words[0, 0] |= 1 << FIRST_BIT
-        return words
-
-    def _check_design(self, identity):
-        net = self.net
+    def check_design(self) -> Identity:
+        """What the device is; ValueError where that is another design than `net`."""
+        identity, net = self._identity or self.identify(), self._require_net()
         if identity.fingerprint != net.fingerprint:
             raise ValueError(f"{net.name} is design {net.fingerprint}, the device is design {identity.fingerprint}")
         if (identity.inputs, identity.outputs) != (net.inputs, net.outputs) or identity.output_ticks < 1:
             raise LinkError(f"the device has {identity.inputs} inputs, {identity.outputs} outputs and room for "
                             f"{identity.output_ticks} ticks, {net.name} has {net.inputs} and {net.outputs}")
+        return identity
 
     def _empty(self):
         """Throw away what a run that ended early has left in the output buffer."""
@@ -262,16 +301,16 @@ class Board(Learning, Spiking, Link):
             if time.monotonic() > deadline:
                 raise LinkError(f"the device goes on giving outputs of an earlier run for {self.patience:g} s")
 
-    def _outputs(self, count, before):
-        """Up to `count` words that the output has now, signed; `before`: words of this run that came earlier."""
-        fmt, outputs, found = self.net.layers[-1].rate, self.net.outputs, []
+    def _outputs(self, count, before, each):
+        """Up to `count` words that the output has now; `before`: words of this run that came earlier."""
+        found = []
         for word in self.read(OUTPUT, count, fixed=True):
             if word >> VALID_BIT & 1:
-                last = (before + len(found)) % outputs == outputs - 1
+                last = (before + len(found)) % each == each - 1
                 if (word >> LAST_BIT & 1) != last:
                     raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of a "
-                                    f"tick, with {outputs} outputs it should {'' if last else 'not '}be")
-                found.append(wrap(word, fmt.width))
+                                    f"{self._noun}, with {each} outputs it should {'' if last else 'not '}be")
+                found.append(word & WORD_MASK)
         return found
 
 

@@ -1,4 +1,4 @@
-// The hosts of two boards, compiled with them: bus accesses of both, side by side, without leaving C++ (sim/harness/pair.py).
+// The hosts of two boards, compiled with them: bus accesses of both, side by side, without leaving C++ (sim/rate/pair.py).
 #include "Vpair.h"
 
 namespace {

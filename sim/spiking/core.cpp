@@ -1,4 +1,4 @@
-// A SpikingCore fed as fast as it takes words (sim/harness/core.py).
+// A SpikingCore fed as fast as it takes words (sim/spiking/core.py).
 #include "Vspikes.h"
 
 namespace {

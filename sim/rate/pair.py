@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.image import build_image, learning_words, read_back
+from golden.image import build_image, read_back
 from golden.rate.network import Network
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, REGISTERS, TEACH_BIT
 from rtl.rate.half import cut_ways, learnt_here
@@ -78,9 +78,10 @@ class PairSimulation:
                 raise SimulationError(f"{net.name}: a board refuses the image, flags {flags:b}")
 
     def learn(self, x, target, *, first: bool = True, learn=True, teach=True) -> np.ndarray:
-        """As sim.harness.device.FastSimulation.learn, for one stream."""
-        words = learning_words(self.net, x, target, first=first, learn=learn, teach=teach)[:, 0]
-        ticks, inputs = len(words), self.net.inputs
+        """As sim.harness.device.Device.learn, for one stream."""
+        units, inputs = self.net.learning_units(x, target, first=first, learn=learn, teach=teach), self.net.inputs
+        words = units.words.reshape(len(units.ends), -1)
+        ticks = len(words)
         lower, upper = (np.ascontiguousarray(part) for part in np.split(words, [inputs], 1))
         lower[:, -1] |= upper[:, -1] & _FLAGS
         upper[0, 0] |= lower[0, 0] & 1 << FIRST_BIT

@@ -1,0 +1,43 @@
+"""What a core tells of itself, so that registers, link and simulations fit any of them."""
+
+from typing import NamedTuple
+
+from golden.description import Description
+
+
+class CoreInfo(NamedTuple):
+    """Of a component with streams i and o, params, want_half, half, tick, busy, stall and lost.
+
+    One that learns has learning, halve, moved, running, overflow, probe, probe_bank, probe_addr, probe_valid and
+    probe_data, too (rtl.rate.core.NetworkCore says what they are).
+
+      constants   values of read-only registers (golden.regmap), by name
+      settle      cycles from the last parameter word sent to the last one in its place
+      patience    cycles for which an input word may be held before it is taken
+      halves      2, an image is put in force between two ticks; 1, it is loaded in place
+      readable    ranges of banks whose words can be read back
+      learns      whether there is what networks that learn have
+    """
+
+    constants: dict[str, int]
+    settle: int
+    patience: int
+    halves: int = 2
+    readable: tuple[range, ...] = ()
+    learns: bool = False
+
+
+def settle_cycles(net: Description) -> int:
+    """Words hop from lane to lane and from layer to layer."""
+    return net.lanes + 2 * len(net.layers) + 4
+
+
+def ranges(numbers) -> tuple[range, ...]:
+    """Ascending numbers as ranges."""
+    found = []
+    for n in numbers:
+        if found and found[-1].stop == n:
+            found[-1] = range(found[-1].start, n + 1)
+        else:
+            found.append(range(n, n + 1))
+    return tuple(found)

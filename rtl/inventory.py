@@ -1,0 +1,44 @@
+"""What a network takes of a part, without a part in sight: memories, multipliers, features that cost logic.
+
+Systems count it, families of FPGAs have the prices (boards.family), and lanes are dealt out within a Budget.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Memory(NamedTuple):
+    """`count` memories of `depth` words of `width` bits.
+
+    form: "bank", a block RAM with all its registers (rtl.primitives); "inferred", read a cycle late, from which tools
+    make what suits its size; "soft", LUT RAM where a family has it, else inferred; "at_once", read in the cycle of its
+    address: LUT RAM or registers.
+    """
+
+    depth: int
+    width: int
+    count: int = 1
+    form: str = "bank"
+
+
+class Inventory(NamedTuple):
+    """Of the layers of a network; logic: feature -> amount, for which a family has a price in LUTs."""
+
+    memories: tuple[Memory, ...]
+    multipliers: int
+    logic: dict[str, float]
+
+
+class Budget(NamedTuple):
+    """Room for the layers of a network: multipliers, block RAMs, LUTs; what of the latter two routes well.
+
+    blocks: block RAMs of an Inventory; luts: rough number of its LUTs.
+    """
+
+    multipliers: int
+    bram: int
+    lut4: int
+    routable_bram: float
+    routable_lut4: float
+    blocks: Callable[[Inventory], int]
+    luts: Callable[[Inventory], int]

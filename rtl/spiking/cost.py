@@ -1,0 +1,66 @@
+"""Lanes of spiking networks: as many as a part has room for, and what they cost."""
+
+from golden.spiking.layer import SpikingLayer
+from golden.spiking.network import SpikingNetwork
+from golden.units.weights import BLOCK
+from rtl.inventory import Budget, Inventory, Memory
+from rtl.spiking.engine import QUEUE, Serializer, answer_layout
+from rtl.spiking.lanes import fold_bits
+from rtl.vendor.ecp5 import Bank
+
+
+def block_rams(layer: SpikingLayer, blocks=Bank.blocks) -> int:
+    """Block RAMs for the synapses of a layer: of 18 kbit, or as `blocks` counts them."""
+    return sum(blocks(memory.depth, memory.width) for memory in synapse_banks(layer))
+
+
+def synapse_banks(layer: SpikingLayer) -> list[Memory]:
+    """Memories of the synapses of a layer."""
+    return [Memory(layer.bank_depth, (end - first) * layer.synapse_bits)
+            for first, end in zip(layer.bank_first, layer.bank_first[1:], strict=False)]
+
+
+def layer_inventory(layer: SpikingLayer, is_last: bool) -> Inventory:
+    """Synapses, the queue behind the lanes, and of each lane accumulators and the states of its neurons."""
+    chunks = -(-layer.lanes // Serializer.CHUNK) * Serializer.CHUNK
+    queue = (2 * QUEUE, answer_layout().size) if is_last else (QUEUE + layer.folds + 3, chunks + fold_bits(layer) + 2)
+    memories = [*synapse_banks(layer), Memory(*queue, form="inferred"),
+                Memory(layer.folds << layer.delay_bits, layer.sum_bits, layer.lanes, "soft")]
+    if layer.folds > 1:
+        words = layer.order + 2 * (layer.kick is not None)
+        memories.append(Memory(layer.folds, layer.state.width * words + 1, layer.lanes, "at_once"))
+    return Inventory(tuple(memories), 0, {"engine": 1, "neuron_lane": layer.lanes})
+
+
+def inventory(net: SpikingNetwork) -> Inventory:
+    """That of its layers together."""
+    parts = [layer_inventory(layer, n == len(net.layers) - 1) for n, layer in enumerate(net.layers)]
+    return Inventory(tuple(memory for part in parts for memory in part.memories), 0,
+                     {name: sum(part.logic[name] for part in parts) for name in parts[0].logic})
+
+
+def fold_within(net: SpikingNetwork, budget: Budget) -> SpikingNetwork:
+    """The lanes that give the fewest folds within what routes well; the last layer has one.
+
+    ValueError where no number of lanes fits.
+    """
+    for folds in range(1, max(layer.outputs for layer in net.layers) + 1):
+        try:
+            found = net.with_lanes([*(_lanes(layer, folds) for layer in net.layers[:-1]), net.outputs])
+        except ValueError:
+            continue        # a bank too deep, or too many folds for a layer
+        need = inventory(found)
+        if budget.blocks(need) <= budget.routable_bram and budget.luts(need) <= budget.routable_lut4:
+            return found
+    raise ValueError(f"{net.name} has {net.synapses} synapses: there is no number of lanes with which they fit "
+                     f"{budget.bram} block RAMs and {budget.lut4} LUTs")
+
+
+def _lanes(layer, folds):
+    lanes = -(-layer.outputs // folds)
+    return min(layer.outputs, -(-lanes // BLOCK) * BLOCK) if layer.regenerates and folds > 1 else lanes
+
+
+def pace(net: SpikingNetwork, clock_mhz: float, fmax_mhz: float) -> dict:
+    """An image takes as long as it has spikes: the circuit has to run them (`leadlag bench` does)."""
+    return {"synapses": net.synapses, "ticks_per_image": net.ticks}

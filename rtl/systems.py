@@ -1,0 +1,37 @@
+"""The circuits of each kind of network (golden.systems.KINDS), each in the folder of its name."""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import NamedTuple
+
+from golden.description import Description
+from rtl.inventory import Budget, Inventory
+
+
+class Cell(NamedTuple):
+    """A hard block of a core: block, "multiplier" or "ram"; its path in the core's flattened netlist."""
+
+    block: str
+    path: str
+
+
+class Circuit(NamedTuple):
+    """What boards, simulations and reports need to know of a kind.
+
+    core(net, vendor=...)     a component with `info` (rtl.host.core.CoreInfo)
+    fold(net, budget)         the net with the lanes that a part has room for; ValueError where it has not
+    inventory(net)            what its layers take
+    pace(net, clock, fmax)    figures of a report, clocks in MHz
+    chain(net)                hard blocks in the order in which they should lie, neighbours side by side
+    """
+
+    core: Callable
+    fold: Callable[[Description, Budget], Description]
+    inventory: Callable[[Description], Inventory]
+    pace: Callable[[Description, float, float], dict]
+    chain: Callable[[Description], Iterator[Cell]]
+
+
+def circuit(net: Description) -> Circuit:
+    """The circuits of a network's kind."""
+    return import_module(f"rtl.{net.kind}").CIRCUIT
