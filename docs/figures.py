@@ -344,13 +344,11 @@ def rates_svg() -> str | None:
     from leadlag import flow
     from leadlag.report.pictures import rates_svg as draw
     case = flow.prepare("gle-mnist1d", BOARD)
-    _, words, _ = flow.samples(case, "test", SEQUENCE + 1)
+    words = flow.samples(case, "test", SEQUENCE + 1).x
     x, net = words[SEQUENCE], case.net
-    layers = [{"name": "input", "values": x * net.layers[0].operand.lsb}]
-    rates = flow.rates_of(case, x)
-    layers += [{"name": f"layer {n} ({layer.activation})", "values": values}
-               for n, (layer, values) in enumerate(zip(net.layers, rates, strict=True))]
-    return draw({"layers": layers, "answer": int(flow.classify(case, rates[-1][None])[0])})
+    layers = [{"name": name, "values": values} for name, values in net.signals(case.params, x)]
+    found = net.answers(net.run(case.params, x[None]), case.data.answer_from)
+    return draw({"layers": layers, "answer": int(found.label[0])})
 
 
 def utilisation_svg() -> str | None:

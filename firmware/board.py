@@ -201,7 +201,7 @@ class Board(Link):
 
     def _exchange_units(self, units, room, found, progress):
         """Frames of input and output words in turn; what comes back is added to `found`."""
-        words, ends, each = units.words, units.ends, units.answers
+        net, words, ends, each = self.net, units.words, units.ends, units.answers
         sent, count, deadline = 0, len(units.ends), time.monotonic() + self.patience
         while len(found) < count * each or sent < len(words):
             before, complete = sent + len(found), len(found) // each
@@ -209,7 +209,10 @@ class Board(Link):
             if sent < window:
                 sent += self._send(words[sent:min(window, sent + MAX_WORDS)].tolist())
             # reads wait until a frame is worth it, or until no more may be sent
-            wanted = int(np.searchsorted(ends, sent, "right")) * each - len(found)
+            begun = int(np.searchsorted(ends, sent, "right"))
+            # what has no fixed length may be answered before its end, and be held up by that
+            begun += net.END is not None and sent > (ends[begun - 1] if begun else 0)
+            wanted = int(begun) * each - len(found)
             if wanted > 0 and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):
                 found += self._outputs(min(wanted, MAX_WORDS), len(found), each)
             if progress is not None and len(found) // each > complete:
@@ -218,15 +221,20 @@ class Board(Link):
                 deadline = time.monotonic() + self.patience
             elif time.monotonic() > deadline:
                 self._require_loaded()      # a reset loses outputs
-                raise LinkError(f"no output for {self.patience:g} s after {complete} of {count} {self._noun}s")
+                what = "output" if net.END is None else "answer"
+                raise LinkError(f"no {what} for {self.patience:g} s after {complete} of {count} {self._noun}s")
         if self.net.END is not None and self._require_loaded() & TICKING:
-            raise LinkError(f"the device still has an {self._noun} or an answer after {count} of each: it has lost "
+            raise LinkError(f"the device still has {self._a_unit} or an answer after {count} of each: it has lost "
                             f"step")
 
     @property
     def is_under_way(self) -> bool:
         """Whether words of a run were sent that did not come to its end."""
         return self._under_way
+
+    @property
+    def _a_unit(self) -> str:
+        return f"{'an' if self._noun[0] in 'aeiou' else 'a'} {self._noun}"
 
     @property
     def _noun(self) -> str:
@@ -308,8 +316,8 @@ class Board(Link):
             if word >> VALID_BIT & 1:
                 last = (before + len(found)) % each == each - 1
                 if (word >> LAST_BIT & 1) != last:
-                    raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of a "
-                                    f"{self._noun}, with {each} outputs it should {'' if last else 'not '}be")
+                    raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of "
+                                    f"{self._a_unit}, with {each} outputs it should {'' if last else 'not '}be")
                 found.append(word & WORD_MASK)
         return found
 

@@ -38,7 +38,7 @@ class Units(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Of each sample (n,): the label; what each output has for it (n, outputs), where outputs are compared."""
+    """Of each sample (n,): the label; where outputs have values, what each has for it (n, outputs), in real units."""
 
     label: np.ndarray
     score: np.ndarray | None = None
@@ -168,18 +168,14 @@ class Description(ABC):
         """Output words of a device, answers x units of them, as `run` has them; ValueError for what cannot be."""
 
     @abstractmethod
-    def answers(self, outputs, since: int = 0) -> Answers:
-        """What outputs of `run` say; since: the tick from which on outputs count, where they are summed."""
+    def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
+        """What outputs of `run` say. Where it answers in every tick: from tick `since` on, up to lengths (n,)."""
 
     # ---- pages
 
     @abstractmethod
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Heading and a row a layer, for a person."""
-
-    def notes(self) -> list[str]:
-        """What else a person should know of it, a line each."""
-        return []
 
     def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
         """What happens in each layer while one sample runs: name and (ticks, neurons) in real units."""
@@ -220,6 +216,10 @@ class Trained(ABC):
     @abstractmethod
     def quantize(self, net: Description) -> tuple:
         """Words of every layer for `net`; ValueError where one does not fit."""
+
+    def lines(self, inputs: int) -> int:
+        """Input lines of its network for data of so many channels or pixels."""
+        return inputs
 
     @abstractmethod
     def inputs_of(self, samples, net: Description) -> np.ndarray:

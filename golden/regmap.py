@@ -53,8 +53,8 @@ REGISTERS = {
     "output_ticks": Register(7, "r", "ticks that the output buffer holds"),
     "status": Register(8, "r", "bit 0 parameters loaded, bit 1 loading (until the new half is in force), bit 2 half in "
                        "force, bit 3 tick under way, bit 4 weights have moved since their image was put in force "
-                       "(bit 4 and the weights outlive a reset, bit 0 does not), bit 5 errors run in this sequence, bit 6 "
-                       "parameters are loaded in place: there are none from `load_begin` on until an image is in force"),
+                       "(bit 4 and the weights outlive a reset, bit 0 does not), bit 5 errors run in this sequence, "
+                       "bit 6 parameters are loaded in place: none from `load_begin` on until an image is in force"),
     "errors": Register(9, "rw", "sticky error flags, a one clears"),
     "load_begin": Register(10, "w", "any value: start receiving an image"),
     "load_commit": Register(11, "w", "CRC-32 of the image: put it in force between two ticks if it is right"),

@@ -7,7 +7,7 @@ import click
 from golden.files import check_writable
 from golden.programs import end_on_signals
 from golden.recipe import load as load_recipe
-from leadlag import __version__, flow, spiking, training
+from leadlag import __version__, flow, training
 from leadlag.lists import boards, datasets, networks
 from leadlag.options import (
     COUNT,
@@ -24,6 +24,7 @@ from leadlag.options import (
 )
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
 from leadlag.verilog.cli import verilog
+from rtl.systems import circuit
 
 #: of click 8.2; before, the help is printed and that was all
 NoArgs = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -85,28 +86,19 @@ def train(name, seed, epochs, hold_out, changes, out, **fields):
 @click.option("--out", type=FOLDER, help="build/NAME by default.")
 def quantize(network, board, out):
     """Turn real parameters into words: description, parameters and image."""
-    from rtl.rate.schedule import predictor_costs
     case = _fitting(network, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
-    if isinstance(case, spiking.SpikingCase):
-        files = spiking.write_quantized(case, out)
-        console.print(spiking.layers_table(case.net))
-        console.print(f"{case.net.name}: {case.net.synapses:,} synapses, {len(case.image):,} words, design "
-                      f"{case.net.fingerprint}")
-        console.print("written: " + ", ".join(map(str, files)))
-        return
-    files = flow.write_quantized(case, out)
-    table = Table("layer", "size", "activation", "weight", "state", "lead", "lag", "rate", "lanes", "folds")
-    for n, layer in enumerate(case.net.layers):
-        table.add_row(str(n), f"{layer.inputs} x {layer.outputs}", layer.activation, str(layer.weight),
-                      str(layer.state), str(layer.lead), str(layer.lag), str(layer.rate),
-                      str(layer.lanes), str(layer.folds))
+    files = flow.write_words(case.net, case.params, out)
+    heading, rows = case.net.table()
+    table = Table(*heading)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
-    console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, design "
+    console.print(f"{case.net.name}: {case.net.size}, {case.net.lanes} lanes, {len(case.image):,} words, design "
                   f"{case.net.fingerprint}")
-    for what, text in predictor_costs(case.net).items():
-        console.print(f"predictor of {what}: {text}")
+    for note in circuit(case.net).notes(case.net):
+        console.print(note)
     console.print("written: " + ", ".join(map(str, files)))
 
 
@@ -119,11 +111,10 @@ def quantize(network, board, out):
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
 def evaluate(network, board, data, count, split, no_rtl):
     """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
-    from leadlag.demo import evaluate_ladder, ladder_table
+    from leadlag import ladder
     case = flow.prepare(network, board, data) if no_rtl else _fitting(network, board, data, must=is_given("board"))
-    climb = spiking.evaluate_ladder if isinstance(case, spiking.SpikingCase) else evaluate_ladder
-    ladder, _ = climb(case, split, count, rtl=not no_rtl, console=notes)
-    console.print(ladder_table(ladder))
+    rungs, _ = ladder.climb(case, split, count, rtl=not no_rtl, console=notes)
+    console.print(ladder.table(rungs, case.data.unit))
 
 
 @cli.command()
@@ -136,17 +127,14 @@ def evaluate(network, board, data, count, split, no_rtl):
 @click.option("--simulator", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True)
 def simulate(network, board, data, count, ticks, simulator):
     """Run the circuit in cocotb against the golden model."""
-    from leadlag.demo import cocotb_check
+    from leadlag import ladder
     case = _fitting(network, board, data, must=is_given("board"))
-    if isinstance(case, spiking.SpikingCase):
-        only_for("networks of rates", False, "ticks", given=f"{network}, whose images have {case.net.ticks} each")
-        with status(notes, f"{case.net.name} on {simulator}"):
-            images = spiking.cocotb_check(case, count, simulator)
-        console.print(f"{case.net.name} on {simulator}: answers to {images} images, all equal to golden")
-        return
+    is_free = "tick" in case.net.SAMPLE
+    only_for("networks that run any number of ticks", is_free, "ticks", given=network)
     with status(notes, f"{case.net.name} on {simulator}"):
-        words = cocotb_check(case, count, ticks, simulator)
-    console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} sequences, all equal to golden")
+        words = ladder.cocotb_check(case, count, ticks if is_free else None, simulator)
+    console.print(f"{case.net.name} on {simulator}: {words:,} output words of {count} {case.data.unit}, all equal to "
+                  f"golden")
 
 
 @cli.command(short_help="Learn on the chip: golden and circuit side by side.")
@@ -219,8 +207,8 @@ def build(network, board, clock, seeds, jobs):
     page = write_report({"title": f"{case.net.name} on {board}", "build": result.report, "commands": [command_line()],
                          "tools": result.report["tools"]}, result.path / "page")
     console.print(result.summary())
-    for what, text in result.report.get("predictors", {}).items():
-        console.print(f"predictor of {what}: {text}")
+    for note in circuit(case.net).notes(case.net):
+        console.print(note)
     console.print(f"bitstream {result.bitstream}, report {page}")
     if not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")
@@ -232,9 +220,9 @@ def build(network, board, clock, seeds, jobs):
 @port_option(required=True)
 def load(network, board, port):
     """Load parameters onto a board; they change only when the whole image has arrived intact."""
-    from leadlag.demo import open_board
+    from leadlag.ladder import open_board
     case = _fitting(network, board)
-    with open_board(case, port, notes) as device, bars(notes) as bar:
+    with open_board(case.net, port, notes) as device, bars(notes) as bar:
         task = bar.add_task(f"board at {port}: load", total=len(case.image))
         device.load(case.image, progress=lambda n: bar.advance(task, n))
     console.print(f"{case.net.name}: {len(case.image):,} words loaded, CRC {case.image.crc:08x}, design "
@@ -247,17 +235,14 @@ def load(network, board, port):
 @port_option(required=True)
 @click.option("-n", "--count", default=5, type=COUNT, show_default=True, help="Number of test sequences.")
 @data_option
-@click.option("--rates", is_flag=True, help="Print the summed output of every class.")
+@click.option("--rates", is_flag=True, help="Print the mean output of every class.")
 def run(network, board, port, count, data, rates):
     """Load parameters, stream test sequences through a board and print its answers."""
-    from leadlag.demo import run_on_board, runs_table
+    from leadlag import ladder
     case = _fitting(network, board, data)
-    if isinstance(case, spiking.SpikingCase):
-        only_for("networks of rates", False, "rates", given=network)
-        console.print(spiking.runs_table(spiking.run_on_board(case, port, count, notes)))
-        return
-    rows = run_on_board(case, port, count, notes)
-    console.print(runs_table(case, rows, rates))
+    rows = ladder.run_on_board(case, port, count, notes)
+    only_for("networks whose outputs have values", rows[0][2] is not None, "rates", given=network)
+    console.print(ladder.runs_table(case, rows, rates))
 
 
 @cli.command(short_help="The whole way, from the zoo to a bitstream.")

@@ -1,139 +1,21 @@
-"""The demo and the pieces of it that are commands of their own: the ladder of accuracies, runs on a board."""
+"""The demo: the whole way of one network, with a page of what was measured."""
 
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
-from golden.files import check_writable, write_npz
+from golden.files import check_writable
 from golden.programs import BuildError, ProgramError
-from leadlag import flow, training
+from leadlag import flow, ladder, training
 from leadlag.provenance import provenance
 from leadlag.report.page import write_report
-from leadlag.terminal import Table, bars, notes, status
-from rtl.rate.schedule import cycles_per_tick, lane_use
+from leadlag.terminal import Table, bars, notes
+from rtl.systems import circuit
 
 #: nextpnr seeds of the demo: tried in turn until the clock is met
 SEEDS = (1, 2, 3)
-BOARD_SEQUENCES = 3
-
-
-def evaluate_ladder(case, split="test", count=None, *, rtl=True, console=None, progress=None):
-    """Rungs [{rung, accuracy, samples, remark}] for float, integers and RTL, and what was measured on the way.
-
-    CheckFailed where a word of the RTL differs from the integers. Without torch the float rung is left out.
-    """
-    x, words, y = flow.samples(case, split, count)
-    ladder, found = [], {"words": words, "labels": y}
-    with _given(progress, console) as bar:
-        task = bar.add_task("float model (torch)", total=1)
-        try:
-            ladder.append({"rung": "float (torch)", "accuracy": flow.accuracy(flow.float_classes(case, x), y),
-                           "samples": len(y), "remark": ""})
-        except RuntimeError as error:
-            bar.console.print(f"no float rung: {error}")
-        bar.advance(task)
-        task = bar.add_task("integers (golden)", total=len(words))
-        want = flow.integer_outputs(case, words, progress=lambda n: bar.advance(task, n))
-        found["integers"] = want
-        ladder.append({"rung": "integers (golden)", "accuracy": flow.accuracy(flow.classify(case, want), y),
-                       "samples": len(y), "remark": f"design {case.net.fingerprint}"})
-        if rtl:
-            found |= _rtl_rung(case, words, want, y, ladder, bar)
-    return ladder, found
-
-
-def _rtl_rung(case, words, want, y, ladder, bar):
-    task = bar.add_task("circuit (Verilator, compiling)", total=len(words))
-    simulation = flow.compiled(case)
-    bar.update(task, description="circuit (Verilator)")
-    started = time.monotonic()
-    got = simulation.run(words, progress=lambda n: bar.advance(task, n))
-    seconds = time.monotonic() - started
-    equal = flow.compare(got, want, "circuit")
-    ladder.append({"rung": "RTL (Verilator)", "accuracy": flow.accuracy(flow.classify(case, got), y), "samples": len(y),
-                   "remark": f"{got.size:,} output words equal to golden"})
-    return {"equal": equal, "cycles": simulation.run_cycles, "rtl_s": seconds}
-
-
-@contextmanager
-def _given(progress, console):
-    if progress is not None:
-        yield progress
-    else:
-        with bars(console) as bar:
-            yield bar
-
-
-def ladder_table(ladder) -> Table:
-    """The ladder as a table."""
-    table = Table("rung", "accuracy", "sequences", "remark")
-    for rung in ladder:
-        table.add_row(rung["rung"], f"{rung['accuracy']:.2%}", f"{rung['samples']:,}", rung["remark"])
-    return table
-
-
-def cocotb_check(case, count: int, ticks: int, simulator: str) -> int:
-    """Run the whole top in cocotb on test sequences cut to `ticks`; number of words compared."""
-    from rtl.host.top import NetworkTop
-    from sim.cocotb_run import run_bench
-    _, words, _ = flow.samples(case, "test", count)
-    words = words[:, :ticks]
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data.npz"
-        write_npz(data, {"pairs": case.image.pairs, "crc": case.image.crc, "x": words,
-                         "y": flow.integer_outputs(case, words)})
-        run_bench(NetworkTop(case.net), "sim.benches.trained_tb", simulator=simulator,
-                  params={"network": case.net.to_json(), "data": str(data)})
-    return words.shape[0] * words.shape[1] * case.net.outputs
-
-
-@contextmanager
-def open_board(case, port: str, console=None):
-    """The board at `port`: a serial port, or `sim` for the simulated one."""
-    from firmware.board import Board
-    if port == "sim":
-        from sim.harness.board import SimulatedBoard
-        with status(console, "compile the simulated board"):
-            transport = SimulatedBoard(case.net)
-    else:
-        from firmware.transport import connect
-        transport = connect(port)
-    with Board(transport, case.net) as device:
-        yield device
-
-
-def run_on_board(case, port: str, count: int, console, progress=None):
-    """Load the image and stream test sequences: rows (label, class, summed outputs in real units).
-
-    CheckFailed where a word of the board differs from golden.
-    """
-    _, words, y = flow.samples(case, "test", count)
-    rows, scale = [], case.net.layers[-1].rate.lsb
-    want = flow.integer_outputs(case, words)
-    with open_board(case, port, console) as device, _given(progress, console) as bar:
-        task = bar.add_task(f"board at {port}: load", total=len(case.image))
-        device.load(case.image, progress=lambda n: bar.advance(task, n))
-        task = bar.add_task(f"board at {port}: sequences", total=count)
-        for n in range(count):
-            got = device.run(words[n])
-            flow.compare(got[None], want[n:n + 1], f"board, test sequence {n}")
-            total = flow.sums(case, got[None])[0]
-            rows.append((int(y[n]), int(total.argmax()), total * scale))
-            bar.advance(task)
-    return rows
-
-
-def runs_table(case, rows, rates: bool) -> Table:
-    """What the board answered."""
-    table = Table("sequence", "label", "answer", *(f"{n}" for n in range(case.net.outputs) if rates))
-    for n, (label, answer, sums) in enumerate(rows):
-        table.add_row(str(n), str(label), f"{answer}{'' if answer == label else ' (wrong)'}",
-                      *(f"{value:.1f}" for value in sums if rates))
-    return table
+BOARD_SAMPLES, BOARD_RUNG = 3, "board (simulated, UART)"
 
 
 def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console, command="") -> None:
@@ -141,23 +23,25 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
     started = time.monotonic()
     if train_first:
         network = _train(network)
-    case = flow.prepare_rate(network, board_name)
+    case = flow.prepare(network, board_name)
     flow.samples(case, "test", count)       # what does not fit is said before anything is written or built
     flow.check_room(case, board_name)
     for page in (flow.BUILD / case.net.name / board_name / "report.json", flow.BUILD / "demo" / "report.json"):
         check_writable(page)
-    flow.write_quantized(case, flow.BUILD / case.net.name)
-    console.print(f"{case.net.name}: {case.net.parameters:,} parameters, {case.net.lanes} lanes, "
-                  f"{cycles_per_tick(case.net)} cycles a tick, design {case.net.fingerprint}")
+    flow.write_words(case.net, case.params, flow.BUILD / case.net.name)
+    console.print(f"{case.net.name}: {case.net.size}, {case.net.lanes} lanes, design {case.net.fingerprint}")
     with ThreadPoolExecutor(1) as pool, bars(notes) as bar:
         building = pool.submit(_place, case, board_name, seeds or SEEDS, bar) if place else None
-        ladder, found = evaluate_ladder(case, "test", count, progress=bar)
-        rows = run_on_board(case, "sim", BOARD_SEQUENCES, None, bar)
-        ladder.append({"rung": "board (simulated, UART)", "samples": len(rows), "remark": "loaded by the host driver",
-                       "accuracy": float(np.mean([label == answer for label, answer, _ in rows]))})
+        rungs, found = ladder.climb(case, "test", count, progress=bar)
+        rows = ladder.run_on_board(case, "sim", min(BOARD_SAMPLES, count or BOARD_SAMPLES), None, bar)
+        if case.data.classes:
+            judged = {"accuracy": float(np.mean([label == answer for label, answer, _ in rows]))}
+        else:
+            judged = {"error": float(np.mean([(answer - target) ** 2 for target, answer, _ in rows]))}
+        rungs.append({"rung": BOARD_RUNG, "samples": len(rows), "remark": "loaded by the host driver"} | judged)
         result, failure = _built(building)
-    table = _table(case, ladder, found, result)
-    figures = _figures(case, command, ladder, found, result, table)
+    table = _table(case, rungs, found, result)
+    figures = _figures(case, command, rungs, found, result, table)
     if failure:
         figures["note"] = f"There is no bitstream: {failure}"
     page = write_report(figures, flow.BUILD / "demo")
@@ -201,38 +85,43 @@ def _place(case, board_name, seeds, bar):
     return result
 
 
-def _table(case, ladder, found, result) -> list[tuple]:
+def _table(case, rungs, found, result) -> list[tuple]:
     """Rows (name, value, unit, remark) of the demo's table."""
-    rows = [(f"accuracy, {rung['rung']}", f"{rung['accuracy']:.2%}", "", f"{rung['samples']:,} sequences")
-            for rung in ladder if "board" not in rung["rung"]]
-    rows += [(rung["rung"], f"{round(rung['accuracy'] * rung['samples'])} of {rung['samples']}", "right",
-              "every word equal to golden") for rung in ladder if "board" in rung["rung"]]
+    unit, pace = case.data.unit, circuit(case.net).pace(case.net, 0, 0)
+    rows = [(f"{'accuracy' if case.data.classes else 'error'}, {rung['rung']}", ladder.verdict(rung), "",
+             f"{rung['samples']:,} {unit}") for rung in rungs if rung["rung"] != BOARD_RUNG]
+    for rung in rungs:
+        if rung["rung"] == BOARD_RUNG:
+            said = f"{round(rung['accuracy'] * rung['samples'])} of {rung['samples']}" if "accuracy" in rung else \
+                ladder.verdict(rung)
+            rows.append((BOARD_RUNG, said, "right" if "accuracy" in rung else "error", "every word equal to golden"))
     rows.append(("simulated", f"{found['cycles'] / found['rtl_s'] / 1e3:,.0f}", "thousand cycles/s",
                  f"{found['cycles']:,} cycles of the whole top"))
-    rows.append(("cycles per tick", f"{cycles_per_tick(case.net)}", "", "measured by the schedule tests"))
-    rows.append(("lane use", f"{lane_use(case.net):.1%}", "", f"{case.net.lanes} lanes"))
+    if "cycles_per_tick" in pace:
+        rows.append(("cycles per tick", f"{pace['cycles_per_tick']}", "", "measured by the schedule tests"))
+        rows.append(("lane use", f"{pace['lane_use']:.1%}", "", f"{case.net.lanes} lanes"))
     if result is not None:
         r, have = result.report, result.report["available"]
         rows += [("clock", f"{r['clock_mhz']:g}", "MHz", "PLL of the bitstream"),
-                 ("Fmax", f"{r['fmax_mhz']:.1f}", "MHz", f"routed, nextpnr seed {r['nextpnr_seed']}"),
-                 ("ticks per second", f"{r['ticks_per_s']:,.0f}", "1/s", "at that clock"),
-                 ("LUT4", f"{r['lut4']:,}", "", f"{r['comb']:,} of {have['comb']:,} cells with carries"),
+                 ("Fmax", f"{r['fmax_mhz']:.1f}", "MHz", f"routed, nextpnr seed {r['nextpnr_seed']}")]
+        if "ticks_per_s" in r:
+            rows.append(("ticks per second", f"{r['ticks_per_s']:,.0f}", "1/s", "at that clock"))
+        rows += [("LUT4", f"{r['lut4']:,}", "", f"{r['comb']:,} of {have['comb']:,} cells with carries"),
                  ("multipliers", f"{r['dsp']}", "", f"of {have['dsp']}"),
                  ("block RAM", f"{r['bram']}", "", f"of {have['bram']}")]
     return rows
 
 
-def _figures(case, command, ladder, found, result, table):
-    where = provenance()
-    rates = flow.rates_of(case, found["words"][0])
-    layers = [{"name": "input", "values": found["words"][0] * case.net.layers[0].operand.lsb}]
-    layers += [{"name": f"layer {n} ({layer.activation})", "values": values}
-               for n, (layer, values) in enumerate(zip(case.net.layers, rates, strict=True))]
+def _figures(case, command, rungs, found, result, table):
+    where, net, batch = provenance(), case.net, found["batch"]
+    dt, unit = net.tick
+    answer = flow.answers(case, found["integers"][:1], batch)
+    what = f"class {batch.y[0]}" if case.data.classes else f"target {batch.y[0]}"
     figures = {
-        "title": f"{case.net.name}: from training to a bitstream", "ladder": ladder,
-        "rates": {"label": f"Test sequence 0, class {found['labels'][0]}", "dt": case.net.dt,
-                  "unit": "time units of tau", "layers": layers,
-                  "answer": int(flow.classify(case, rates[-1][None])[0])},
+        "title": f"{net.name}: from training to a bitstream", "ladder": rungs,
+        "rates": {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit,
+                  "layers": [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])],
+                  "answer": int(answer.label[0])},
         "table": table, "commands": [line for line in (case.real.training.get("command"), command) if line],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}

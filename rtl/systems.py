@@ -22,6 +22,7 @@ class Circuit(NamedTuple):
     fold(net, budget)         the net with the lanes that a part has room for; ValueError where it has not
     inventory(net)            what its layers take
     pace(net, clock, fmax)    figures of a report, clocks in MHz
+    notes(net)                lines for a person: what it costs beside its lanes
     chain(net)                hard blocks in the order in which they should lie, neighbours side by side
     """
 
@@ -29,6 +30,7 @@ class Circuit(NamedTuple):
     fold: Callable[[Description, Budget], Description]
     inventory: Callable[[Description], Inventory]
     pace: Callable[[Description, float, float], dict]
+    notes: Callable[[Description], list[str]]
     chain: Callable[[Description], Iterator[Cell]]
 
 

@@ -8,6 +8,7 @@ import json
 import os
 
 import cocotb
+import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 from cocotb.utils import get_sim_time
@@ -15,7 +16,7 @@ from cocotb.utils import get_sim_time
 from golden.fixed import wrap
 from golden.image import build_image
 from golden.rate.network import Network
-from golden.regmap import BANK_SHIFT, FIRST_BIT, INPUT, LAST_BIT, OUTPUT, REGISTERS, VALID_BIT
+from golden.regmap import BANK_SHIFT, INPUT, LAST_BIT, OUTPUT, REGISTERS, VALID_BIT
 from sim.cocotb_run import VARIABLE
 from sim.pysim import stalls
 
@@ -192,24 +193,30 @@ async def _pause(dut, pauses):
         await cycles(dut)
 
 
-async def stream(bus, net, x, expected, pattern="none") -> None:
-    """Send x (sequences, ticks, inputs) and compare every word that comes with `expected`; never overfills."""
-    buffered = await bus.read(REGISTERS["output_ticks"].offset)
+async def exchange(bus, net, units, pattern="none") -> list[int]:
+    """Send the words of golden.description.Units, take every word that comes; never overfills."""
+    buffered = await bus.read(REGISTERS["output_ticks"].offset) - (net.END is not None)
     pause_in, pause_out = stalls(pattern, "in"), stalls(pattern, "out")
-    words, expected, sent, found = x.ravel(), expected.ravel(), 0, 0
-    while found < len(expected):
-        if sent < len(words) and sent // net.inputs - found // net.outputs <= buffered:
+    words, ends, each, sent, unit, found = units.words, units.ends, units.answers, 0, 0, []
+    while len(found) < len(ends) * each or sent < len(words):
+        if sent < len(words) and unit - len(found) // each <= buffered:
             await _pause(bus.dut, pause_in)
-            first = sent % (x.shape[1] * net.inputs) == 0
-            await bus.write(INPUT, int(words[sent]) & 0x3FFFF | first << FIRST_BIT)
+            await bus.write(INPUT, int(words[sent]))
             sent += 1
+            unit += sent == ends[unit]
             continue
         await _pause(bus.dut, pause_out)
         word = await bus.read(OUTPUT)
-        if not word >> VALID_BIT:
-            continue
-        got, where = wrap(word & 0x3FFFF, 18), f"word {found % net.outputs} of tick {found // net.outputs}"
-        is_last = found % net.outputs == net.outputs - 1
-        assert (word >> LAST_BIT & 1) == is_last, f"{where}: wrong mark of the last word"
-        assert got == expected[found], f"{where}: {got}, expected {expected[found]}"
-        found += 1
+        if word >> VALID_BIT:
+            is_last = len(found) % each == each - 1
+            assert (word >> LAST_BIT & 1) == is_last, f"word {len(found)}: wrong mark of the last word of a unit"
+            found.append(word & 0x3FFFF)
+    return found
+
+
+async def stream(bus, net, x, expected, pattern="none") -> None:
+    """Send x, a batch of samples, and compare every word that comes with `expected`, golden's outputs."""
+    found = net.outputs_of(await exchange(bus, net, net.units(x), pattern), x)
+    wrong = np.argwhere(found != expected)
+    for at in map(tuple, wrong[:1]):
+        raise AssertionError(f"{net.SAMPLE} {at}: {found[at]}, expected {expected[at]}")

@@ -129,7 +129,7 @@ def test_commands_exist(page):
         with command.make_context(words[1], list(arguments)) as context:      # raises for an option that is not there
             given = context.params
         if given.get("network"):
-            assert given["network"] in flow.NETWORKS, " ".join(words)
+            assert given["network"] in flow.zoo(), " ".join(words)
         if given.get("board"):
             assert given["board"] in flow.BOARDS, " ".join(words)
         assert set(given.get("groups", ())) <= set(bench.GROUPS), " ".join(words)

@@ -12,6 +12,7 @@ from leadlag import flow
 from rtl.host.top import SerialTop
 from rtl.rate.core import NetworkCore
 from rtl.spiking.core import SpikingCore
+from rtl.systems import circuit
 
 pytestmark = pytest.mark.slow
 #: network, board -> RTLIL of core and serial top, fingerprint, CRC of the image
@@ -42,8 +43,7 @@ def test_zoo_is_frozen(name, board):
     else:
         case, vendor = flow.prepare(name, board), flow.board(board).part.family.name
         net, crc = case.net, f"{case.image.crc:08x}"
-    kind = SpikingCore if name.startswith("delays") else NetworkCore
-    core, top = digest(kind(net, vendor=vendor)), digest(SerialTop(net, divisor=8, vendor=vendor))
+    core, top = digest(circuit(net).core(net, vendor=vendor)), digest(SerialTop(net, divisor=8, vendor=vendor))
     assert (core, top, net.fingerprint, crc) == FROZEN[name, board]
 
 

@@ -184,12 +184,15 @@ class Network(Description):
         """(n, ticks, outputs) of stream 0."""
         return words.outputs(self, found, np.shape(x)[:-1])
 
-    def answers(self, outputs, since: int = 0) -> Answers:
-        """The output with the largest sum over the ticks from `since` on."""
-        outputs = np.asarray(outputs)[:, since:]
-        check(outputs.shape[1] > 0, f"no tick counts: answers are summed from tick {since} on")
-        score = outputs.sum(1)
-        return Answers(score.argmax(1), score * self.layers[-1].rate.lsb)
+    def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
+        """The output with the largest sum over the ticks that count, and the mean of each."""
+        outputs = np.asarray(outputs)
+        ticks = np.arange(outputs.shape[1])
+        ends = np.full(len(outputs), len(ticks)) if lengths is None else np.asarray(lengths)
+        counts = (ticks >= since) & (ticks < ends[:, None])
+        check(bool(counts.any(1).all()), f"no tick counts: answers are summed from tick {since} on")
+        total = (outputs * counts[..., None]).sum(1)
+        return Answers(total.argmax(1), total * self.layers[-1].rate.lsb / counts.sum(1)[:, None])
 
     # ---- pages
 

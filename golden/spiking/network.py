@@ -125,6 +125,7 @@ class SpikingNetwork(Description):
 
     def units(self, x) -> Units:
         """X (n, ticks, inputs) spikes, bool; a unit is an image."""
+        check(np.ndim(x) == 0 or len(x) > 0, "no images to run")
         found = words.input_words(self, x)
         return Units(found, np.flatnonzero(found == self.END) + 1, 1)
 
@@ -138,8 +139,8 @@ class SpikingNetwork(Description):
                   f"{self.name} cannot give: {self.outputs} outputs, {self.ticks} ticks, decision {self.decision}")
         return found
 
-    def answers(self, outputs, since: int = 0) -> Answers:
-        """The output that decided; outputs are not summed, so that `since` says nothing."""
+    def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
+        """The output that decided; outputs are not summed: since and lengths say nothing."""
         return Answers(words.answers(outputs).label)
 
     # ---- pages

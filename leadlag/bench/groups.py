@@ -4,17 +4,18 @@ import json
 import time
 from pathlib import Path
 
+from golden.data import sets
 from golden.files import check_writable, to_json
 from golden.fixed import QFormat
 from golden.rate.trained import FloatNetwork, Widths, describe, quantize_params
 from golden.recipe import load
-from leadlag import flow
+from leadlag import flow, ladder
 from leadlag.bench import learning as bench_learning
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
 from leadlag.bench import records, sources
 from leadlag.bench import spiking as bench_spiking
-from leadlag.demo import SEEDS, evaluate_ladder
+from leadlag.demo import SEEDS
 from leadlag.provenance import provenance
 from leadlag.terminal import status
 from leadlag.training import reported
@@ -34,11 +35,11 @@ def gle_42k(console) -> dict:
 
 def _accuracies(name, seeds, console):
     case = flow.prepare(name)
-    ladder, found = evaluate_ladder(case, console=console)
-    rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
+    climbed, found = ladder.climb(case, console=console)
+    rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in climbed}
     training = case.real.training
     figures = {"parameters": case.net.parameters, "float_accuracy": _float(rungs),
-               "integer_accuracy": rungs["integers"], "test_sequences": len(found["labels"]),
+               "integer_accuracy": rungs["integers"], "test_sequences": len(found["batch"].y),
                "rtl_equal_sequences": found["equal"], "train_cpu_s": training["train_cpu_s"],
                "epochs": training["epochs"], "seed": training["seed"],
                "float_accuracy_before_refit": training["float_accuracy_before_refit"]}
@@ -76,17 +77,17 @@ FORMATS = ({}, {"weight": QFormat(4, 11)}, {"weight": QFormat(4, 7)}, {"state": 
 
 def formats(console) -> dict:
     """Accuracy of other word lengths on the held-out sequences."""
-    real, dataset = _training("gle-mnist1d", 0, console, hold_out=True), flow.dataset("mnist1d")
+    real, data = _training("gle-mnist1d", 0, console, hold_out=True), sets.find("mnist1d")
     rows = []
     for changed in FORMATS:
         net = describe(real, Widths(**changed))
-        case = flow.Case(real, net, quantize_params(real, net), dataset)
-        _, words, y = flow.samples(case, "held_out")
+        case = flow.Case(real, net, quantize_params(real, net), data)
+        batch = flow.samples(case, "held_out")
         with status(console, f"formats: {len(rows)} of {len(FORMATS)}"):
-            classes = flow.classify(case, flow.integer_outputs(case, words))
+            judged = flow.judge(case, flow.integer_outputs(case, batch.x), batch)
         rows.append({"changed": {name: str(fmt) for name, fmt in changed.items()},
-                     "accuracy": flow.accuracy(classes, y)})
-    return {"rows": rows, "float_accuracy": real.training["held_out_accuracy"], "sequences": len(y), "seed": 0}
+                     "accuracy": judged["accuracy"]})
+    return {"rows": rows, "float_accuracy": real.training["held_out_accuracy"], "sequences": len(batch.y), "seed": 0}
 
 
 def lagline(console) -> dict:
@@ -113,14 +114,14 @@ def build_15k(console) -> dict:
 
 def simulation(console) -> dict:
     """Cycles a second of the simulators on the 15k network, and how many random networks the property test draws."""
-    from leadlag.demo import cocotb_check
+    from leadlag.ladder import cocotb_check
     case = flow.prepare("gle-mnist1d")
-    _, words, _ = flow.samples(case, "test", 50)
+    words = flow.samples(case, "test", 50).x
     fast = flow.compiled(case)
     started = time.monotonic()
     got = fast.run(words)
     figures = {"cycles_per_s": round(fast.run_cycles / (time.monotonic() - started))}
-    flow.compare(got, flow.integer_outputs(case, words), "circuit")
+    flow.compare(case, got, flow.integer_outputs(case, words), "circuit")
     for name, simulator in (("cocotb", "verilator"), ("icarus", "icarus")):
         with status(console, f"cocotb on {simulator}"):
             figures[f"{name}_cycles_per_s"] = _cocotb_rate(case, simulator, cocotb_check)

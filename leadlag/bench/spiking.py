@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from golden.data import sets
 from golden.recipe import load
 from golden.spiking.trained import SpikingTrained
-from leadlag import flow, spiking
-from leadlag.bench import records, sources
+from golden.spiking.words import answers
+from leadlag import flow
+from leadlag.bench import records, sources, spikes
 from leadlag.report.page import write_report
 from leadlag.terminal import status
 from leadlag.training import reported
@@ -37,8 +39,9 @@ def mnist(console) -> dict:
 
 def digits(console) -> dict:
     """The network for an iCE40 on 8x8 digits; the same engine with weights and delays that were both trained."""
-    both = spiking.prepare(trained("delays-digits", "both", console), flow.board(flow.DEFAULT_BOARD))
-    ladder, found = spiking.evaluate_ladder(both, console=console)
+    real = trained("delays-digits", "both", console)
+    both = flow.case_of(real, data=sets.learnt(real.training)[0])
+    ladder, found = spikes.climb(both, console)
     rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
     return network("delays-digits", console) | {
         "trained_weights_integer_accuracy": rungs["integers"], "trained_weights_rtl_equal_images": found["equal"]}
@@ -73,17 +76,17 @@ def trained(name: str, mode: str, console) -> SpikingTrained:
 def network(name: str, console) -> dict:
     """The zoo's network and its controls: accuracies, equality of the circuit, cost of events."""
     case = flow.prepare(name)
-    ladder, found = spiking.evaluate_ladder(case, console=console)
+    ladder, found = spikes.climb(case, console)
     events = fit(case, found)
     page = write_report({"title": f"{name}: cost follows events", "ladder": ladder, "events": events,
                          "commands": [f"leadlag bench {_group(name)}"]},
                         flow.BUILD / name / "events")
     console.print(f"report {page}")
     rungs = {rung["rung"].split()[0]: rung["accuracy"] for rung in ladder}
-    fan_out = sum(layer.outputs for layer in case.net.layers[:1])
+    decided, fan_out = answers(found["integers"]), sum(layer.outputs for layer in case.net.layers[:1])
     figures = {
         "float_accuracy": rungs["float"], "integer_accuracy": rungs["integers"],
-        "test_images": len(found["labels"]), "rtl_equal_images": found["equal"],
+        "test_images": len(found["batch"].y), "rtl_equal_images": found["equal"],
         "train_cpu_s": case.real.training["train_cpu_s"], "epochs": case.real.training["epochs"],
         "seed": case.real.training["seed"], "synapses": case.net.synapses, "lanes": case.net.lanes,
         "folds": [layer.folds for layer in case.net.layers],
@@ -92,10 +95,10 @@ def network(name: str, console) -> dict:
         "spikes_per_image": float(np.mean(events["spikes"])),
         "cycles_per_event": events["slope"] / fan_out, "events_fit_slope": events["slope"],
         "events_fit_r2": events["r2"], "events_free_fit": events["free_fit"],
-        "mean_decision_tick": float(found["integers"].tick.mean()),
-        "decided_by_spike": float(found["integers"].fired.mean()),
+        "mean_decision_tick": float(decided.tick.mean()),
+        "decided_by_spike": float(decided.fired.mean()),
         "bram_regenerated_weights": sum(map(block_rams, case.net.layers)),
-        "bram_stored_weights": sum(map(block_rams, spiking.stored(case).layers))}
+        "bram_stored_weights": sum(map(block_rams, spikes.stored(case).layers))}
     for figure, mode in CONTROLS.items():
         figures[figure] = trained(name, mode, console).training["float_accuracy"]
     return figures
@@ -109,7 +112,7 @@ def _group(name: str) -> str:
 def fit(case, found) -> dict:
     """Cycles of images run to their end against their input spikes: the line through zero, and the free one."""
     # the first images fill the pipeline
-    x = spiking.spikes_of(case, found["pixels"]).sum((1, 2))[8:].astype(float)
+    x = found["batch"].x.sum((1, 2))[8:].astype(float)
     y = found["cycles"][8:].astype(float)
     slope = float(x @ y / (x @ x))
     free = np.polyfit(x, y, 1)
@@ -142,9 +145,9 @@ def cycles_per_image(case, console) -> float:
     found = records.known().get(group, {})
     if found.get("lanes") == case.net.lanes and found.get("code") == sources.code(GROUPS[group]):
         return found["cycles_per_image"]
-    pixels, _ = spiking.samples(case, "test")
+    batch = flow.samples(case, "test")
     with status(console, "cycles of the test images"):
-        return float(spiking.simulate(case, spiking.compiled(case), pixels).cycles.mean())
+        return float(spikes.simulate(case, spikes.compiled(case), batch.x).cycles.mean())
 
 
 GROUPS = {"delay_only_256": fashion_256, "delay_only_800": fashion_800, "delay_only_mnist": mnist,

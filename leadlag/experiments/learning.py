@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.checks import check
+from golden.data import sets
 from golden.data.mnist1d import mnist1d
 from golden.files import check_writable
 from golden.fixed import quantize
@@ -149,9 +151,11 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     under build/, and have to equal golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on
     the test set], board_samples, 0 where no board was asked, and more.
     """
-    from leadlag.demo import open_board
-    case = flow.prepare_rate(name)
-    flow.check_fits(replace(case, dataset=flow.dataset("mnist1d")))
+    from firmware.learning import Learner
+    from leadlag.ladder import open_board
+    case = flow.prepare(name)
+    check(isinstance(case.net, Network), f"{name} has no output layer that could learn on the chip")
+    flow.check_fits(replace(case, data=sets.find("mnist1d")))
     net = adaptive(case)
     flow.check_room(replace(case, net=net), flow.DEFAULT_BOARD)
     check_writable(flow.BUILD / net.name / "network.json")
@@ -165,22 +169,23 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
     relearn, due = [[0, figures["destroyed"]]], ADAPT_CLASSES
     blocks = adaptation_blocks(net, data, rng)
     with status(console, "adaptation") as say:
-        board = open_board(flow.Case(case.real, net, destroyed, case.dataset), port) if on_board else None
+        board = open_board(net, port) if on_board else None
         if board is not None:
             with board as device:
                 device.load(build_image(net, destroyed))
                 while done < on_board:
                     block, halve = next(blocks), _halve(done, samples)
-                    got = device.learn(block.x, block.target, first=done == 0, learn=block.learn, halvings=halve)
+                    got = Learner(device).learn(block.x, block.target, first=done == 0, learn=block.learn,
+                                                halvings=halve)
                     want = learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=halve)
                     done += ADAPT_CLASSES
                     _equal_words(net, got, want, f"board after {done} samples")
                     due = _note(relearn, done, due, net, learner)
                     say(f"adaptation on the board: {done} of {on_board} samples")
-                learnt = device.read_parameters(destroyed)
+                learnt = Learner(device).read_parameters(destroyed)
                 _equal_params(net, learnt, learner.params)
                 flow.write_words(net, learnt, flow.BUILD / net.name)
-                figures["device"] = str(device.learning_state())
+                figures["device"] = str(Learner(device).learning_state())
         figures["board_samples"] = done
         while done < samples:
             block = next(blocks, None)

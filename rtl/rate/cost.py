@@ -31,6 +31,11 @@ def fold_within(net: Network, budget: Budget) -> Network:
     return fold(net, budget.multipliers, lambda folded: budget.blocks(inventory(folded)) <= budget.bram)
 
 
+def notes(net: Network) -> list[str]:
+    """What each predictor takes."""
+    return [f"predictor of {what}: {text}" for what, text in predictor_costs(net).items()]
+
+
 def pace(net: Network, clock_mhz: float, fmax_mhz: float) -> dict:
     """Cycles and ticks a second, with learning where the network learns."""
     cycles = cycles_per_tick(net)

@@ -4,4 +4,5 @@ from rtl.spiking.core import SpikingCore
 from rtl.spiking.cost import fold_within, inventory, pace
 from rtl.systems import Circuit
 
-CIRCUIT = Circuit(core=SpikingCore, fold=fold_within, inventory=inventory, pace=pace, chain=lambda net: iter(()))
+CIRCUIT = Circuit(core=SpikingCore, fold=fold_within, inventory=inventory, pace=pace, notes=lambda net: [],
+                  chain=lambda net: iter(()))

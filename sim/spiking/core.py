@@ -7,21 +7,20 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.image import Image
-from golden.spiking.engine import Answers
 from golden.spiking.network import SpikingNetwork
-from golden.spiking.words import answers, input_words
+from golden.spiking.words import input_words
 from rtl.spiking.core import SpikingCore
 from sim.harness.device import SimulationError
 from sim.verilated import build_library
 
 
 class Simulated(NamedTuple):
-    """What a run gave: answers; cycles that each image kept the input busy (images,); spikes of the first layer.
+    """What a run gave: output words (golden.spiking.words); cycles that each image kept the input busy; spikes.
 
-    Spikes are rows of image, tick and neuron, or None where there is no hidden layer.
+    Those are of the first layer, rows of image, tick and neuron, or None where there is no hidden layer.
     """
 
-    answers: Answers
+    words: np.ndarray
     cycles: np.ndarray
     spikes: np.ndarray | None
 
@@ -77,7 +76,7 @@ class SpikingSimulation:
         if tokens < 0:
             raise SimulationError(f"the simulated {self.net.name} has stopped")
         cycles = np.diff(taken.astype(np.int64), prepend=begin)
-        return Simulated(answers(y), cycles, _spikes(seen[:tokens]) if room else None)
+        return Simulated(y.astype(np.int64), cycles, _spikes(seen[:tokens]) if room else None)
 
 
 def _spikes(tokens):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from boards import BOARDS, build
 from boards.base import LINK_BLOCKS, check_fits, resources_needed
 from boards.clocks import ICE40_OUT_MHZ, ICE40_PHASE_MHZ, ICE40_VCO_MHZ, Ice40Pll, PinClock
-from boards.family import ICE40
+from boards.family import ICE40, ice40_blocks
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError
@@ -25,7 +25,7 @@ from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.tools import yosys
 from golden.units.weights import Ternary
-from rtl.spiking.cost import COSTS, fold_spiking, ice40_blocks, spiking_costs
+from rtl.spiking.cost import inventory
 from sim import verilated
 from sim.spiking.core import SpikingSimulation
 
@@ -104,7 +104,7 @@ def test_resources_against_tools(tiny, tmp_path, change):
         (tmp_path / name).write_text(text)
     cells = build._synthesise(tmp_path, ICE40, ICE40.synth_options, {})
     assert need.bram - 2 <= cells["SB_RAM40_4K"] <= need.bram
-    assert need.bram == LINK_BLOCKS + spiking_costs(net, "ice40")[0]
+    assert need.bram == LINK_BLOCKS + ICE40.block_rams(inventory(net))
     assert not any("MAC16" in kind for kind in cells)
     build._run(ICE40, "nextpnr", [*HX8K.part.nextpnr, "-q", "-l", "nextpnr.log", "--json", "design.json", "--pcf",
                                   "design.pcf", "--pack-only"], tmp_path, "nextpnr.log")
@@ -131,10 +131,10 @@ def test_fold_fills_the_board(tiny):
     for hidden in (32, 48):
         net = HX8K.fold(spiking(64, hidden, 10, lanes=hidden, delay_bits=4))
         need = check_fits(net, HX8K)
-        assert need.bram == LINK_BLOCKS + spiking_costs(net, "ice40")[0]
+        assert need.bram == LINK_BLOCKS + ICE40.block_rams(inventory(net))
         more = net.with_lanes([net.layers[0].lanes + 8, 10])
-        blocks, cells = spiking_costs(more, "ice40")
-        assert blocks + LINK_BLOCKS > 32 or cells + COSTS["ice40"].link > COSTS["ice40"].lut_share * 7680
+        need = inventory(more)
+        assert ICE40.block_rams(need) + LINK_BLOCKS > 32 or ICE40.luts(need) + ICE40.base > ICE40.fill[1] * 7680
     with pytest.raises(ValueError, match="^s64-256-10 has 18944 synapses: there is no number of lanes with which they "
                                          "fit 30 block RAMs and 7680 LUTs$"):
         HX8K.fold(spiking(64, 256, 10))
@@ -143,7 +143,7 @@ def test_fold_fills_the_board(tiny):
 
 
 def test_networks_that_multiply_are_refused(tmp_path):
-    message = r"^rates multiplies, and ice40-hx8k \(iCE40HX8K\) has no multipliers for it: it takes spiking networks$"
+    message = r"^rates multiplies, and ice40-hx8k \(iCE40HX8K\) has no multipliers for it$"
     for refuse in (HX8K.fold, lambda net: check_fits(net, HX8K),
                    lambda net: build.build(net, HX8K, out_dir=tmp_path)):
         with pytest.raises(ValueError, match=message):
@@ -208,16 +208,19 @@ def test_what_the_tools_are_asked(monkeypatch, tiny, tmp_path):
 
 def test_the_link_has_room_too(tiny):
     """A part that the layers alone would fill has no room for the lanes."""
-    cells = spiking_costs(tiny, "ice40")[1]
-    room = -(-(cells + COSTS["ice40"].link) * 100 // round(100 * COSTS["ice40"].lut_share))
-    assert fold_spiking(tiny, 30, room, "ice40").layers[0].lanes == 8
+    room = -(-(ICE40.luts(inventory(tiny)) + ICE40.base) * 100 // round(100 * ICE40.fill[1]))
+    assert with_room(32, room).fold(tiny).layers[0].lanes == 8
     with pytest.raises(ValueError, match="there is no number of lanes"):
-        fold_spiking(tiny, 30, room - 2, "ice40")
+        with_room(32, room - 2).fold(tiny)
+
+
+def with_room(bram: int, lut4: int):
+    return replace(HX8K, part=replace(HX8K.part, bram=bram, lut4=lut4))
 
 
 def test_part_without_room_for_any_lane():
     with pytest.raises(ValueError, match="there is no number of lanes with which they fit 5 block RAMs and 900 LUTs"):
-        fold_spiking(spiking(64, 16, 10), 5, 900, "ice40")
+        with_room(7, 900).fold(spiking(64, 16, 10))
 
 
 @pytest.mark.slow

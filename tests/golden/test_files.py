@@ -25,7 +25,7 @@ from golden.files import (
     write_together,
     write_whole,
 )
-from golden.image import Image, build_image, image_params, image_synapses
+from golden.image import Image, build_image, image_params
 from golden.rate.compiled import CompiledLearner
 from golden.rate.engine import random_params
 from golden.rate.network import Network
@@ -264,7 +264,7 @@ def test_file_and_image_agree(kind, tmp_path):
                   for each in names)
     assert not tensors, "tensors of no parameter"
     assert build_image(net, again) == image, "other words, or in other places"
-    held = image_params(image, net)[0] if rate else image_synapses(image, net)
+    held = image_params(image, net) if rate else image_params(image, net)
     for n, (file, loaded, given_) in enumerate(zip(again, held, params, strict=True)):
         for name, value in file._asdict().items():
             if value is not None:

@@ -18,7 +18,7 @@ from firmware.protocol import (
 )
 from firmware.transport import Transport
 from golden.fixed import QFormat, wrap
-from golden.image import Image, build_image, image_params, image_synapses, learning_addresses, parameter_words
+from golden.image import Image, build_image, image_params, learning_addresses, parameter_words
 from golden.rate import engine, learn
 from golden.rate.layer import Dense
 from golden.rate.network import Network
@@ -107,7 +107,7 @@ class Device:
         name = OFFSETS.get(addr)
         if name == "status":
             return ((self.params is not None and not self.was_reset) | self.loading << 1 | self._under_way() << 3
-                    | self.learnt << 4 | self.errors << 5)
+                    | self.learnt << 4 | self.errors << 5 | (self.net.END is not None) << 6)
         if addr >= PARAMETER_BASE and self.net.teacher is not None and addr in self.readable:
             return dict(build_image(self.net, self.params).pairs.tolist())[addr]
         return None if name is None else self.registers[name]
@@ -146,7 +146,7 @@ class Device:
             self.loads, self.learnt, self.was_reset, self.error_ticks = self.loads + 1, False, False, 0
 
     def _take(self, image):
-        self.params, _ = image_params(image, self.net)
+        self.params = image_params(image, self.net)
 
     def _under_way(self):
         return bool(self.outputs and self.waits)
@@ -234,7 +234,7 @@ class SpikingDevice(Device):
         for n, (low, high) in zip(seeded, halves, strict=True):
             layers[n] = replace(layers[n], weight=replace(layers[n].weight, seed=low | high << 16))
         self.held = replace(self.net, layers=tuple(layers))
-        self.params = image_synapses(image, self.held)
+        self.params = image_params(image, self.held)
 
     def _under_way(self):
         return bool(self.inside or self.outputs)
@@ -322,3 +322,17 @@ def execute(device, request) -> Response:
         if request.op == READ:
             data.append(result)
     return Response(status=status, op=request.op, fixed=request.fixed, count=count, data=data)
+
+
+def flip(frame, bit):
+    """A frame with one bit of it turned over."""
+    frame = bytearray(frame)
+    frame[bit // 8 % len(frame)] ^= 1 << bit % 8
+    return bytes(frame)
+
+
+def one_line(error):
+    """The text of an error, which has to be one line that says something."""
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) > 10
+    return str(error.value)

@@ -9,7 +9,7 @@ from cases import random_input, random_network
 from device import learner, learner_params
 from learning import Vector, golden_run
 
-from golden.image import build_image, learning_addresses, learning_words
+from golden.image import build_image, learning_addresses
 from golden.rate import engine
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, parameter_address
 from rtl.host.top import NetworkTop, SerialTop
@@ -204,7 +204,7 @@ def learner_vectors(ticks):
     x = rng.integers(fmt.min, fmt.max + 1, (ticks, LEARNER.streams, LEARNER.inputs))
     target = rng.integers(rate.min, rate.max + 1, (ticks, LEARNER.streams, LEARNER.targets))
     vectors = [Vector(x=x[t, s], target=target[t, s], first=t == s == 0) for t, s in np.ndindex(x.shape[:2])]
-    return vectors, learning_words(LEARNER, x, target, first=True).reshape(len(vectors), -1)
+    return vectors, LEARNER.learning_units(x, target, first=True).words.reshape(len(vectors), -1)
 
 
 def test_registers_of_a_learner():

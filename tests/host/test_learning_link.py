@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.board import Board
-from firmware.learning import EMPTY, RESET, LearningState
+from firmware.learning import EMPTY, RESET, Learner, LearningState
 from firmware.link import ATTEMPTS
 from firmware.protocol import LinkError, PortError, Response, Status, encode_response
-from golden.image import build_image, learning_addresses, learning_words
+from golden.image import build_image, learning_addresses
 from golden.programs import ToolError
 from golden.rate import engine
 from golden.rate.learn import learn_tick, registers, start
@@ -85,16 +85,17 @@ def test_learn_equals_golden(streams, loss, ticks, room, slow, halvings):
     golden, (x, target), progress = Golden(net, PARAMS), data(net, ticks), []
     flags = np.random.default_rng(3).random((2, *x.shape[:2])) < 0.8
     options = {"learn": flags[0], "teach": flags[1], "halvings": halvings}
-    rates = host.learn(x, target, **options, progress=progress.append)
+    rates = Learner(host).learn(x, target, **options, progress=progress.append)
     assert rates.dtype == np.int64
     assert np.array_equal(rates, golden.learn(x, target, **options))
     assert sum(progress) == ticks
-    assert np.array_equal(host.learn(x, target, first=False), golden.learn(x, target, first=False)), "it goes on"
-    assert same(host.read_parameters(PARAMS), golden.state.params)
-    assert np.array_equal(host.run(x), golden.infer(x))
+    assert np.array_equal(Learner(host).learn(x, target, first=False),
+           golden.learn(x, target, first=False)), "it goes on"
+    assert same(Learner(host).read_parameters(PARAMS), golden.state.params)
+    assert np.array_equal(host.run(x[None])[0], golden.infer(x))
     assert np.array_equal(host.run(x[:, 0]), golden.infer(x)[:, 0]), "stream 0 answers"
-    assert np.array_equal(host.learn(x, target), golden.learn(x, target)), "a new sequence starts from rest"
-    assert same(host.read_parameters(PARAMS), golden.state.params)
+    assert np.array_equal(Learner(host).learn(x, target), golden.learn(x, target)), "a new sequence starts from rest"
+    assert same(Learner(host).read_parameters(PARAMS), golden.state.params)
 
 
 @pytest.mark.parametrize("room", [1, 2, 4])
@@ -111,10 +112,10 @@ def test_outstanding_ticks(room):
 
     device._input = watched
     x, target = data(NET, 12)
-    host.learn(x, target)
+    Learner(host).learn(x, target)
     del words[:]
-    host.learn(x, target, first=False)
-    assert words == learning_words(NET, x, target, first=False).ravel().tolist()
+    Learner(host).learn(x, target, first=False)
+    assert words == NET.learning_units(x, target, first=False).words.tolist()
     assert max(most) == room - 1
 
 
@@ -127,22 +128,23 @@ def test_after_a_sequence_cut_short(errors):
         _, device = board()
         golden = Golden(NET, PARAMS)
         device.registers["learning"] = errors
-        words = learning_words(NET, x, target, first=True)[:, :, :size].ravel()[:3 * size + left]
+        words = NET.learning_units(x, target, first=True).words.reshape(*x.shape[:2], -1)
+        words = words[:, :, :size].ravel()[:3 * size + left]
         for word in words.tolist():
             assert device.write(INPUT, word)
         if errors:
             golden.learn(x, target, vectors=3)
         host = Board(Line(device), NET, timeout=0.01, patience=0.05)
-        assert host.learning_state().running == errors
+        assert Learner(host).learning_state().running == errors
         with pytest.raises(LinkError, match=r"no sequence with errors to go on with.*begin another \(first=True\)"):
-            host.learn(x, target, first=False)
-        assert np.array_equal(host.run(x), golden.infer(x)), f"{left} words left"
-        assert same(host.read_parameters(PARAMS), golden.state.params), f"{left} words left"
+            Learner(host).learn(x, target, first=False)
+        assert np.array_equal(host.run(x[None])[0], golden.infer(x)), f"{left} words left"
+        assert same(Learner(host).read_parameters(PARAMS), golden.state.params), f"{left} words left"
         again = Board(Line(device), NET, timeout=0.01, patience=0.05)
         for word in words.tolist()[-left:] if left else ():
             device.write(INPUT, word & 0x3FFFF)
         golden.state = golden.state._replace(ticks=device.error_ticks)      # the registers of the noise went on
-        assert np.array_equal(again.learn(x, target), golden.learn(x, target)), f"{left} words left"
+        assert np.array_equal(Learner(again).learn(x, target), golden.learn(x, target)), f"{left} words left"
 
 
 def test_a_load_makes_a_new_device():
@@ -150,27 +152,28 @@ def test_a_load_makes_a_new_device():
     x, target = data(NET, 3)
     for left in range(NET.inputs + NET.targets):
         host, device = board()
-        host.learn(x, target)
+        Learner(host).learn(x, target)
         for word in [5] * left:
             device.write(INPUT, word)
         host = Board(Line(device), NET, timeout=0.01, patience=0.05)
         host.load(build_image(NET, PARAMS))
         with pytest.raises(LinkError, match="no sequence with errors to go on with"):
-            host.learn(x, target, first=False)
+            Learner(host).learn(x, target, first=False)
         golden = Golden(NET, PARAMS)
-        assert np.array_equal(host.learn(x, target), golden.learn(x, target)), f"{left} words left"
-        assert same(host.read_parameters(PARAMS), golden.state.params), f"{left} words left"
+        assert np.array_equal(Learner(host).learn(x, target), golden.learn(x, target)), f"{left} words left"
+        assert same(Learner(host).read_parameters(PARAMS), golden.state.params), f"{left} words left"
         host.load(build_image(NET, PARAMS))
         golden.state = golden.state._replace(ticks=0, params=PARAMS)
-        assert np.array_equal(host.learn(x, target, first=False), golden.learn(x, target, first=False)), "it goes on"
+        assert np.array_equal(Learner(host).learn(x, target, first=False),
+               golden.learn(x, target, first=False)), "it goes on"
 
 
 def test_nothing_to_go_on_with():
     host, _ = board()
     x, target = data(NET, 2)
-    host.run(x)
+    host.run(x[None])
     with pytest.raises(LinkError, match="no sequence with errors to go on with") as error:
-        host.learn(x, target, first=False)
+        Learner(host).learn(x, target, first=False)
     one_line(error)
 
 
@@ -180,34 +183,34 @@ def test_frames_of_read_parameters():
     host, _ = board(net)
     host.identify()
     before = host.transport.frames
-    host.read_parameters(PARAMS)
+    Learner(host).read_parameters(PARAMS)
     addresses = learning_addresses(net)
     runs = 1 + int((np.diff(addresses) != 1).sum())
     assert host.transport.frames - before == runs + 3
-    read, found = [], host._read_words(addresses)
+    read, found = [], Learner(host)._read_words(addresses)
     host.read = lambda addr, count: read.append((addr, count)) or [0] * count
-    assert len(host._read_words(addresses)) == len(found) == len(addresses)
+    assert len(Learner(host)._read_words(addresses)) == len(found) == len(addresses)
     assert [addr + n for addr, count in read for n in range(count)] == addresses.tolist()
 
 
 def test_state_and_overflow():
     host, _ = board()
     x, target = data(NET, 8)
-    assert host.learning_state() == STATES["fresh"]
-    assert str(host.learning_state()) == "the weights are those of the image; no errors run"
+    assert Learner(host).learning_state() == STATES["fresh"]
+    assert str(Learner(host).learning_state()) == "the weights are those of the image; no errors run"
     golden = Golden(NET, PARAMS)
-    host.learn(x, target)
+    Learner(host).learn(x, target)
     golden.learn(x, target)
     layers = tuple(n for n, layer in enumerate(golden.state.overflow) if layer)
     assert layers, "nothing saturates, the test is blind"
-    state = host.learning_state()
+    state = Learner(host).learning_state()
     assert state == LearningState(loaded=True, learnt=True, running=True, overflow=layers)
     assert str(state).startswith("the weights have moved since the image; errors run; errors reached the end of their "
                                  f"format in layer {layers[0]}")
-    host.clear_flags()
-    assert host.learning_state().overflow == ()
-    host.run(x)
-    assert not host.learning_state().running
+    Learner(host).clear_flags()
+    assert Learner(host).learning_state().overflow == ()
+    host.run(x[None])
+    assert not Learner(host).learning_state().running
 
 
 def test_learn_refuses():
@@ -219,42 +222,44 @@ def test_learn_refuses():
             ({"learn": np.ones(3)}, r"learn has shape \(3,\), expected \(3, 2\)"),
             ({"teach": np.ones((2, 3))}, r"teach has shape \(2, 3\)")):
         with pytest.raises(ValueError, match=message):
-            host.learn(x, target, **options)
+            Learner(host).learn(x, target, **options)
     for a, b, message in ((x[:, :1], target, r"inputs are integer words of shape \(ticks, 2, 4\)"),
                           (x, target[:2], "3 ticks of inputs, 2 of targets"), (x + 4096, target, "inputs hold words"),
                           (x, target - 4096, "targets hold words"), (x * 0.5, target, "integer words")):
         with pytest.raises(ValueError, match=message):
-            host.learn(a, b)
+            Learner(host).learn(a, b)
     for a in (x[:, :1], x[:, :, :3], x[:0], x * 0.5):
-        with pytest.raises(ValueError, match=r"of shape \(ticks, 4\) or \(ticks, 2, 4\)"):
-            host.run(a)
+        with pytest.raises(ValueError, match=r"of shape \(n, ticks, 4\) or \(n, ticks, 2, 4\)"):
+            host.run(a[None])
     assert host.transport.frames == 0, "refused before anything is sent"
     device.params = None
-    for call in (lambda: host.learn(x, target), lambda: host.run(x), lambda: host.read_parameters(PARAMS)):
+    for call in (lambda: Learner(host).learn(x, target), lambda: host.run(x[None]),
+                 lambda: Learner(host).read_parameters(PARAMS)):
         with pytest.raises(LinkError, match=EMPTY):
             call()
     host.net = None
     with pytest.raises(ValueError, match="needs the network description"):
-        host.learn(x, target)
+        Learner(host).learn(x, target)
 
 
 def test_without_teacher():
     net = random_network("link", largest=3)
     host = Board(Line(Device(net)), net, timeout=0.01, patience=0.05)
     x = np.zeros((1, 1, net.inputs), int)
-    for call in (lambda: host.learn(x, x), lambda: host.read_parameters(()), host.clear_flags):
+    for call in (lambda: Learner(host).learn(x, x), lambda: Learner(host).read_parameters(()),
+                 Learner(host).clear_flags):
         with pytest.raises(ValueError, match="random has no teacher and no plastic layer: nothing in it learns"):
             call()
-    assert str(host.learning_state()) == EMPTY
+    assert str(Learner(host).learning_state()) == EMPTY
 
 
 def test_another_design():
     host, _ = board()
     host.net = learner(streams=4)
     with pytest.raises(ValueError, match=f"{host.net.fingerprint}.*{NET.fingerprint}"):
-        host.learn(*data(host.net, 1))
+        Learner(host).learn(*data(host.net, 1))
     with pytest.raises(ValueError, match=f"{host.net.fingerprint}.*{NET.fingerprint}"):
-        host.read_parameters(PARAMS)
+        Learner(host).read_parameters(PARAMS)
 
 
 # ---- resets and lost links
@@ -265,27 +270,28 @@ def test_after_a_reset():
     golden, (x, target) = Golden(NET, PARAMS), data(NET, 4)
     host.load(build_image(NET, PARAMS))
     device.reset()
-    assert str(host.learning_state()) == EMPTY, "nothing had moved"
+    assert str(Learner(host).learning_state()) == EMPTY, "nothing had moved"
     host.load(build_image(NET, PARAMS))
-    host.learn(x, target)
+    Learner(host).learn(x, target)
     golden.learn(x, target)
     device.reset()
-    assert host.learning_state() == STATES["reset"]
-    assert str(host.learning_state()) == RESET
-    for call in (lambda: host.learn(x, target), lambda: host.learn(x, target, first=False), lambda: host.run(x)):
+    assert Learner(host).learning_state() == STATES["reset"]
+    assert str(Learner(host).learning_state()) == RESET
+    for call in (lambda: Learner(host).learn(x, target),
+                 lambda: Learner(host).learn(x, target, first=False), lambda: host.run(x[None])):
         with pytest.raises(LinkError, match=f"^{RESET}$"):
             call()
-    found = host.read_parameters(PARAMS)
+    found = Learner(host).read_parameters(PARAMS)
     assert same(found, golden.state.params)
     host.load(build_image(NET, found))
     golden = Golden(NET, found)
-    assert np.array_equal(host.learn(x, target), golden.learn(x, target))
-    assert same(host.read_parameters(found), golden.state.params)
+    assert np.array_equal(Learner(host).learn(x, target), golden.learn(x, target))
+    assert same(Learner(host).read_parameters(found), golden.state.params)
 
 
 def test_a_reset_in_mid_sequence_never_passes_unnoticed():
     x, target = data(NET, 8)
-    for call in (lambda host: host.learn(x, target), lambda host: host.run(x)):
+    for call in (lambda host: Learner(host).learn(x, target), lambda host: host.run(x[None])):
         host, _ = board()
         call(host)
         frames = host.transport.frames
@@ -319,18 +325,19 @@ def test_link_lost_in_mid_learning(kind):
         host._aligned, seen = True, []
         with pytest.raises(kind, match="^learning was cut short when .* ticks had come back: .*; the weights stay on "
                                        "the device, read them with read_parameters when the link is back$") as error:
-            host.learn(x, target, progress=seen.append)
+            Learner(host).learn(x, target, progress=seen.append)
         message = one_line(error)
         assert f"when {sum(seen)} of 20 ticks" in message
         assert ("the cable is out" if kind is PortError else "no response within") in message
         golden, again = Golden(NET, PARAMS), Board(Line(device), NET, timeout=0.01, patience=0.05)
         if device.error_ticks:
             golden.learn(x, target, vectors=device.error_ticks)
-        assert same(again.read_parameters(PARAMS), golden.state.params)
+        assert same(Learner(again).read_parameters(PARAMS), golden.state.params)
         host.transport.faults = lambda where, number, frame: frame
         golden.state = golden.state._replace(ticks=device.error_ticks)
-        assert same(host.read_parameters(PARAMS), again.read_parameters(PARAMS)), "the same host goes on as well"
-        assert host.learn(x, target).shape == whole.shape
+        assert same(Learner(host).read_parameters(PARAMS), Learner(again).read_parameters(PARAMS)), \
+            "the same host goes on as well"
+        assert Learner(host).learn(x, target).shape == whole.shape
 
 
 @settings(max_examples=60, deadline=None)
@@ -351,9 +358,9 @@ def test_noisy_line(seed):
     host, device = board(faults=faults)
     golden, (x, target), rates, found = Golden(NET, PARAMS), data(NET, 10), None, None
     with suppress(LinkError):
-        rates = host.learn(x, target)
+        rates = Learner(host).learn(x, target)
     with suppress(LinkError):
-        found = host.read_parameters(PARAMS)
+        found = Learner(host).read_parameters(PARAMS)
     want = golden.learn(x, target, vectors=device.error_ticks) if device.error_ticks else None
     assert rates is None or np.array_equal(rates.reshape(want.shape), want)
     assert found is None or same(found, golden.state.params)
@@ -370,7 +377,7 @@ def test_reads_of_parameters_are_repeated():
         return frame
 
     host, _ = board(faults=faults)
-    assert same(host.read_parameters(PARAMS), PARAMS)
+    assert same(Learner(host).read_parameters(PARAMS), PARAMS)
     assert len(bad) > ATTEMPTS
 
 
@@ -389,12 +396,12 @@ def test_interrupted_by_hand():
 
         host.transport.faults = faults
         with pytest.raises(KeyboardInterrupt):
-            host.learn(x, target)
+            Learner(host).learn(x, target)
         golden = Golden(NET, PARAMS)
         if device.error_ticks:
             golden.learn(x, target, vectors=device.error_ticks)
-        assert same(host.read_parameters(PARAMS), golden.state.params)
-        assert np.array_equal(host.run(x), golden.infer(x))
+        assert same(Learner(host).read_parameters(PARAMS), golden.state.params)
+        assert np.array_equal(host.run(x[None])[0], golden.infer(x))
 
 
 # ---- the simulated board
@@ -429,40 +436,40 @@ def line():
 def test_the_board_learns_as_golden(line):
     host, golden = Board(line, NET), Golden(NET, PARAMS)
     host.load(build_image(NET, PARAMS))
-    assert not host.learning_state().learnt
+    assert not Learner(host).learning_state().learnt
     x, target = data(NET, 40)
     flags = np.random.default_rng(4).random((2, *x.shape[:2])) < 0.8
     for options in ({"halvings": 1}, {"first": False, "learn": flags[0], "teach": flags[1]}, {"halvings": 3}):
-        assert np.array_equal(host.learn(x, target, **options), golden.learn(x, target, **options)), options
-        assert same(host.read_parameters(PARAMS), golden.state.params), options
+        assert np.array_equal(Learner(host).learn(x, target, **options), golden.learn(x, target, **options)), options
+        assert same(Learner(host).read_parameters(PARAMS), golden.state.params), options
     assert not same(golden.state.params, PARAMS)
     layers = tuple(n for n, layer in enumerate(golden.state.overflow) if layer)
     assert layers
-    assert host.learning_state() == LearningState(loaded=True, learnt=True, running=True, overflow=layers)
-    host.clear_flags()
-    assert host.learning_state().overflow == ()
-    assert np.array_equal(host.run(x), golden.infer(x))
+    assert Learner(host).learning_state() == LearningState(loaded=True, learnt=True, running=True, overflow=layers)
+    Learner(host).clear_flags()
+    assert Learner(host).learning_state().overflow == ()
+    assert np.array_equal(host.run(x[None])[0], golden.infer(x))
     assert np.array_equal(host.run(x[:7, 0]), golden.infer(x[:7])[:, 0])
-    assert same(host.read_parameters(PARAMS), golden.state.params), "inference moves nothing"
+    assert same(Learner(host).read_parameters(PARAMS), golden.state.params), "inference moves nothing"
     # the learnt parameters as an image for a device that starts anew
-    found = host.read_parameters(PARAMS)
+    found = Learner(host).read_parameters(PARAMS)
     host.load(build_image(NET, found))
-    assert host.learning_state() == STATES["fresh"]
+    assert Learner(host).learning_state() == STATES["fresh"]
     golden = Golden(NET, found)
-    assert np.array_equal(host.learn(x, target), golden.learn(x, target))
-    assert same(host.read_parameters(found), golden.state.params)
+    assert np.array_equal(Learner(host).learn(x, target), golden.learn(x, target))
+    assert same(Learner(host).read_parameters(found), golden.state.params)
 
 
 def test_errors_that_fit_set_no_overflow(line):
     params = tuple(p._replace(**{name: getattr(p, name) * 0 for name in ("weight", "bias")}) for p in PARAMS)
     host, golden = Board(line, NET), Golden(NET, params)
     host.load(build_image(NET, params))
-    host.clear_flags()
+    Learner(host).clear_flags()
     x, target = data(NET, 6)
     target >>= 7
-    assert np.array_equal(host.learn(x >> 5, target, halvings=3), golden.rate.learn(x >> 5, target, halvings=3))
+    assert np.array_equal(Learner(host).learn(x >> 5, target, halvings=3), golden.learn(x >> 5, target, halvings=3))
     assert golden.state.overflow == (False, False)
-    assert host.learning_state().overflow == ()
+    assert Learner(host).learning_state().overflow == ()
 
 
 @pytest.mark.parametrize("left", [0, 5, 33, 300, 1100, 2001, 2777])
@@ -482,10 +489,10 @@ def test_a_cable_pulled_in_mid_learning(line, left):
     host._begin = pulled_later
     with pytest.raises(PortError, match=r"^learning was cut short when \d+ of 60 ticks had come back: the cable is "
                                         "out; the weights stay on the device") as error:
-        host.learn(x, target)
+        Learner(host).learn(x, target)
     line.left = None
     again = Board(line, NET)
-    found = again.read_parameters(PARAMS)
+    found = Learner(again).read_parameters(PARAMS)
     ticks = again.get("ticks")
     back = int(one_line(error).split("when ")[1].split()[0])
     assert back * NET.streams <= ticks
@@ -493,10 +500,10 @@ def test_a_cable_pulled_in_mid_learning(line, left):
     if ticks:
         golden.learn(x, target, vectors=ticks)
     assert same(found, golden.state.params)
-    assert again.learning_state().learnt == bool(ticks)
-    assert np.array_equal(again.run(x), golden.infer(x))
-    assert same(again.read_parameters(PARAMS), golden.state.params), "aligning moves nothing"
+    assert Learner(again).learning_state().learnt == bool(ticks)
+    assert np.array_equal(again.run(x[None])[0], golden.infer(x))
+    assert same(Learner(again).read_parameters(PARAMS), golden.state.params), "aligning moves nothing"
     again.load(build_image(NET, found))
     golden = Golden(NET, found)
-    assert np.array_equal(again.learn(x, target), golden.learn(x, target))
-    assert same(again.read_parameters(found), golden.state.params)
+    assert np.array_equal(Learner(again).learn(x, target), golden.learn(x, target))
+    assert same(Learner(again).read_parameters(found), golden.state.params)

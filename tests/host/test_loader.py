@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from device import Device, Line
+from device import Device, Line, flip, one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,18 +55,6 @@ def expected(net, x, seed=1):
 
 def same(params, others):
     return all(np.array_equal(a, b) for p, q in zip(params, others, strict=True) for a, b in zip(p, q, strict=True))
-
-
-def flip(frame, bit):
-    frame = bytearray(frame)
-    frame[bit // 8 % len(frame)] ^= 1 << bit % 8
-    return bytes(frame)
-
-
-def one_line(error):
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) > 10
-    return str(error.value)
 
 
 def test_identify():
@@ -219,7 +207,7 @@ def test_device_out_of_step(spoil, message):
 def test_run_refuses():
     host, device = board()
     for x in (np.zeros((3, 4), int), np.zeros((0, 3), int), np.zeros(3, int), np.zeros((2, 3))):
-        with pytest.raises(ValueError, match=r"inputs are integer words of shape \(ticks, 3\)"):
+        with pytest.raises(ValueError, match=r"inputs are integer words of shape \(n, ticks, 3\)"):
             host.run(x)
     with pytest.raises(ValueError, match=r"outside of Q0\.15"):
         host.run(np.full((1, 3), 1 << 15))

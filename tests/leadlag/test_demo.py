@@ -18,8 +18,8 @@ def measured(monkeypatch, tmp_path):
     words = np.zeros((1, 40, 1), np.int64)
     ladder = [{"rung": "integers (golden)", "accuracy": 0.5, "samples": 2, "remark": ""}]
     found = {"words": words, "labels": np.array([3]), "cycles": 1000, "rtl_s": 0.5}
-    monkeypatch.setattr(demo, "evaluate_ladder", lambda *arguments, **options: (list(ladder), found))
-    monkeypatch.setattr(demo, "run_on_board", lambda *arguments: [(1, 1, None)] * 3)
+    monkeypatch.setattr("leadlag.ladder.climb", lambda *arguments, **options: (list(ladder), found))
+    monkeypatch.setattr("leadlag.ladder.run_on_board", lambda *arguments: [(1, 1, None)] * 3)
     text = io.StringIO()
     monkeypatch.setattr(demo, "notes", Screen(file=text, width=80))
     return text

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from golden.data import sets
 from golden.data.mnist1d import ANSWER_FROM
 from golden.fixed import QFormat
 from golden.rate.trained import FloatLayer, FloatNetwork
@@ -13,7 +14,7 @@ from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.trained import SpikingTrained
 from golden.tasks import learning as tasks
-from leadlag import flow, spiking
+from leadlag import flow
 from leadlag.cli import main
 
 
@@ -86,23 +87,23 @@ def test_images(command, asked, tmp_path, monkeypatch, capsys):
 def test_what_needs_no_data_goes_on(tmp_path):
     """Words and bitstreams of a network do not depend on what it says it has learnt."""
     case = flow.prepare(str(rate(tmp_path, 1, 12, data="mnist1d train")))
-    assert flow.write_quantized(case, tmp_path / "rate")
+    assert flow.write_words(case.net, case.params, tmp_path / "rate")
     case = flow.prepare(str(spikes(tmp_path, 64, 12, data="digits train")))
-    assert spiking.write_quantized(case, tmp_path / "spiking")
+    assert flow.write_words(case.net, case.params, tmp_path / "spiking")
 
 
 def test_sizes_of_the_data_are_those_that_are_said():
     pytest.importorskip("mnist1d")
-    for data in flow.DATASETS.values():
-        x, y = data.load("test")
-        assert (1 if x.ndim == 2 else x.shape[2], set(y)) == (data.channels, set(range(data.classes)))
+    for data in (sets.SETS["mnist1d"], sets.SETS["digits"]):
+        found = data.load("test")
+        assert (found.x.shape[-1], set(found.y)) == (data.inputs, set(range(data.classes)))
 
 
 def test_sequences_of_which_no_tick_counts(tmp_path):
     case = flow.prepare(str(rate(tmp_path, 1, 10)), data="mnist1d")
-    assert flow.classify(case, np.ones((2, ANSWER_FROM + 1, 10))).shape == (2,)
-    with pytest.raises(ValueError, match=f"no tick counts: answers to mnist1d are summed from tick {ANSWER_FROM} on"):
-        flow.classify(case, np.ones((2, ANSWER_FROM, 10)))
+    assert case.net.answers(np.ones((2, ANSWER_FROM + 1, 10)), ANSWER_FROM).label.shape == (2,)
+    with pytest.raises(ValueError, match=f"no tick counts: answers are summed from tick {ANSWER_FROM} on"):
+        case.net.answers(np.ones((2, ANSWER_FROM, 10)), ANSWER_FROM)
     with pytest.raises(ValueError, match=f"sequences of {ANSWER_FROM} ticks: answers count from tick"):
         tasks.mnist1d_accuracy(np.ones((ANSWER_FROM, 2, 10)), np.zeros(2))
     rates = pytest.importorskip("golden.train.rates")

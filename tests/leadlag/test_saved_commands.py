@@ -20,7 +20,7 @@ def parsed(command: str) -> dict:
         return context.params
 
 
-@pytest.mark.parametrize("name", flow.NETWORKS)
+@pytest.mark.parametrize("name", flow.zoo())
 def test_zoo(name):
     training = flow.find(name).training
     found = parsed(training["command"])

@@ -9,7 +9,7 @@ from core import strict_bank
 from learning import Vector, golden_run, learnt_words
 
 from golden.fixed import QFormat
-from golden.image import build_image, learning_words
+from golden.image import build_image
 from golden.rate import engine
 from golden.rate.layer import Dense
 from golden.rate.network import Network
@@ -93,8 +93,8 @@ def pair_run(net, params, vectors, *, cut=1, latency=0, max_latency=0, cycles_pe
     """Output words (ticks, outputs), and what both boards read back, by (bank, word)."""
     pair = Pair(net, cut=cut, max_latency=max_latency or latency, cycles_per_word=cycles_per_word)
     image, done, out, back = build_image(net, params), [], [], {}
-    words = np.stack([learning_words(net, v.x[None, None], v.target[None, None], first=v.first, learn=v.learn,
-                                     teach=v.teach)[0, 0] for v in vectors])
+    words = np.stack([net.learning_units(v.x[None, None], v.target[None, None], first=v.first, learn=v.learn,
+                                         teach=v.teach).words for v in vectors])
     flags = words[:, 0] & (1 << 31)
     halves = {"lower": words[:, :net.inputs].copy(), "upper": words[:, net.inputs:].copy()}
     halves["lower"][:, -1] |= words[:, -1] & (3 << 29)

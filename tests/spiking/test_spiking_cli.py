@@ -3,7 +3,7 @@
 import pytest
 from test_cli import leadlag
 
-from golden.image import Image, image_synapses
+from golden.image import Image, image_params
 from golden.spiking.network import SpikingNetwork
 
 NAME = "delays-digits"
@@ -21,7 +21,7 @@ def test_quantize(tmp_path):
     assert "3,552 synapses" in done.stdout
     net = SpikingNetwork.load(tmp_path / "network.json")
     assert [layer.lanes for layer in net.layers] == [8, 10]
-    assert len(image_synapses(Image.load(tmp_path / "parameters.image"), net)) == 2
+    assert len(image_params(Image.load(tmp_path / "parameters.image"), net)) == 2
 
 
 def test_evaluate_without_the_circuit():

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from golden import systems
 from golden.files import read_safetensors, write_safetensors
 from golden.fixed import QFormat
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
-from golden.spiking.trained import SpikingTrained, is_spiking
+from golden.spiking.trained import SpikingTrained
 from golden.units.weights import Ternary
 
 FIELDS = {"delay_bits": 4, "state": QFormat(6, 4), "leak": (4,), "threshold": 40}
@@ -64,12 +65,14 @@ def test_words():
 
 
 def test_what_is_a_spiking_network(path, tmp_path):
-    assert is_spiking(path)
-    write_safetensors(tmp_path / "b", {"x": np.zeros(1)}, {"network": "{}"})
-    assert not is_spiking(tmp_path / "b")
+    assert isinstance(systems.trained(path), SpikingTrained)
+    write_safetensors(tmp_path / "b", {"x": np.zeros(1)}, {"net": "{}"})
+    with pytest.raises(ValueError, match="b: no network or spiking_network in the metadata: not a trained network"):
+        systems.trained(tmp_path / "b")
     (tmp_path / "c").write_bytes(b"no file of tensors")
-    assert not is_spiking(tmp_path / "c")
-    assert not is_spiking(tmp_path / "d")
+    for name in "cd":
+        with pytest.raises(ValueError, match=f"{name}: "):
+            systems.trained(tmp_path / name)
 
 
 def damaged(path, drop=(), add=(), **about):

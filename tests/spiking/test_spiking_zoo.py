@@ -17,10 +17,10 @@ def answers(trained, pixels):
     return run(net, trained.quantize(), encode(net.code, net.ticks, pixels)).answers
 
 
-@pytest.mark.parametrize("name", [name for name in flow.NETWORKS if name.startswith("delays-")])
+@pytest.mark.parametrize("name", [name for name in flow.zoo() if name.startswith("delays-")])
 def test_files(name):
     """Below 2 MiB, with the command that made it, delays in whole ticks, weights from seeds."""
-    path = flow.NETWORKS[name].path
+    path = flow.zoo()[name]
     assert path.stat().st_size < 2 << 20
     trained = flow.find(name)
     assert isinstance(trained, SpikingTrained)
