@@ -222,8 +222,8 @@ class Trained(ABC):
         return inputs
 
     @abstractmethod
-    def inputs_of(self, samples, net: Description) -> np.ndarray:
-        """Samples of a data set -> x as `net.run` takes it."""
+    def inputs_of(self, samples, net: Description, lengths=None) -> np.ndarray:
+        """Samples of a data set (golden.data.dataset.Samples) -> x as `net.run` takes it."""
 
 
 def json_object(text: str | bytes) -> dict:

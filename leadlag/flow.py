@@ -114,8 +114,8 @@ def samples(case: Case, split: str, count: int | None = None) -> Batch:
     if count is not None and not 1 <= count <= len(found.x):
         raise ValueError(f"{data.name} {split} has 1 to {len(found.x)} {data.unit}, not {count}")
     raw, y = found.x[:count], found.y[:count]
-    return Batch(raw, case.real.inputs_of(raw, case.net), y,
-                 None if found.lengths is None else found.lengths[:count])
+    lengths = None if found.lengths is None else found.lengths[:count]
+    return Batch(raw, case.real.inputs_of(raw, case.net, lengths), y, lengths)
 
 
 def answers(case: Case, outputs, batch: Batch):

@@ -125,7 +125,7 @@ class FloatNetwork(Trained):
     def quantize(self, net: Network) -> tuple[DenseParams, ...]:
         return quantize_params(self, net)
 
-    def inputs_of(self, samples, net: Network) -> np.ndarray:
+    def inputs_of(self, samples, net: Network, lengths=None) -> np.ndarray:
         """Samples (n, ticks) or (n, ticks, channels) -> words (n, ticks, channels)."""
         return quantize_input(self.scaled(samples), net)
 

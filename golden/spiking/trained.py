@@ -15,6 +15,7 @@ from golden.checks import check
 from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import quantize
+from golden.spiking.codes import LevelCode
 from golden.spiking.engine import Synapses, encode, round_delays
 from golden.spiking.network import SpikingNetwork
 
@@ -94,10 +95,15 @@ class SpikingTrained(Trained):
     def describe(self) -> SpikingNetwork:
         return self.net
 
-    def inputs_of(self, samples, net: SpikingNetwork) -> np.ndarray:
-        """Images (n, pixels) of uint8 -> spikes (n, ticks, pixels)."""
+    def lines(self, inputs: int) -> int:
+        """A line a pixel, or those of a code that has several for a channel."""
+        code = self.net.code
+        return code.lines if isinstance(code, LevelCode) and len(code.levels) == inputs else inputs
+
+    def inputs_of(self, samples, net: SpikingNetwork, lengths=None) -> np.ndarray:
+        """Images (n, pixels) of uint8, or sequences (n, ticks, channels) -> spikes (n, ticks, lines)."""
         check(net.code is not None, f"{net.name} does not say how images become spikes: its description has no code")
-        return encode(net.code, net.ticks, samples)
+        return encode(net.code, net.ticks, samples, lengths)
 
     def quantize(self, net: SpikingNetwork | None = None) -> tuple[Synapses, ...]:
         """Words of every layer, which do not depend on lanes; ValueError where one does not fit."""
