@@ -16,8 +16,9 @@ def measured(monkeypatch, tmp_path):
     """A demo whose measurements are given; the console's text."""
     monkeypatch.chdir(tmp_path)
     words = np.zeros((1, 40, 1), np.int64)
+    batch = flow.Batch(words, words, np.array([3]), np.array([40]))
     ladder = [{"rung": "integers (golden)", "accuracy": 0.5, "samples": 2, "remark": ""}]
-    found = {"words": words, "labels": np.array([3]), "cycles": 1000, "rtl_s": 0.5}
+    found = {"batch": batch, "integers": np.zeros((1, 360, 10), np.int64), "cycles": 1000, "rtl_s": 0.5}
     monkeypatch.setattr("leadlag.ladder.climb", lambda *arguments, **options: (list(ladder), found))
     monkeypatch.setattr("leadlag.ladder.run_on_board", lambda *arguments: [(1, 1, None)] * 3)
     text = io.StringIO()

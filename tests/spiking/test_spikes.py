@@ -11,6 +11,7 @@ from golden.programs import ToolError
 from golden.spiking.engine import Synapses, random_synapses, run
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
+from golden.spiking.words import answers
 from golden.units.weights import Ternary
 from sim.spiking.core import SpikingSimulation
 
@@ -32,7 +33,8 @@ def simulation(net, **options):
 
 def same(found, golden, part=slice(None)):
     for name in ("label", "tick", "fired"):
-        np.testing.assert_array_equal(getattr(found.answers, name), getattr(golden.answers, name)[part], err_msg=name)
+        got = getattr(answers(found.words), name)
+        np.testing.assert_array_equal(got, getattr(golden.answers, name)[part], err_msg=name)
 
 
 @pytest.mark.parametrize("stop_early", [False, True])
