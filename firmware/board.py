@@ -1,46 +1,22 @@
 """Board: a device at the other end of a transport, simulated or real: which design it is, its parameters, its runs."""
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
-from firmware.link import ATTEMPTS, IN_PLACE, LEARNT, LOADED, LOADING, RUNNING, TICKING, Link
-from firmware.protocol import MAX_WORDS, WRITE, LinkError, PortError, Request
+from firmware.link import LEARNT, LOADED, RUNNING, TICKING
+from firmware.loader import Identity, Loader
+from firmware.protocol import MAX_WORDS, WRITE, LinkError, Request
 from firmware.transport import Transport
 from golden.description import Description, Units
-from golden.image import Image
-from golden.regmap import (
-    ERRORS,
-    INPUT,
-    LAST_BIT,
-    MAGIC,
-    OUTPUT,
-    REGISTERS,
-    VALID_BIT,
-    VERSION,
-    WORD_MASK,
-)
+from golden.regmap import INPUT, LAST_BIT, OUTPUT, VALID_BIT, WORD_MASK
 
 EMPTY = "the device has no parameters yet: load an image first"
 RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
          "then load an image")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """What a device says of itself."""
-
-    version: int
-    fingerprint: str
-    inputs: int
-    outputs: int
-    parameter_words: int
-    cycles_per_tick: int
-    output_ticks: int
-
-
-class Board(Link):
+class Board(Loader):
     """A device that speaks firmware/protocol.py over `transport`.
 
     What learns on the device: firmware.learning.Learner.
@@ -60,79 +36,10 @@ class Board(Link):
         self._ended = False     # the last sequence came to its end, and can go on
         self._under_way = False
 
-    def identify(self) -> Identity:
-        """Registers that say which design this is; LinkError if it is none of ours."""
-        words = self.read(REGISTERS["magic"].offset, REGISTERS["output_ticks"].offset + 1)
-        found = {name: words[register.offset] for name, register in REGISTERS.items() if register.offset < len(words)}
-        if found["magic"] != MAGIC:
-            raise LinkError(f"the device answers with magic 0x{found['magic']:08x}, a board of this project "
-                            f"with 0x{MAGIC:08x}")
-        if found["version"] != VERSION:
-            raise LinkError(f"the device has address map version {found['version']}, this program speaks {VERSION}")
-        self._identity = Identity(
-            version=found["version"], fingerprint=f"{found['fingerprint_high']:08x}{found['fingerprint_low']:08x}",
-            inputs=found["shape"] & 0xFFFF, outputs=found["shape"] >> 16,
-            **{name: found[name] for name in ("parameter_words", "cycles_per_tick", "output_ticks")})
-        return self._identity
-
-    # ---- parameters
-
-    def load(self, image: Image, progress=None) -> None:
-        """Send an image and put it in force.
-
-        Up to ATTEMPTS times where the link fails; the device keeps the parameters it had until a commit succeeds, but
-        for one that is loaded in place, which has none from `load_begin` on. ValueError when the image is for another
-        design. `progress(n)` is called with the words sent since the last call, with a negative number where they have
-        to be sent again. A network that learns begins like a new one: a sequence with errors that was cut short is
-        completed before, as its ticks would move the registers that round steps of the weights.
-        """
-        identity = self.identify()
-        if image.fingerprint != identity.fingerprint:
-            raise ValueError(f"the image is for design {image.fingerprint}, "
-                             f"the device is design {identity.fingerprint}")
-        if len(image) != identity.parameter_words:
-            raise ValueError(f"the image has {len(image)} words, the device takes {identity.parameter_words}")
-        frames, lost = _frames(image), False
-        for attempt in range(1, ATTEMPTS + 1):
-            sent = 0
-            try:
-                if not self._aligned and self.get("status") & RUNNING:
-                    self._empty()
-                    self._align()
-                self.set("errors", (1 << 32) - 1)
-                lost = bool(self.get("status") & IN_PLACE)
-                self.set("load_begin", 1)
-                for addr, words in frames:
-                    self.write(addr, words)
-                    sent += len(words)
-                    if progress is not None:
-                        progress(len(words))
-                self._commit(image.crc)
-                return
-            except PortError as error:
-                if lost:
-                    raise PortError(f"{error}; the device has no parameters now") from None
-                raise
-            except LinkError as error:
-                if attempt == ATTEMPTS:
-                    left = "has no parameters now" if lost else "keeps those it had"
-                    raise LinkError(f"the parameters did not load in {ATTEMPTS} attempts, the device {left}: "
-                                    f"{error}") from None
-                if progress is not None and sent:
-                    progress(-sent)
-
-    def _commit(self, crc):
-        self.set("load_commit", crc)
-        deadline = time.monotonic() + self.patience
-        while self.get("status") & LOADING:
-            if time.monotonic() > deadline:
-                raise LinkError(f"the device is still loading {self.patience:g} s after the commit")
-        errors = self.get("errors")
-        if errors:
-            names = [name for name, bit in ERRORS.items() if errors >> bit & 1] or [f"0x{errors:x}"]
-            raise LinkError(f"the device refused the parameters: {', '.join(names)}")
-        if not self.get("status") & LOADED:
-            raise LinkError("the device says neither that it loaded the parameters nor why not")
+    def _settle_run(self) -> None:
+        if not self._aligned and self.get("status") & RUNNING:
+            self._empty()
+            self._align()
 
     # ---- runs
 
@@ -320,14 +227,3 @@ class Board(Link):
                                     f"{self._a_unit}, with {each} outputs it should {'' if last else 'not '}be")
                 found.append(word & WORD_MASK)
         return found
-
-
-def _frames(image):
-    """(address, words) of at most MAX_WORDS consecutive addresses each."""
-    frames = []
-    for addr, word in image.pairs.tolist():
-        if frames and addr == frames[-1][0] + len(frames[-1][1]) and len(frames[-1][1]) < MAX_WORDS:
-            frames[-1][1].append(word)
-        else:
-            frames.append((addr, [word]))
-    return frames

@@ -2,7 +2,7 @@
 
 import click
 
-from golden.data.images import DATA_SETS
+from golden.data import sets
 from leadlag import flow
 from leadlag.options import Command
 from leadlag.results import answer, answers
@@ -23,8 +23,13 @@ def boards():
 @answers
 def networks():
     """The trained networks that ship with the package."""
-    rows = [{"network": entry.name, "data": entry.dataset, "what it is": entry.doc}
-            for entry in flow.NETWORKS.values()]
+    rows = []
+    for name in flow.zoo():
+        real = flow.find(name)
+        net = real.describe()
+        sizes = "-".join(map(str, (net.inputs, *(layer.outputs for layer in net.layers))))
+        rows.append({"network": name, "data": str(real.training.get("data", "")).partition(" ")[0],
+                     "what it is": f"{net.kind}, {sizes}, {net.size}"})
     answer({"networks": rows}, Table.of(rows), then="leadlag evaluate NET")
 
 
@@ -32,6 +37,5 @@ def networks():
 @answers
 def datasets():
     """The data sets that networks are trained and tested on."""
-    named = {entry.name: entry.doc for entry in flow.DATASETS.values()} | DATA_SETS
-    rows = [{"data set": name, "what it is": doc} for name, doc in named.items()]
+    rows = [{"data set": entry.name, "what it is": entry.doc} for entry in sets.SETS.values()]
     answer({"datasets": rows}, Table.of(rows), then="leadlag evaluate NET --data NAME")

@@ -12,7 +12,8 @@ from device import Device, Line, flip, one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.board import ATTEMPTS, Board
+from firmware.board import Board
+from firmware.link import ATTEMPTS
 from firmware.protocol import LinkError, PortError, Request, Response, Status, encode_response
 from firmware.transport import connect
 from golden.fixed import QFormat

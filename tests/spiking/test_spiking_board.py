@@ -10,9 +10,9 @@ from device import Line, SpikingDevice, flip, one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.board import ATTEMPTS, Board
+from firmware.board import Board
 from firmware.learning import Learner
-from firmware.link import IN_PLACE
+from firmware.link import ATTEMPTS, IN_PLACE
 from firmware.protocol import LinkError, PortError
 from golden.fixed import QFormat
 from golden.image import Image, build_image
@@ -24,7 +24,6 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.units.weights import Ternary
 from sim.harness.board import SimulatedBoard
-from tests.host.test_loader import flip, one_line
 
 LEAKY = {"state": QFormat(7, 6), "leak": (2, 4)}
 
