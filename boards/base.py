@@ -96,13 +96,16 @@ class Board:
         if not self.part.dsp and circuit(net).inventory(net).multipliers:
             raise ValueError(f"{net.name} multiplies, and {self.name} ({self.part.name}) has no multipliers for it")
 
-    def clock_for(self, clock_mhz: float | None = None) -> Clock:
-        """What makes `clock_mhz`, or the board's own clock."""
-        return self.part.family.clock(self.input_mhz, self.clock_mhz if clock_mhz is None else clock_mhz)
+    def clock_for(self, clock_mhz: float | None = None, net: Description | None = None) -> Clock:
+        """What makes `clock_mhz`; by default the board's own clock, or what circuits of the kind of `net` reach."""
+        if clock_mhz is None:
+            limit = circuit(net).clock if net is not None else {}
+            clock_mhz = min(self.clock_mhz, limit.get(self.part.family.name, self.clock_mhz))
+        return self.part.family.clock(self.input_mhz, clock_mhz)
 
     def design(self, net: Description, clock_mhz: float | None = None) -> "BoardDesign":
         """The top of the FPGA with `net` on it."""
-        clock = self.clock_for(clock_mhz)
+        clock = self.clock_for(clock_mhz, net)
         divisor = uart_divisor(clock.mhz, self.baud)
         return BoardDesign(net, self, clock, divisor)
 
@@ -175,7 +178,8 @@ def resources_needed(net: Description, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     board.check_kind(net)
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
-    top = tops.SerialTop(net, divisor=uart_divisor(board.clock_for().mhz, board.baud), vendor=board.part.family.name)
+    divisor = uart_divisor(board.clock_for(None, net).mhz, board.baud)
+    top = tops.SerialTop(net, divisor=divisor, vendor=board.part.family.name)
     _count(Fragment.get(top, None), board.part.family, counts)
     lut4 = LUT_BASE + board.part.family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)

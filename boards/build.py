@@ -70,7 +70,7 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
     family = board.part.family
     synth_options = family.synth_options if synth_options is None else synth_options
     versions = tool_versions(family)
-    clock = board.clock_for(clock_mhz)
+    clock = board.clock_for(clock_mhz, net)
     say("elaborate")
     files, plan = _elaborate(net, board, clock_mhz), floorplan(net, board.part.grid)
     key = _key(files, plan, versions, board, synth_options, place_options)

@@ -240,8 +240,8 @@ def run(network, board, port, count, data, rates):
     """Load parameters, stream test sequences through a board and print its answers."""
     from leadlag import ladder
     case = _fitting(network, board, data)
+    only_for("networks whose outputs have values", "output" in case.net.SAMPLE, "rates", given=network)
     rows = ladder.run_on_board(case, port, count, notes)
-    only_for("networks whose outputs have values", rows[0][2] is not None, "rates", given=network)
     console.print(ladder.runs_table(case, rows, rates))
 
 

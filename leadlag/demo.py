@@ -64,7 +64,7 @@ def _built(building):
 
 
 def _train(network) -> str:
-    if network in flow.NETWORKS:
+    if network in flow.zoo():
         flow.prepare_rate(network)      # refused before, not behind a training
     out = flow.BUILD / network / "float.safetensors"
     training.train(network, out=out, console=notes)

@@ -24,6 +24,7 @@ class Circuit(NamedTuple):
     pace(net, clock, fmax)    figures of a report, clocks in MHz
     notes(net)                lines for a person: what it costs beside its lanes
     chain(net)                hard blocks in the order in which they should lie, neighbours side by side
+    clock                     MHz that it reaches on a family, where that is less than boards ask for
     """
 
     core: Callable
@@ -32,6 +33,7 @@ class Circuit(NamedTuple):
     pace: Callable[[Description, float, float], dict]
     notes: Callable[[Description], list[str]]
     chain: Callable[[Description], Iterator[Cell]]
+    clock: dict[str, float] = {}
 
 
 def circuit(net: Description) -> Circuit:

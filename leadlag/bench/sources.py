@@ -12,19 +12,24 @@ import io
 import tokenize
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from golden.systems import KINDS
 from leadlag.origin import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("leadlag", *PACKAGES)
 #: lists of everything there is: what a group takes of them it names itself
-LISTS = {("leadlag.flow", "NETWORKS")}
+LISTS = {("leadlag.flow", "zoo")}
 #: modules that show and keep figures and make none; the table in which a group looks for the record of another one
 LEFT_OUT = {("leadlag.report.page", None), ("leadlag.report.pictures", None), ("leadlag.terminal", None),
             ("leadlag.bench.records", None), ("leadlag.bench.sources", None), ("leadlag.provenance", None),
             ("leadlag.bench.spiking", "GROUPS")}
+#: what is found by the kind of a network: a figure is old when that of any kind has changed
+TABLES = {("golden.systems", "descriptions"): "DESCRIPTION", ("golden.systems", "trained_kinds"): "TRAINED",
+          ("rtl.systems", "circuit"): "CIRCUIT"}
 _FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".py")
 
 
@@ -118,6 +123,12 @@ def _definition(place: tuple[str, str | None]) -> _Definition:
     if place[1] is None:
         found.next.update((module.name, name) for name in ("", *module.definitions))
         return found
+    if place in TABLES:
+        for kind in KINDS:
+            _import(f"{place[0].partition('.')[0]}.{kind}", [TABLES[place]], found)
+    if place == ("golden.systems", "trainer"):
+        for kind in KINDS:
+            found.next.add((import_module(f"golden.{kind}").TRAINER, "answers"))
     for node in module.definitions.get(place[1], ()) if place[1] else module.always:
         if place not in LISTS:
             found.texts.add(module.text(node))

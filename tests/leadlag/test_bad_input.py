@@ -112,8 +112,11 @@ CASES = """
 nothing                                               | No such command 'nothing'
 --nothing                                             | No such option.*--nothing
 boards more                                           | unexpected extra argument.*more
+networks more                                         | unexpected extra argument.*more
+datasets more                                         | unexpected extra argument.*more
+verilog nothing                                       | no network 'nothing'
 quantize                                              | Missing argument 'NET'
-quantize nothing                                      | no network 'nothing': there is gle-mnist1d, .*, or the path
+quantize nothing                                      | no network 'nothing': there is .*gle-mnist1d, or the path
 quantize no/such.safetensors                          | no/such.safetensors: no such file
 quantize {there}/folder.safetensors                   | folder.safetensors: a folder, not a safetensors file
 quantize {there}/empty.safetensors                    | empty.safetensors: not a safetensors file
@@ -131,7 +134,7 @@ quantize {there}/still.safetensors                    | still.safetensors: layer
 quantize {there}/wide.safetensors                     | layer 0: weight\\[0, 0\\] .*99
 quantize {there}/slash.safetensors                    | name .*'../outside'
 quantize {there}/relu.safetensors                     | activation must be one of .*, not 'swish'
-quantize {there}/bare.safetensors                     | bare.safetensors: no usable network description inside
+quantize {there}/bare.safetensors                     | bare.safetensors: no network or spiking_network in the metadata
 quantize {there}/json.safetensors                     | json.safetensors: no usable network description inside
 quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
 quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
@@ -154,7 +157,7 @@ evaluate gle-mnist1d --no-rtl -n 1001                 | mnist1d test has 1 to 10
 evaluate gle-mnist1d --no-rtl -n 99999999999999999999 | mnist1d test has 1 to 1000 sequences, not 9{20}
 evaluate gle-mnist1d --split train                    | 'train' is not one of 'test', 'held_out'
 evaluate gle-mnist1d --split held_out --no-rtl        | gle-mnist1d has learnt the held-out sequences too
-evaluate delays-digits --no-rtl --data mnist1d        | no data set 'mnist1d' of images: there is fashion-mnist
+evaluate delays-digits --no-rtl --data mnist1d        | delays-digits takes 64 inputs, mnist1d has 1 channels
 evaluate delays-digits --no-rtl -n 361                | digits test has 1 to 360 images, not 361
 evaluate delays-digits --no-rtl --data digits={there} | digits come with scikit-learn and take no folder
 evaluate delays-fashion-256 --no-rtl --data mnist     | no package brings mnist: pass the folder
@@ -175,7 +178,7 @@ simulate gle-mnist1d --ticks 0                        | 0 is not in the range 1<
 simulate gle-mnist1d --ticks 361                      | 361 is not in the range
 simulate gle-mnist1d -n 0                             | 0 is not in the range
 simulate gle-mnist1d --simulator vcs                  | 'vcs' is not one of 'verilator', 'icarus'
-simulate delays-digits --ticks 12                     | --ticks: only for networks of rates, not for delays-digits
+simulate delays-digits --ticks 12                     | --ticks: only for networks that run any number of ticks
 simulate {many} --board ulx3s-12f                     | many needs [0-9]+ block RAMs, ulx3s-12f
 train nothing                                         | no network 'nothing' to train here: there is delays-
 train delays-none                                     | no network 'delays-none' to train here
@@ -220,7 +223,7 @@ learn late-fourier --predictor oracle                 | 'oracle' is not one of
 learn lagline --no-rtl --out {there}/file/below       | file/below.* cannot be written: .*/file is no folder
 learn mnist1d --out /proc/leadlag                     | /proc/leadlag.* cannot be written: .*
 adapt nothing                                         | no network 'nothing'
-adapt delays-digits                                   | delays-digits is a spiking network, which this command
+adapt delays-digits                                   | delays-digits has no output layer that could learn on the chip
 adapt -n 9                                            | 9 is not in the range
 adapt --on-board -1                                   | -1 is not in the range
 adapt --on-board 0 --port sim                         | --port: only for sequences that are learnt on a board
@@ -248,12 +251,10 @@ run gle-mnist1d                                       | Missing option '--port'
 run gle-mnist1d --port /dev/nothing                   | no port /dev/nothing
 run gle-mnist1d --port sim -n 0                       | 0 is not in the range
 run gle-mnist1d --port sim -n 1001                    | has 1 to 1000 sequences, not 1001
-run delays-digits --port sim --rates                  | --rates: only for networks of rates, not for delays-digits
+run delays-digits --port sim --rates                  | --rates: only for networks whose outputs have values
 run {tiny} --port sim --data cifar                    | no data set 'cifar': there is mnist1d
-run delays-digits --port sim --data mnist1d           | no data set 'mnist1d' of images
+run delays-digits --port sim --data mnist1d           | delays-digits takes 64 inputs, mnist1d has 1 channels
 demo --network nothing                                | no network 'nothing'
-demo --network delays-digits                          | is a spiking network, which this command does not take
-demo --network delays-digits --train                  | is a spiking network, which this command does not take
 demo --network nothing --train                        | no network 'nothing' to train here
 demo --board ulx3s-12f                                | gle-mnist1d needs 73 block RAMs
 demo --no-build --seed 3                              | --seed: only for place and route, not for --no-build

@@ -260,8 +260,9 @@ def test_rates_of_a_routed_spiking_network(monkeypatch):
     ran = SimpleNamespace(cycles=np.array([400, 500]))
     monkeypatch.setattr("boards.build.build", lambda *_, **__: SimpleNamespace(report=report))
     monkeypatch.setattr(bench_spiking.flow, "prepare", lambda *_: SimpleNamespace(net=net))
-    for name, answer in (("samples", (None, None)), ("compiled", None), ("simulate", ran)):
-        monkeypatch.setattr(bench_spiking.spiking, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(bench_spiking.flow, "samples", lambda *_: SimpleNamespace(x=None))
+    for name, answer in (("compiled", None), ("simulate", ran)):
+        monkeypatch.setattr(bench_spiking.spikes, name, lambda *_, answer=answer: answer)
     own = {"cycles_per_image": 300.0, "lanes": 7, "code": sources.code(bench_spiking.digits)}
     for record, cycles in (({}, 450.0), (own, 300.0), (own | {"lanes": 8}, 450.0), (own | {"code": "old"}, 450.0)):
         monkeypatch.setattr(records, "known", lambda record=record: {"delay_only_digits": record})

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leadlag import cli, demo, spiking, terminal, training
+from leadlag import cli, demo, ladder, terminal, training
 from leadlag.bench import groups as benches
 from leadlag.experiments import learning, study, two_boards, video
 
@@ -31,9 +31,7 @@ class Answers:
         sums = np.linspace(-12345.6, 98765.4, 10)
         rows = [{"condition": name, "step": 1, "mse": 123.456} for name in (*video.CONDITIONS, *video.BASELINES)]
         for place, name, answer in (
-                (demo, "run_on_board", [(3, 4, sums), (5, 5, -sums)]),
-                (spiking, "run_on_board", [(3, 4, 12, True), (5, 5, 7, False)]),
-                (demo, "evaluate_ladder", (LADDER, {})), (spiking, "evaluate_ladder", (LADDER, {})),
+                (ladder, "run_on_board", [(3, 4, sums), (5, 5, -sums)]), (ladder, "climb", (LADDER, {})),
                 (learning, "adapt", ADAPTED), (learning, "write_page", Path("page")),
                 (learning, "learn", learning.Learnt(None, (), {})), (learning, "save", []),
                 (training, "train", {"float_accuracy": 0.123456789012345, "data": "a set [of] images", "epochs": 40}),
