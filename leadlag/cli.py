@@ -8,6 +8,7 @@ from golden.files import check_writable
 from golden.programs import end_on_signals
 from golden.recipe import load as load_recipe
 from leadlag import __version__, flow, training
+from leadlag.doctor import doctor
 from leadlag.lists import boards, datasets, networks
 from leadlag.options import (
     COUNT,
@@ -22,6 +23,7 @@ from leadlag.options import (
     is_given,
     only_for,
 )
+from leadlag.results import answer, answers, figures_table
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
 from leadlag.verilog.cli import verilog
 from rtl.systems import circuit
@@ -52,7 +54,7 @@ def cli():
     """
 
 
-for command in (boards, networks, datasets, verilog):
+for command in (boards, networks, datasets, doctor, verilog):
     cli.add_command(command)
 
 
@@ -77,7 +79,7 @@ def train(name, seed, epochs, hold_out, changes, out, **fields):
     changes = [*(f"{field}={value}" for field, value in short.items() if value is not None), *changes]
     out = out or flow.BUILD / load_recipe(name, changes).name / "float.safetensors"
     figures = training.train(name, changes=changes, seed=seed, hold_out=hold_out, out=out, console=notes)
-    _figures(f"{name}, written to {out}", figures)
+    console.print(figures_table(f"{name}, written to {out}", figures))
 
 
 @cli.command()
@@ -162,7 +164,7 @@ def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
     else:
         learnt = learning.learn(system, seed=seed, rtl=not no_rtl, hold_out=hold_out, console=notes)
     files = learning.save(learnt, out)
-    _figures(f"{learnt.net.name}, seed {seed}", learnt.figures)
+    console.print(figures_table(f"{learnt.net.name}, seed {seed}", learnt.figures))
     console.print("written: " + ", ".join(map(str, files)))
 
 
@@ -287,17 +289,19 @@ def video(data, steps, seed):
 @click.argument("groups", nargs=-1)
 @click.option("--list", "list_groups", is_flag=True, help="Print the groups, which of them are current, and end.")
 @click.option("--stale", is_flag=True, help="Only groups whose figures are not those of the code at hand.")
+@answers
 def bench(groups, list_groups, stale):
     """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
     from leadlag.bench import groups as benches
     only_for("measuring", not list_groups, "groups", "stale", given="--list")
     if list_groups:
-        for line in benches.listing():
-            console.print(line)
-        return
+        rows = benches.listing()
+        lines = (f"{row['group']}: {row['what']} ({row['status']})" for row in rows)
+        return answer({"groups": rows}, *lines, then="leadlag bench --stale")
     benches.check(groups)
     for name in benches.stale(groups) if stale else groups or benches.GROUPS:
-        _figures(name, benches.measure(name, notes))
+        figures = benches.measure(name, notes)
+        answer({name: figures}, figures_table(name, figures))
 
 
 @cli.group()
@@ -347,13 +351,6 @@ def _listed(option, text, kind):
         return [kind(entry.strip()) for entry in text.split(",") if entry.strip()]
     except ValueError:
         raise click.UsageError(f"{option}: {text!r} is no list of numbers such as 1,2") from None
-
-
-def _figures(title, figures):
-    table = Table("figure", "value", title=title)
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    console.print(table)
 
 
 def _fitting(network, board, data=None, *, must=True):

@@ -15,7 +15,7 @@ import click
 
 from golden import programs
 from golden.files import to_json
-from leadlag.terminal import console, notes
+from leadlag.terminal import Table, console, notes, text_of
 
 
 def answers(command):
@@ -44,6 +44,14 @@ def answer(data: dict, *shown, then: str | None = None) -> None:
         console.print(entry)
     if then is not None:
         notes.print(f"next: {then}")
+
+
+def figures_table(title: str, figures: dict) -> Table:
+    """Figures by name, one a row."""
+    table = Table("figure", "value", title=title)
+    for name, value in figures.items():
+        table.add_row(name, text_of(value))
+    return table
 
 
 def _json(ctx, param, value):

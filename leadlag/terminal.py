@@ -63,7 +63,7 @@ class Table:
         """A table of rows that have the same headings, with any values."""
         table = cls(*rows[0], title=title)
         for row in rows:
-            table.add_row(*(f"{value:,}" if type(value) is int else str(value) for value in row.values()))
+            table.add_row(*map(text_of, row.values()))
         return table
 
     def __rich_console__(self, console, options):
@@ -115,6 +115,11 @@ def _widths(least, whole, room: int) -> list[int]:
     while sum(widths) < room and (short := [n for n, width in enumerate(widths) if width < whole[n]]):
         widths[min(short, key=lambda n: widths[n])] += 1
     return widths
+
+
+def text_of(value) -> str:
+    """A value as people read it: integers in groups of three digits."""
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 class Bars(Progress):

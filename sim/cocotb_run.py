@@ -4,13 +4,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from golden.files import write_whole
-from golden.programs import BuildError, ToolError, compiler, ending, first_error
+from golden.programs import ICARUS, MAKE, PERL, BuildError, compiler, ending, first_error, program
 from sim.verilated import verilator
 from sim.verilog import input_pins, to_rtlil, to_verilog
 
@@ -74,14 +73,12 @@ def _plain_folder() -> Path | None:
 def check_simulator(simulator: str) -> dict[str, str]:
     """The environment that `simulator` runs in; ToolError where it is missing."""
     if simulator == "icarus":
-        if not shutil.which("iverilog"):
-            raise ToolError("iverilog is missing: apt-get install iverilog (11 or later)")
+        program(ICARUS)
         return dict(os.environ)
     _, environment, _ = verilator()
     compiler()
-    for program in ("make", "perl"):
-        if not shutil.which(program):
-            raise ToolError(f"{program} is missing, which compiles Verilator's simulations: apt-get install {program}")
+    for each in (MAKE, PERL):
+        program(each, ", which compiles Verilator's simulations")
     # a bench runs some ten thousand cycles: what the C++ compiler optimises costs more than it saves
     environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0".strip()
     return environment

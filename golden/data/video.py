@@ -9,7 +9,6 @@ Real video is averaged over blocks to 16x16 pixels and cached under build/data/.
 """
 
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 
 from golden.data.mnist1d import CACHE
 from golden.files import read_npz, write_npz
+from golden.programs import find
 
 SIZE = 16                       # pixels a side
 DIGIT_CLIPS, DIGIT_FRAMES = 120, 40
@@ -94,7 +94,7 @@ def decode(path: Path, *, cache: str | Path = CACHE) -> np.ndarray:
 
 def _ffmpeg(path: Path) -> np.ndarray:
     """Grey levels uint8 (frames, SIZE, SIZE)."""
-    program = shutil.which("ffmpeg")
+    program = find("ffmpeg")
     if program is None:
         raise ValueError(f"{path} takes the program ffmpeg, which is missing: apt install ffmpeg")
     done = subprocess.run([program, "-v", "error", "-nostdin", "-i", str(path), "-vf",

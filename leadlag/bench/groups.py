@@ -162,10 +162,14 @@ def check(names) -> None:
     check_writable(records.OUT)
 
 
-def listing() -> list[str]:
-    """A line a group: what it measures, and whether the figures of the docs are current."""
-    return [f"{name}: {(group.__doc__ or '').splitlines()[0]} ({records.status(name, group)[1]})"
-            for name, group in GROUPS.items()]
+def listing() -> list[dict]:
+    """A row a group: group, what it measures, whether the figures of the docs are current, and that in words."""
+    rows = []
+    for name, group in GROUPS.items():
+        is_current, status = records.status(name, group)
+        rows.append({"group": name, "what": (group.__doc__ or "").splitlines()[0], "current": is_current,
+                     "status": status})
+    return rows
 
 
 def stale(names=()) -> list[str]:

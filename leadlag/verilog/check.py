@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from golden.programs import ToolError, find, run
+from golden.programs import ICARUS, find, program, run
 
 
 class Verdict(NamedTuple):
@@ -19,12 +19,11 @@ def passes(folder, name: str) -> Verdict:
 
     ToolError where Icarus is missing, BuildError where it refuses the files.
     """
-    compiler, simulator = find("iverilog"), find("vvp")
-    if compiler is None or simulator is None:
-        raise ToolError("iverilog is missing: apt-get install iverilog (11 or later)")
+    compiler = program(ICARUS)
+    simulator = find("vvp") or "vvp"    # comes with it
     with tempfile.TemporaryDirectory() as place:
-        program = Path(place) / f"{name}.vvp"
-        run([compiler, "-g2005", "-o", str(program), f"{name}.v", f"{name}_tb.v"], cwd=folder)
-        said = run([simulator, "-N", str(program)], cwd=folder).stdout.splitlines()
+        built = Path(place) / f"{name}.vvp"
+        run([compiler, "-g2005", "-o", str(built), f"{name}.v", f"{name}_tb.v"], cwd=folder)
+        said = run([simulator, "-N", str(built)], cwd=folder).stdout.splitlines()
     verdicts = [line for line in said if line.startswith(("PASS", "FAIL"))] or ["FAIL: the bench did not end"]
     return Verdict(all(line.startswith("PASS") for line in verdicts), verdicts[0])

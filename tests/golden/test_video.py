@@ -78,7 +78,7 @@ def test_what_ffmpeg_gives_are_frames(monkeypatch):
             assert (capture_output, check) == (True, False)
             return SimpleNamespace(returncode=returncode, stdout=stdout, stderr=stderr)
         monkeypatch.setattr(data.subprocess, "run", run)
-    monkeypatch.setattr(data.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: name)
     gives(bytes(range(256)) * 3)
     found = data._ffmpeg("a.avi")
     assert (found.shape, found.dtype) == ((3, 16, 16), np.uint8)

@@ -4,12 +4,13 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from golden.programs import CHROMIUM, ToolError, program
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
@@ -63,12 +64,12 @@ function look(frame, width) {{
 
 def chromium() -> str:
     """The browser; a visible skip where there is none, and a failure in CI, where `make tools` installs it."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
+    try:
+        return program(CHROMIUM)
+    except ToolError as error:
         if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing, and CI=true")
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    return program
+            pytest.fail(f"{error}, and CI=true")
+        pytest.skip(str(error))
 
 
 def wrong(page: str, *widths: int, text: float = 9.0) -> tuple[list[str], int]:

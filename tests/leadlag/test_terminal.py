@@ -46,7 +46,7 @@ class Answers:
 
 
 #: every command that prints a table
-TABLES = ("boards", "networks", "datasets", "verilog --list",
+TABLES = ("boards", "networks", "datasets", "verilog --list", "doctor",
           "quantize gle-mnist1d --out .", "quantize delays-digits --out .",
           "evaluate gle-mnist1d", "evaluate delays-digits", "train gle-mnist1d", "learn lagline",
           "adapt --on-board 0", "run gle-mnist1d --port sim", "run gle-mnist1d --port sim --rates",
@@ -93,7 +93,7 @@ def test_every_cell_is_there(line, encoding, said, monkeypatch):
 
 def test_no_command_that_prints_a_table_is_left_out():
     """Tables are made by commands and by functions that they print; demo's own is that of the next test."""
-    with_tables, files = set(), ("cli.py", "lists.py", "verilog/cli.py")
+    with_tables, files = set(), ("cli.py", "doctor.py", "lists.py", "verilog/cli.py")
     for node in (node for file in files
                  for node in ast.walk(ast.parse((ROOT / "leadlag" / file).read_text(encoding="utf-8")))):
         if isinstance(node, ast.FunctionDef) and node.name[0] != "_":

@@ -59,7 +59,7 @@ def bench(component, name, /, *, simulator="icarus", **params):
 
 @pytest.mark.parametrize("program", ["make", "perl"])
 def test_programs_that_are_missing_are_named(monkeypatch, program):
-    monkeypatch.setattr(cocotb_run.shutil, "which", lambda name: None if name == program else f"/bin/{name}")
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None if name == program else f"/bin/{name}")
     with pytest.raises(ToolError, match=f"^{program} is missing, .*: apt-get install {program}$"):
         check_simulator("verilator")
 
