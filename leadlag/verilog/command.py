@@ -6,9 +6,9 @@ from typing import NamedTuple
 from golden.files import check_writable
 from leadlag import __version__, flow
 from leadlag.verilog import write
-from leadlag.verilog.networks import system
 from leadlag.verilog.settings import chosen, instead
 from leadlag.verilog.units import UNITS, Unit
+from rtl.systems import circuit
 
 
 class Written(NamedTuple):
@@ -24,7 +24,7 @@ def unit_for(network: str, board: str) -> str:
     """The unit that NET is, with its streams; ValueError without NET."""
     if network is None:
         raise ValueError(f"what is to be written? NET, or --unit with one of {', '.join(UNITS)}")
-    return system(flow.prepare(network, board).net).core.__name__
+    return circuit(flow.prepare(network, board).net).core.__name__
 
 
 def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 0, command: str) -> Written:
@@ -42,7 +42,7 @@ def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 
         bench = row.bench(values, f"{unit} {seed}")
     except ValueError as error:
         raise ValueError(f"{unit}: {error}") from None
-    about = write.described(row.circuit, bench.golden or row.golden) | dict(bench.about)
+    about = write.described(row.circuit, row.golden) | dict(bench.about)
     about["parameters"] = "\n".join(f"{key} = {text}" for key, text in texts.items())
     found = write.files(module, bench, about=about, version=__version__, command=command)
     return Written(unit, module, folder, write.write(folder, found))

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Benches of the lanes of a layer, and of a layer: parameters over their bus, then row after row without a gap."""
 
 from golden.image import build_image

@@ -1,136 +1,123 @@
+# amaranth: UnusedElaboratable=no
 """Benches of whole networks: the parameter image, then words in and words out, with pauses of both partners."""
 
 import inspect
+from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
 
 from golden import regmap
-from golden.rate.engine import network_step
-from golden.rate.engine import run as run_rates
+from golden.fixed import QFormat
 from golden.regmap import BANK_SHIFT, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT
-from golden.spiking.engine import neuron_step
-from golden.spiking.engine import run as run_spikes
-from golden.spiking.words import FIRED_BIT, input_words
 from leadlag import flow
 from leadlag.verilog.script import Access, Bench, Script
 from leadlag.verilog.settings import within
 from rtl.host.top import NetworkTop
-from rtl.rate.core import NetworkCore
-from rtl.rate.schedule import cycles_per_tick
-from rtl.spiking.core import SpikingCore
+from rtl.systems import circuit
 from sim.vectors import corners, generator
 
 WORD_MASK = (1 << 18) - 1
 
 
 class Traffic(NamedTuple):
-    """What a network is given and has to answer, unit by unit (a tick, an image): words (word, first), (word, last)."""
+    """What a network is given, a list of input words a unit (a tick, an image), and what it answers to each."""
 
-    given: list[list[tuple[int, bool]]]
-    answers: list[list[tuple[int, bool]]]
-
-
-def _rates(case, s, rng) -> Traffic:
-    fmt = case.net.layers[0].operand
-    shape = s.sequences, s.ticks, case.net.inputs
-    x = rng.integers(fmt.min, fmt.max + 1, shape)
-    x = np.where(rng.random(shape) < 0.2, rng.choice(corners(fmt), shape), x)
-    y = run_rates(case.net, case.params, x)
-    return Traffic([[(int(word), tick == 0 and n == 0) for n, word in enumerate(words)]
-                    for sequence in x for tick, words in enumerate(sequence)],
-                   [[(int(word), n == case.net.outputs - 1) for n, word in enumerate(words)]
-                    for sequence in y for words in sequence])
+    given: list[np.ndarray]
+    answers: list[np.ndarray]
+    what: str
 
 
-def _spikes(case, s, rng) -> Traffic:
-    net = case.net
-    spikes = rng.random((s.sequences, net.ticks, net.inputs)) < rng.choice([0.05, 0.25], (s.sequences, 1, 1))
-    found = run_spikes(net, case.params, spikes).answers
-    return Traffic([[(int(word), False) for word in input_words(net, spikes[n:n + 1])] for n in range(s.sequences)],
-                   [[(int(label) | int(tick) << 8 | int(fired) << FIRED_BIT, True)] for label, tick, fired in
-                    zip(*found, strict=True)])
+def _traffic(case, s, width: int, seed: str) -> Traffic:
+    """Sequences of the network's own data as far as they are here, then as many that are drawn.
 
-
-class System(NamedTuple):
-    """What this module has to know of a kind of network: core, golden steps, traffic, what a header says of time.
-
-    patience: cycles that no word moves after which a bench gives up.
+    width: bits of an input word; where it is one of many, all its values are drawn, with the ends among them.
     """
-
-    core: type
-    golden: tuple
-    traffic: object
-    latency: object
-    patience: object
-
-
-_SYSTEMS = {
-    "rate": System(NetworkCore, (network_step,), _rates,
-                   lambda net: f"a tick every {cycles_per_tick(net)} cycles when nobody waits",
-                   lambda net: 1000 + 20 * cycles_per_tick(net)),
-    "spiking": System(SpikingCore, (run_spikes, neuron_step), _spikes,
-                      lambda net: f"by the spikes; a word waits {SpikingCore.longest_wait(net)} cycles at most",
-                      lambda net: 1000 + 2 * SpikingCore.longest_wait(net)),
-}
+    net, rng = case.net, generator(seed)
+    shape = s.sequences, getattr(net, "ticks", s.ticks), net.inputs
+    if net.END is None:
+        fmt = QFormat(width - 1, 0)
+        x = rng.integers(fmt.min, fmt.max + 1, shape)
+        x = np.where(rng.random(shape) < 0.2, rng.choice(corners(fmt), shape), x)
+    else:
+        x = rng.random(shape) < rng.choice([0.05, 0.25], (s.sequences, 1, 1))
+    real = _real(case, -(-s.sequences // 2))[:, :shape[1]]
+    x = x[:, :real.shape[1]] if len(real) else x
+    x[:len(real)] = real
+    units, outputs = net.units(x), net.run(case.params, x).reshape(-1)
+    return Traffic(np.split(units.words, units.ends[:-1]), np.split(outputs, len(outputs) // units.answers),
+                   f"{len(real)} of the network's own test data, {len(x) - len(real)} random ones")
 
 
-def system(net) -> System:
-    """The system of a description."""
-    return _SYSTEMS["rate" if hasattr(net, "dt") else "spiking"]
+def _real(case, count: int) -> np.ndarray:
+    """The first test samples as the network takes them; none where there are no data."""
+    nothing = np.zeros((0, 0, case.net.inputs), np.int64)
+    try:
+        return nothing if case.data is None else flow.samples(case, "test", count).x
+    except (ValueError, OSError):       # what the network was trained with is not on this machine
+        return nothing
 
 
-def _case(s, seed: str):
-    """The case of NET, its system and its traffic."""
+def _case(s) -> flow.Case:
     if not s.network:
         raise ValueError("a network is missing: leadlag verilog NET, or --set network=NET")
     within(1, 10_000, sequences=s.sequences, ticks=s.ticks)
     case = flow.prepare(s.network, s.board)
-    known = system(case.net)
-    return case, known, known.traffic(case, s, generator(seed))
+    if case.net.teacher is not None:
+        raise ValueError(f"{case.net.name} learns on the chip: benches of such networks have no targets yet")
+    return case
 
 
-def _writes(case) -> list[tuple[int, int, int]]:
-    """(bank, word, data) of the image."""
-    return [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data)) for addr, data in case.image.pairs]
+def _width(core) -> int:
+    """Bits of a word of its input."""
+    return core.i.payload.shape()["x"].width
 
 
-def _bench(case, known: System, script: Script) -> Bench:
-    net = case.net
-    formats = {} if not hasattr(net.layers[0], "operand") or script.accesses else {
-        "i_payload.x": net.layers[0].operand, "o_payload.y": net.layers[-1].rate}
-    about = {"network": f"{net.name}, design {net.fingerprint}, {len(case.image):,} words of parameters\n"
-                        f"{net.to_json()}"}
+def _bench(case, script: Script, info, traffic: Traffic) -> Bench:
+    net, layers = case.net, case.net.layers
+    # twice as long as the core says that a word may have to wait
+    script.patience = 1000 + 2 * info.patience
+    formats = {} if script.accesses or not hasattr(layers[0], "operand") else {
+        "i_payload.x": layers[0].operand, "o_payload.y": layers[-1].rate}
+    about = {f"golden model golden.{net.kind}.engine": inspect.getdoc(import_module(f"golden.{net.kind}.engine")),
+             "network": f"{net.name}, design {net.fingerprint}, {net.size}, {len(case.image):,} words of parameters\n"
+                        f"{net.to_json()}", "vectors": f"sequences: {traffic.what}"}
     if script.accesses:
         about["registers"] = "\n".join([inspect.getdoc(regmap), "", *(
             f"{register.offset:#04x}  {register.access.ljust(2)}  {name}: {register.doc}"
             for name, register in REGISTERS.items())])
-    return Bench(script, formats, known.latency(net), about, known.golden)
+    period = info.constants["cycles_per_tick"]
+    latency = f"a tick every {period} cycles when nobody waits" if period else "as long as there are events to handle"
+    return Bench(script, formats, f"{latency}; an input word waits at most {info.patience} cycles, longer while "
+                                  f"answers are not read", about)
 
 
-def core(circuit: type, s, seed: str) -> Bench:
-    """The core of NET, which has to be a `circuit`: parameters on their bus, then its two streams."""
-    case, known, traffic = _case(s, seed)
-    if known.core is not circuit:
-        raise ValueError(f"{case.net.name} is no network for it: its core is a {known.core.__name__}")
-    script = Script(known.core(case.net))
-    script.patience = known.patience(case.net)
-    script.load(_writes(case), half=1)
-    script.tick(sum(layer.lanes for layer in case.net.layers) + 5 * len(case.net.layers) + 20)
+def core(name: str, s, seed: str) -> Bench:
+    """The core of NET, which has to be of class `name`: parameters on their bus, then its two streams."""
+    case = _case(s)
+    unit = circuit(case.net).core(case.net)
+    if type(unit).__name__ != name:
+        raise ValueError(f"{case.net.name} is no network for it: its core is a {type(unit).__name__}")
+    script, traffic = Script(unit), _traffic(case, s, _width(unit), seed)
+    script.load([(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data)) for addr, data in case.image.pairs],
+                half=1)
+    script.tick(unit.info.settle)
     script.note("put in force")
     script.drive(want_half=1)
     script.tick(4)
-    script.source("i", [script.packed("i_payload", x=word, first=first) for unit in traffic.given
-                        for word, first in unit])
-    script.sink("o", [script.packed("o_payload", y=word, last=last) for unit in traffic.answers for word, last in unit])
-    return _bench(case, known, script)
+    script.source("i", [script.packed("i_payload", x=word, first=int(word) >> FIRST_BIT)
+                        for words in traffic.given for word in words])
+    script.sink("o", [script.packed("o_payload", y=word, last=n == len(words) - 1)
+                      for words in traffic.answers for n, word in enumerate(words)])
+    return _bench(case, script, unit.info, traffic)
 
 
 def top(s, seed: str) -> Bench:
     """The same behind a bus: registers, image with its checksum, words in and out."""
-    case, known, traffic = _case(s, seed)
-    script, image, at = Script(NetworkTop(case.net)), case.image, {n: r.offset for n, r in REGISTERS.items()}
-    script.patience = known.patience(case.net)
+    case = _case(s)
+    unit = NetworkTop(case.net)
+    script, image, at = Script(unit), case.image, {name: register.offset for name, register in REGISTERS.items()}
+    traffic = _traffic(case, s, _width(unit.core), seed)
     script.tick(4)
     fingerprint, ones = int(case.net.fingerprint, 16), 0xFFFFFFFF
     constants = {"magic": MAGIC, "fingerprint_low": fingerprint & ones, "fingerprint_high": fingerprint >> 32,
@@ -141,12 +128,12 @@ def top(s, seed: str) -> Bench:
     # bit 1 falls when the image is in force, then bit 0 is set
     found += [Access(True, at["load_commit"], image.crc), Access(False, at["status"], 1, wait=2, mask=3),
               Access(False, at["errors"], 0, mask=ones)]
-    valid = 1 << VALID_BIT
-    for n in range(len(traffic.given) + 1):     # answers of a unit are read when the next one has been written
-        for word, first in traffic.given[n] if n < len(traffic.given) else ():
-            found.append(Access(True, INPUT, word & WORD_MASK | first << FIRST_BIT))
-        for word, last in traffic.answers[n - 1] if n else ():
-            found.append(Access(False, OUTPUT, valid | last << LAST_BIT | word & WORD_MASK, wait=valid,
-                                mask=valid | 1 << LAST_BIT | WORD_MASK))
+    valid, last = 1 << VALID_BIT, 1 << LAST_BIT
+    mask = valid | last | WORD_MASK
+    # answers to a unit are read when the next one has been written
+    for written, read in zip([*traffic.given, []], [[], *traffic.answers], strict=True):
+        found += [Access(True, INPUT, int(word)) for word in written]
+        words = (valid | (n == len(read) - 1) * last | int(word) & WORD_MASK for n, word in enumerate(read))
+        found += [Access(False, OUTPUT, word, wait=valid, mask=mask) for word in words]
     script.accesses += found
-    return _bench(case, known, script)
+    return _bench(case, script, unit.core.info, traffic)

@@ -213,13 +213,9 @@ def _paused(words, pattern: str, seed: str) -> list[tuple[int, int]]:
 
 
 class Bench(NamedTuple):
-    """A script, and what a header says: formats by pin or pin.field, what about time, and more, by heading.
-
-    golden: the steps that are equalled, where a row does not know them.
-    """
+    """A script, and what a header says: formats by pin or pin.field, what about time, and more, by heading."""
 
     script: Script
     formats: dict[str, QFormat]
     latency: str
     about: Mapping[str, str] = MappingProxyType({})
-    golden: tuple = ()

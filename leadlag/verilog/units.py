@@ -104,7 +104,7 @@ UNITS = {
         "activation": Setting(one_of(*ACTIVATIONS), "tanh", "of the neurons"),
         "delay": Setting(INTEGER, "1", "ticks that messages are late"),
         "max_delay": Setting(INTEGER, "2", "the longest delay that the circuit holds")}, layers.dense_layer),
-    "NetworkCore": Unit(NetworkCore, (), _NETWORK, partial(networks.core, NetworkCore)),
-    "SpikingCore": Unit(SpikingCore, (), _NETWORK, partial(networks.core, SpikingCore)),
+    "NetworkCore": Unit(NetworkCore, (), _NETWORK, partial(networks.core, "NetworkCore")),
+    "SpikingCore": Unit(SpikingCore, (), _NETWORK, partial(networks.core, "SpikingCore")),
     "NetworkTop": Unit(NetworkTop, (), _NETWORK, networks.top),
 }
