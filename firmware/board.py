@@ -44,20 +44,17 @@ class Board(Loader):
     # ---- runs
 
     def run(self, x, progress=None) -> np.ndarray:
-        """Outputs of samples, each from rest, as golden's `net.run` has them: x as that takes it, or one sample of it.
+        """Outputs of a batch of samples, each from rest, as golden's `net.run` has them: x as that takes it.
 
         `progress(n)`: n more units (ticks, images) came back. LinkError where the link or the device fails: nothing is
         returned then, and the next call begins anew.
         """
         net, x = self._require_net(), np.asarray(x)
-        one = x.ndim == 2
-        x = x[None] if one else x
         words = self.stream(net.units(x), progress=progress)
         try:
-            found = net.outputs_of(words, x)
+            return net.outputs_of(words, x)
         except ValueError as error:
             raise LinkError(str(error)) from None
-        return found[0] if one else found
 
     def stream(self, units: Units, *, registers: dict | None = None, first: bool = True, found: list | None = None,
                progress=None) -> np.ndarray:

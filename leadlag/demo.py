@@ -119,12 +119,13 @@ def _figures(case, command, rungs, found, result, table):
     what = f"class {batch.y[0]}" if case.data.classes else f"target {batch.y[0]}"
     figures = {
         "title": f"{net.name}: from training to a bitstream", "ladder": rungs,
-        "rates": {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit,
-                  "layers": [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])],
-                  "answer": int(answer.label[0])},
         "table": table, "commands": [line for line in (case.real.training.get("command"), command) if line],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}
+    layers = [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])]
+    if layers:
+        figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,
+                            "answer": int(answer.label[0])}
     if result is not None:
         figures["build"] = result.report
         figures["seeds"]["nextpnr"] = result.report["nextpnr_seed"]

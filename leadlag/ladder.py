@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.files import write_npz
+from golden.files import read_npz, write_npz
 from leadlag import flow
 from leadlag.terminal import Table, bars, status
 
@@ -78,11 +78,12 @@ def cocotb_check(case, count: int, ticks: int | None, simulator: str) -> int:
     x = x if ticks is None else x[:, :ticks]
     units = case.net.units(x)
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data.npz"
-        write_npz(data, {"pairs": case.image.pairs, "crc": case.image.crc, "words": units.words, "ends": units.ends,
-                         "x": x, "y": flow.integer_outputs(case, x)})
+        data, out = Path(folder) / "data.npz", Path(folder) / "out.npz"
+        write_npz(data, {"pairs": case.image.pairs, "crc": case.image.crc, "words": units.words, "ends": units.ends})
         run_bench(NetworkTop(case.net), "sim.benches.trained_tb", simulator=simulator,
-                  params={"network": case.net.to_json(), "data": str(data), "answers": units.answers})
+                  params={"data": str(data), "out": str(out), "answers": units.answers})
+        found, = read_npz(out, "words")
+    flow.compare(case, case.net.outputs_of(found, x), flow.integer_outputs(case, x), simulator)
     return len(units.ends) * units.answers
 
 

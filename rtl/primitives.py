@@ -1,89 +1,27 @@
-"""Block RAM and multiplier with all their registers on: generic form, and the choice of a vendor form.
+"""Block RAM and multiplier with all their registers on, in the form of a vendor.
 
-A vendor form has the same ports and latency and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
+Every form has the ports and the latency of the generic one and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
 """
 
-from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from rtl.vendor import ecp5
+from rtl.vendor.generic import Bank, Multiplier
 
 VENDORS = ("generic", "ecp5", "ice40")
+__all__ = ["VENDORS", "Bank", "Multiplier", "bank", "multiplier"]
 
 
-def bank(vendor: str, **kwargs) -> "Bank":
+def bank(vendor: str, **kwargs) -> Bank:
     """A Bank in the form of `vendor`."""
-    return _form(vendor, "Bank", Bank)(**kwargs)
+    return _form(vendor, Bank, ecp5.Bank)(**kwargs)
 
 
-def multiplier(vendor: str, **kwargs) -> "Multiplier":
+def multiplier(vendor: str, **kwargs) -> Multiplier:
     """A Multiplier in the form of `vendor`."""
-    return _form(vendor, "Multiplier", Multiplier)(**kwargs)
+    return _form(vendor, Multiplier, ecp5.Multiplier)(**kwargs)
 
 
-def _form(vendor: str, name: str, generic: type) -> type:
+def _form(vendor: str, generic: type, special: type) -> type:
     if vendor not in VENDORS:
         raise ValueError(f"vendor must be one of {', '.join(VENDORS)}, not {vendor!r}")
     # what yosys infers for an iCE40 is all that its block RAMs have
-    if vendor in ("generic", "ice40"):
-        return generic
-    from rtl.vendor import ecp5  # the vendor forms derive from the generic ones
-    return getattr(ecp5, name)
-
-
-class Bank(wiring.Component):
-    """Memory of `depth` words with a write port and a read port, one clock.
-
-    Read data appear LATENCY cycles after the address (address register, output register) and keep coming every cycle.
-    Reading the word that is being written gives either value: schedules keep the two apart. Reset does not touch the
-    contents.
-
-    Parameters: depth; width in bits; init, the words at configuration (a ROM when `writable` is False).
-    Members: write (en, addr, data); read_addr; read_data.
-    """
-
-    LATENCY = 2
-
-    def __init__(self, *, depth: int, width: int, init=(), writable: bool = True):
-        if depth < 1 or width < 1:
-            raise ValueError(f"a bank needs a word and a bit, not {depth} x {width}")
-        self.depth, self.width, self.init, self.writable = depth, width, list(init), writable
-        self.addr_bits = max(1, (depth - 1).bit_length())
-        members = {"read_addr": In(self.addr_bits), "read_data": Out(width)}
-        if writable:
-            members |= {"write_en": In(1), "write_addr": In(self.addr_bits), "write_data": In(width)}
-        super().__init__(members)
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.memory = mem = memory.Memory(shape=self.width, depth=self.depth, init=self.init)
-        read = mem.read_port(domain="sync")
-        m.d.comb += [read.addr.eq(self.read_addr), read.en.eq(1)]
-        m.d.sync += self.read_data.eq(read.data)
-        if self.writable:
-            write = mem.write_port()
-            m.d.comb += [write.en.eq(self.write_en), write.addr.eq(self.write_addr),
-                         write.data.eq(self.write_data)]
-        return m
-
-
-class Multiplier(wiring.Component):
-    """Signed product `p = a * b`, LATENCY cycles later (input, pipeline and output register), one a cycle.
-
-    Members: a, b signed factors of `a_width`, `b_width` bits; p signed product, full width.
-    """
-
-    LATENCY = 3
-
-    def __init__(self, *, a_width: int, b_width: int):
-        self.a_width, self.b_width = a_width, b_width
-        super().__init__({"a": In(signed(a_width)), "b": In(signed(b_width)),
-                          "p": Out(signed(a_width + b_width))})
-
-    def elaborate(self, platform):
-        m = Module()
-        a, b = Signal.like(self.a, reset_less=True), Signal.like(self.b, reset_less=True)
-        product = Signal.like(self.p, reset_less=True)
-        m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b), self.p.eq(product)]
-        return m
-
-
+    return special if vendor == "ecp5" else generic

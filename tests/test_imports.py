@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import architecture
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,3 +100,24 @@ def test_every_package_is_in_the_wheel():
     there = {str(path.parent.relative_to(ROOT)).replace("/", ".")
              for name in OURS for path in (ROOT / name).rglob("__init__.py")}
     assert listed == there
+
+
+def test_no_kind_is_named_outside_of_its_folders():
+    assert not architecture.outside()
+
+
+def test_no_circles():
+    assert not architecture.circles()
+
+
+def test_what_counts_as_naming_a_kind():
+    tree = ast.parse('''from golden.rate.network import Network
+from golden import rate
+import rtl.spiking.core
+x = "rate" if kind == "spiking" else "rates"
+from golden.rates import y
+''')
+    assert len(architecture.named(tree, ("rate", "spiking"))) == 5
+    modules = {"golden.a": "golden/a.py", "golden.b": "golden/b.py", "golden": "golden/__init__.py"}
+    body = "def f():\n    from golden import b\nimport golden.a\nfrom golden.b import c"
+    assert architecture.imports("golden/a.py", ast.parse(body), modules) == {"golden/b.py"}

@@ -6,8 +6,8 @@ Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
 
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal
 
-from rtl import primitives
 from rtl.pipeline import later
+from rtl.vendor import generic
 
 #: words x bits that a DP16KD may be configured to, widest first
 _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -15,7 +15,7 @@ _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 PAGE = 16384
 
 
-class Multiplier(primitives.Multiplier):
+class Multiplier(generic.Multiplier):
     """MULT18X18D with input, pipeline and output registers."""
 
     def __init__(self, *, a_width: int, b_width: int):
@@ -42,7 +42,7 @@ class Multiplier(primitives.Multiplier):
         return m
 
 
-class Bank(primitives.Bank):
+class Bank(generic.Bank):
     """DP16KD blocks side by side, port A to write, port B to read through its output register.
 
     A bank of more words than a block holds bits is made of pages, whose words meet in a multiplexer behind the output

@@ -35,7 +35,7 @@ def test_load_run_and_load_again(line):
             board.load(build_image(NET, params))
             for ticks in (1, 40):
                 x = random_input(NET, RNG, ticks)
-                assert (board.run(x) == engine.run(NET, params, x[None])[0]).all()
+                assert (board.run(x[None])[0] == engine.run(NET, params, x[None])[0]).all()
     with pytest.raises(PortError, match="the simulated board is closed"):
         line.write(b"x")
 
@@ -48,7 +48,7 @@ def test_an_image_for_another_design_is_refused(line):
                                                           f"{NET.fingerprint}.*{other.fingerprint}"):
             board.load(build_image(other, engine.random_params(other, RNG)))
         x = random_input(NET, RNG, 5)
-        assert (board.run(x) == engine.run(NET, OLD, x[None])[0]).all()
+        assert (board.run(x[None])[0] == engine.run(NET, OLD, x[None])[0]).all()
 
 
 class Cut(SimulatedBoard):
@@ -74,6 +74,6 @@ def test_a_cable_pulled_in_mid_load_changes_nothing(line):
     board_line.left = None
     x = random_input(NET, RNG, 6)
     again = Board(board_line, NET)
-    assert (again.run(x) == engine.run(NET, OLD, x[None])[0]).all()
+    assert (again.run(x[None])[0] == engine.run(NET, OLD, x[None])[0]).all()
     again.load(build_image(NET, NEW))
-    assert (again.run(x) == engine.run(NET, NEW, x[None])[0]).all()
+    assert (again.run(x[None])[0] == engine.run(NET, NEW, x[None])[0]).all()

@@ -539,7 +539,7 @@ def test_board_runs_a_network():
     host.load(image)
     x = np.random.default_rng(4).integers(-1 << 15, 1 << 15, (6, 2))
     expected = engine.run(net, params, x[None])[0]
-    assert np.array_equal(host.run(x), expected)
+    assert np.array_equal(host.run(x[None])[0], expected)
     # a commit with a wrong checksum changes nothing
     host.set("load_begin", 1)
     host.write(int(image.pairs[0, 0]), [1, 2, 3])
@@ -548,4 +548,4 @@ def test_board_runs_a_network():
     # half an input vector of a run cut short
     host.write(0x100, [5] * 3, fixed=True)
     host._aligned = False
-    assert np.array_equal(host.run(x), expected)
+    assert np.array_equal(host.run(x[None])[0], expected)

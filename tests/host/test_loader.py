@@ -122,7 +122,7 @@ def test_other_design():
         host.load(Image(NET.fingerprint, IMAGE.body[:-8]))
     host.net = other
     with pytest.raises(ValueError, match=f"{other.fingerprint}.*{NET.fingerprint}"):
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
 
 
 @settings(max_examples=50, deadline=None)
@@ -131,9 +131,9 @@ def test_run_equals_golden(size, outputs, ticks, room, slow):
     net = network(size, outputs, 3, 1)
     host, _ = board(net, output_ticks=room, slow=slow)
     x, progress = inputs(net, ticks), []
-    assert np.array_equal(host.run(x, progress.append), expected(net, x))
+    assert np.array_equal(host.run(x[None], progress.append)[0], expected(net, x))
     assert sum(progress) == ticks
-    assert np.array_equal(host.run(x), expected(net, x)), "a second run starts from reset"
+    assert np.array_equal(host.run(x[None])[0], expected(net, x)), "a second run starts from reset"
 
 
 @pytest.mark.parametrize("room", [1, 2, 4])
@@ -149,7 +149,7 @@ def test_outstanding_ticks(room):
 
     device._input = watched
     x = inputs(NET, 20)
-    assert np.array_equal(host.run(x), expected(NET, x))
+    assert np.array_equal(host.run(x[None])[0], expected(NET, x))
     assert max(most) == room - 1
 
 
@@ -162,14 +162,14 @@ def test_run_after_a_run_cut_short(size):
         host, device = board(net)
         for word in [5] * (2 * size + left):
             assert device.write(INPUT, word)
-        assert np.array_equal(host.run(x), expected(net, x)), f"{left} words left"
+        assert np.array_equal(host.run(x[None])[0], expected(net, x)), f"{left} words left"
 
 
 def test_device_that_never_ticks():
     host, device = board()
     device._input = lambda word: True
     with pytest.raises(LinkError, match="took 3 input words and more without a tick"):
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
 
 
 def test_busy_input_is_taken_up_again():
@@ -179,7 +179,7 @@ def test_busy_input_is_taken_up_again():
     device._input = lambda word: False if next(calls) % 5 == 4 else take(word)
     host._aligned = True
     x = inputs(NET, 9)
-    assert np.array_equal(host.run(x), expected(NET, x))
+    assert np.array_equal(host.run(x[None])[0], expected(NET, x))
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
@@ -201,28 +201,28 @@ def test_device_out_of_step(spoil, message):
 
     host._aligned, device._input = True, spoiled
     with pytest.raises(LinkError, match=message) as error:
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
     one_line(error)
 
 
 def test_run_refuses():
     host, device = board()
-    for x in (np.zeros((3, 4), int), np.zeros((0, 3), int), np.zeros(3, int), np.zeros((2, 3))):
+    for x in (np.zeros((1, 3, 4), int), np.zeros((1, 0, 3), int), np.zeros((3, 3), int), np.zeros((1, 2, 3))):
         with pytest.raises(ValueError, match=r"inputs are integer words of shape \(n, ticks, 3\)"):
             host.run(x)
     with pytest.raises(ValueError, match=r"outside of Q0\.15"):
-        host.run(np.full((1, 3), 1 << 15))
+        host.run(np.full((1, 1, 3), 1 << 15))
     device.params = None
     with pytest.raises(LinkError, match="no parameters yet"):
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
     host.net = None
     with pytest.raises(ValueError, match="needs the network description"):
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
     host.net = NET
     device.registers["output_ticks"], device.params = 0, PARAMS
     host.identify()
     with pytest.raises(LinkError, match="room for 0 ticks"):
-        host.run(inputs(NET, 1))
+        host.run(inputs(NET, 1)[None])
 
 
 # ---- faults
@@ -261,7 +261,7 @@ def test_noisy_line(seed):
     x, result = inputs(NET, 10), None
     with suppress(LinkError):
         host.load(IMAGE)
-        result = host.run(x)
+        result = host.run(x[None])[0]
     assert same(device.params, PARAMS) if device.loads else device.params is before
     assert result is None or np.array_equal(result, expected(NET, x))
 
