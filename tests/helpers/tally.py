@@ -124,7 +124,8 @@ class TallyCore(wiring.Component):
         word = data.StructLayout({"x": signed(18), "first": 1})
         super().__init__({
             "i": In(stream.Signature(word)), "o": Out(stream.Signature(ANSWER)), "params": In(ParameterBus()),
-            "want_half": In(1), "half": Out(1), "tick": Out(1), "busy": Out(1), "stall": Out(1), "lost": Out(2 * len(net.layers))})
+            "want_half": In(1), "half": Out(1), "tick": Out(1), "busy": Out(1), "stall": Out(1), "lost": Out(2 *
+            len(net.layers))})
 
     def elaborate(self, platform):
         m, (inputs, outputs, _) = Module(), self.net.layers[0]
