@@ -5,13 +5,20 @@ import numpy as np
 
 from golden.fixed import QFormat
 from golden.rate.layer import Dense
+from golden.rate.learn import tau_step
+from golden.rate.plastic import Plastic, increment_format
 from golden.units.activation import activation_step, derivative_step
+from golden.units.dense import DenseParams
 from golden.units.leadlag import integrator, lag_step, leadlag_step
 from golden.units.plasticity import Noise, plasticity_step
+from golden.units.weights import BLOCK, MAX_BLOCKS, Ternary, source_word
 from leadlag.verilog.script import Bench, Script
+from leadlag.verilog.settings import within
+from rtl.rate.tau import TimeConstant
 from rtl.units.activation import Activation
 from rtl.units.leadlag import LeadLag
 from rtl.units.plasticity import Plasticity
+from rtl.units.weights import BlockWeights
 from sim.vectors import draw, generator, sweep
 
 #: transfers of a bench
@@ -67,3 +74,38 @@ def plasticity(s, seed: str) -> Bench:
         "i_payload.w": s.weight, "o_payload": s.weight,
         "i_payload.product": QFormat(s.error.int_bits + s.rate.int_bits + 1, s.error.frac_bits + s.rate.frac_bits),
     }, f"{unit.LATENCY} cycles, one weight a cycle")
+
+
+def time_constant(s, seed: str) -> Bench:
+    layer = Dense(inputs=1, outputs=1, activation="linear", operand=QFormat(1, 9), weight=QFormat(1, 10),
+                  state=s.state, lead=QFormat(1, 10), lag=s.lag, rate=QFormat(0, 9), plastic=Plastic(
+                      error=s.error, slope=QFormat(1, 10), rate=3, tau=s.tau, tau_r=QFormat(4, 8),
+                      tau_rate=s.tau_rate, tau_min=s.tau_min))
+    unit, fields = TimeConstant(layer, seed=s.seed), ("eps", "step", "tau", "lag")
+    formats = (s.error, increment_format(layer), s.tau, s.lag)
+    words, pack, none = draw(formats, COUNT, seed), Script(unit).packed, np.zeros(COUNT, np.int64)
+    eps, step, tau, lag = np.array(words).T
+    found = tau_step(DenseParams(weight=none, bias=none, lag=lag, tau=tau), layer, eps, step,
+                     Noise(s.seed)[np.arange(COUNT)])
+    answers = [{"o_payload__tau": x, "o_payload__lag": y} for x, y in zip(found.tau, found.lag, strict=True)]
+    payloads = [pack("i_payload", **dict(zip(fields, word, strict=True))) for word in words]
+    named = {f"i_payload.{name}": fmt for name, fmt in zip(fields, formats, strict=True)}
+    return Bench(_flow(unit, payloads, answers, seed), named | {"o_payload.tau": s.tau, "o_payload.lag": s.lag},
+                 f"{unit.LATENCY} cycles, one neuron a cycle")
+
+
+def block_weights(s, seed: str) -> Bench:
+    within(1, MAX_BLOCKS, blocks=s.blocks)
+    weight, rng = Ternary(plus=s.plus, minus=s.minus, seed=s.seed), generator(seed)
+    unit = BlockWeights(weight, range(s.blocks))
+    script, inputs = Script(unit), 64
+    words, matrix = source_word(s.seed, np.arange(inputs)), weight.matrix(inputs, s.blocks * BLOCK)
+    for line, fold in zip(rng.integers(0, inputs, COUNT), rng.integers(0, s.blocks, COUNT), strict=True):
+        column = matrix[fold * BLOCK:(fold + 1) * BLOCK, line]
+        script.drive(word=words[line], fold=fold)
+        script.expect(script.now + unit.LATENCY, **{
+            name: sum(1 << n for n, value in enumerate(column) if value == sign)
+            for name, sign in (("plus", 1), ("minus", -1))})
+        script.tick()
+    script.tick(unit.LATENCY + 1)
+    return Bench(script, {}, f"{unit.LATENCY} cycles, one block a cycle")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from golden.rate.layer import ACTIVATIONS
+from golden.rate.learn import tau_step
 from golden.units.activation import activation_step, derivative_step
 from golden.units.delay import delay_read
 from golden.units.dense import dense_step
@@ -16,12 +17,14 @@ from golden.units.extrapolator import KINDS, extrapolate, nlms_step
 from golden.units.leadlag import leadlag_step
 from golden.units.plasticity import plasticity_step
 from golden.units.rows import row_sums
+from golden.units.weights import block_key, decode, source_word
 from leadlag.flow import DEFAULT_BOARD
 from leadlag.verilog import flows, layers, lines, networks
 from leadlag.verilog.settings import FLAG, FORMAT, INTEGER, TEXT, Setting, one_of
 from rtl.host.top import NetworkTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
+from rtl.rate.tau import TimeConstant
 from rtl.spiking.core import SpikingCore
 from rtl.units.activation import Activation
 from rtl.units.delay import DelayLine
@@ -30,6 +33,7 @@ from rtl.units.leadlag import LeadLag
 from rtl.units.mac import MacLanes
 from rtl.units.plasticity import Plasticity
 from rtl.units.predicted import PredictedLine
+from rtl.units.weights import BlockWeights
 
 
 class Unit(NamedTuple):
@@ -93,6 +97,17 @@ UNITS = {
         "rate": Setting(FORMAT, "Q0.9", "of the rate"),
         "shift": Setting(INTEGER, "10", "bits that a product is shifted down"),
         "seed": Setting(INTEGER, "99", "of the noise, 1 to 131071")}, flows.plasticity),
+    "TimeConstant": Unit(TimeConstant, (tau_step,), {
+        "tau": Setting(FORMAT, "Q8.7", "of tau_m in ticks"), "lag": Setting(FORMAT, "Q0.15", "of dt / tau_m"),
+        "state": Setting(FORMAT, "Q3.10", "of the membrane that moves"),
+        "error": Setting(FORMAT, "Q1.11", "of the error"),
+        "tau_rate": Setting(INTEGER, "0", "it learns with a rate of 2**-tau_rate"),
+        "tau_min": Setting(INTEGER, "4", "the shortest, in ticks"),
+        "seed": Setting(INTEGER, "99", "of the noise, 1 to 131071")}, flows.time_constant),
+    "BlockWeights": Unit(BlockWeights, (source_word, block_key, decode), {
+        "plus": Setting(INTEGER, "5", "sixteenths of the weights that are +1"),
+        "minus": Setting(INTEGER, "4", "sixteenths that are -1"), "seed": Setting(INTEGER, "12345", "of the weights"),
+        "blocks": Setting(INTEGER, "3", "of 8 neurons")}, flows.block_weights),
     "Extrapolator": Unit(Extrapolator, (extrapolate, nlms_step), _PREDICTOR, lines.extrapolator),
     "PredictedLine": Unit(PredictedLine, (extrapolate, nlms_step), _PREDICTOR, lines.predicted),
     "DenseLayer": Unit(DenseLayer, (dense_step,), _FORMATS | {
