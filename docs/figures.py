@@ -24,11 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from docs import late_figures, spiking_figures
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
-from golden.rate.layer import ACTIVATIONS
 from golden.rate.network import Network
 from golden.rate.trained import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
-from golden.units.activation import is_tabulated
+from golden.units.activation import ACTIVATIONS, is_tabulated
 from golden.units.dense import dense_rows
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick

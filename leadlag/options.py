@@ -100,3 +100,14 @@ def _is_given(ctx, param) -> bool:
 
 def _name(param) -> str:
     return param.name.upper() if isinstance(param, click.Argument) else max(param.opts, key=len)
+
+
+def port_option(**options):
+    """A port, looked for before anything is done for it."""
+    def check(ctx, param, port):
+        if port != "sim":
+            from firmware.transport import check_port
+            check_port(port)
+        return port
+    return click.option("--port", callback=check, help="Serial port of the board, or `sim` for the simulated one.",
+                        **options)

@@ -2,7 +2,8 @@
 
     python tests/architecture.py
 
-A kind is named by an import from its folders, by its name as a text, or by `isinstance` of one of its descriptions.
+A kind is named by an import from its folders (so `isinstance` of its descriptions is, too), or by its name as a text
+that something is compared with or looked up by.
 Imports inside of functions count as any other.
 """
 
@@ -41,8 +42,9 @@ def named(tree: ast.Module, known: tuple[str, ...]) -> list[str]:
                 [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             found += {f"{node.lineno} {folder}" for folder in folders for name in modules
                       if name == folder or name.startswith(f"{folder}.")}
-        elif isinstance(node, ast.Constant) and node.value in known:
-            found.append(f"{node.lineno} {node.value!r}")
+        elif isinstance(node, ast.Compare | ast.MatchValue | ast.Subscript):
+            found += [f"{node.lineno} {each.value!r}" for each in ast.iter_child_nodes(node)
+                      if isinstance(each, ast.Constant) and each.value in known]
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from golden.fixed import QFormat
 from golden.programs import build_once, compiler, run
 from golden.rate.engine import check_params
-from golden.rate.layer import MAX_NEURONS, Dense
+from golden.rate.layer import Dense
 from golden.rate.learn import Activity, LearnState, Registers, registers, start
 from golden.rate.loss import EXP, difference_format
 from golden.rate.network import Network
@@ -27,6 +27,7 @@ from golden.units.dense import DenseParams
 from golden.units.extrapolator import HIDDEN_RATE, HIDDEN_STATE, Predicted, Way, step_bits
 from golden.units.leadlag import at_rest, integrator
 from golden.units.plasticity import BITS, PERIOD, Noise
+from golden.units.rows import MAX_NEURONS
 
 SOURCE, CACHE = Path(__file__).with_suffix(".cpp"), Path("build/compiled")
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-fvisibility=hidden", "-shared", "-w",

@@ -9,12 +9,10 @@ from dataclasses import dataclass, fields
 from golden.checks import check, listed
 from golden.fixed import MATMUL_BITS, MULTIPLIER_BITS, QFormat, acc_width
 from golden.rate.plastic import MAX_FRACTION, Plastic, check_rates, parse, plain
+from golden.units.activation import ACTIVATIONS
+from golden.units.delay import MAX_DELAY
 from golden.units.extrapolator import Predictor, Way
-from golden.units.rows import MAX_LANE_WORDS
-
-ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
-MAX_DELAY = 1023
-MAX_NEURONS = 4096
+from golden.units.rows import MAX_LANE_WORDS, MAX_NEURONS
 
 
 def check_int(owner: str, name: str, value, low: int, high: int) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 
 from golden.checks import check
 from golden.data.dataset import DataSet
-from golden.rate.layer import ACTIVATIONS, MAX_NEURONS
 from golden.recipe import Checked, Recipe, choice, flag, maybe, one_or_several, real, several, table, whole
+from golden.units.activation import ACTIVATIONS
+from golden.units.rows import MAX_NEURONS
 
 LOSSES = ("cross_entropy", "squared_error")
 

@@ -9,8 +9,9 @@ from golden.checks import check
 from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
-from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.layer import Dense
 from golden.rate.network import Network
+from golden.units.activation import ACTIVATIONS
 from golden.units.dense import DenseParams
 
 _TENSORS = ("weight", "bias", "tau_m", "tau_r")

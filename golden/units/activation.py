@@ -17,6 +17,8 @@ import numpy as np
 
 from golden.fixed import QFormat, clip, convert, round_shift, saturate
 
+ACTIVATIONS = ("linear", "tanh", "sigmoid", "softplus", "hard_sigmoid", "relu")
+
 
 def _sigmoid(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x))

@@ -4,6 +4,9 @@ A line is a tuple of depth + 1 messages (batch, index), newest first. `depth` is
 holds, `delay` the one in force. [papers.md 3.2, design.md 3: a message that takes D ticks takes D ticks]
 """
 
+#: ticks that a message may be late
+MAX_DELAY = 1023
+
 
 def delay_line(like, depth: int) -> tuple:
     """An empty line for messages shaped as `like` (batch, index)."""

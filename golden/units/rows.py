@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from golden.checks import check, is_int
 from golden.fixed import MATMUL_BITS, MULTIPLIER_BITS, exact_matmul
 
+#: rows, and words of a vector
+MAX_NEURONS = 4096
 #: words of one half of a lane's bank that the address map reaches (golden.regmap)
 MAX_LANE_WORDS = 1 << 14
 

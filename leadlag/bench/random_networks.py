@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 
 from golden.fixed import QFormat
-from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher, tau_shift, weight_shift
 from golden.spiking.engine import Synapses
 from golden.spiking.layer import Kick, SpikingLayer
 from golden.spiking.network import DECISIONS, SpikingNetwork
+from golden.units.activation import ACTIVATIONS
 from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor
 from golden.units.plasticity import PERIOD

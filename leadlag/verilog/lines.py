@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from golden.rate.layer import MAX_DELAY, MAX_NEURONS
+from golden.units.delay import MAX_DELAY
 from golden.units.extrapolator import Predictor, Way
+from golden.units.rows import MAX_NEURONS
 from leadlag.verilog.script import Bench, Script
 from leadlag.verilog.settings import within
 from rtl.pipeline import BANK_BITS

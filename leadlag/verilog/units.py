@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from golden.rate.layer import ACTIVATIONS
 from golden.rate.learn import tau_step
-from golden.units.activation import activation_step, derivative_step
+from golden.units.activation import ACTIVATIONS, activation_step, derivative_step
 from golden.units.delay import delay_read
 from golden.units.dense import dense_step
 from golden.units.extrapolator import KINDS, extrapolate, nlms_step

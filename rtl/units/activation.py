@@ -17,7 +17,7 @@ class Activation(wiring.Component):
     Tabulated functions: table (block RAM, two cycles); register; two partial products; product; interpolation;
     (softplus: max(x, 0)); saturation. The others take two cycles. Never stalls. Reset drops what is in flight.
 
-    Parameters: name (a key of golden.rate.network.ACTIVATIONS, or that with `_derivative`), formats of input and
+    Parameters: name (a key of golden.units.activation.ACTIVATIONS, or that with `_derivative`), formats of input and
     output.
     """
 

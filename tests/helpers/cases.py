@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from golden.fixed import QFormat
-from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
+from golden.units.activation import ACTIVATIONS
 from golden.units.extrapolator import KINDS, Predictor
 from golden.units.plasticity import PERIOD
 from sim.vectors import corners

@@ -112,6 +112,7 @@ CASES = """
 nothing                                               | No such command 'nothing'
 --nothing                                             | No such option.*--nothing
 boards more                                           | unexpected extra argument.*more
+doctor more                                           | unexpected extra argument.*more
 networks more                                         | unexpected extra argument.*more
 datasets more                                         | unexpected extra argument.*more
 verilog nothing                                       | no network 'nothing'

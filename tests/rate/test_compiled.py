@@ -9,9 +9,10 @@ from cases import corners, random_learner, random_network, with_delays
 from golden.fixed import QFormat
 from golden.rate import engine, learn
 from golden.rate.compiled import RECORDS, CompiledLearner
-from golden.rate.layer import ACTIVATIONS, Dense
+from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import RULES, Plastic, Teacher
+from golden.units.activation import ACTIVATIONS
 from golden.units.plasticity import PERIOD
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from golden.fixed import QFormat
-from golden.rate.layer import ACTIVATIONS
-from golden.units.activation import activation_step, derivative_step, table
+from golden.units.activation import ACTIVATIONS, activation_step, derivative_step, table
 from rtl.units.activation import Activation
 from sim.pysim import receive_all, run
 
