@@ -117,7 +117,7 @@ import rtl.spiking.core
 x = "rate" if kind == "spiking" else "rates"
 from golden.rates import y
 ''')
-    assert len(architecture.named(tree, ("rate", "spiking"))) == 5
+    assert len(architecture.named(tree, ("rate", "spiking"))) == 4
     modules = {"golden.a": "golden/a.py", "golden.b": "golden/b.py", "golden": "golden/__init__.py"}
     body = "def f():\n    from golden import b\nimport golden.a\nfrom golden.b import c"
     assert architecture.imports("golden/a.py", ast.parse(body), modules) == {"golden/b.py"}
