@@ -18,6 +18,7 @@ from golden.data import sets
 from golden.data.dataset import FORMS, DataSet
 from golden.files import parse_file
 from golden.fixed import QFormat
+from golden.systems import KINDS
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "recipes"
@@ -156,7 +157,6 @@ class Recipe(Checked):
     """
 
     kind: ClassVar[str]
-    trainer: ClassVar[str]          # module with fit(recipe, data, ...)
     presets: ClassVar[dict] = {}    # {(field, value): what else changes with it when it is set}
 
     name: str = title()
@@ -220,11 +220,6 @@ def _toml(value) -> str:
 
 # ---- files
 
-def kinds() -> tuple[str, ...]:
-    """The kinds of networks that have recipes: packages of golden with a module `recipe`."""
-    return tuple(sorted(path.parent.name for path in HERE.glob("*/recipe.py")))
-
-
 def names() -> tuple[str, ...]:
     """The recipes of the zoo."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -246,14 +241,23 @@ def load(origin: str, changes=()) -> Recipe:
                                  f"{', '.join(names())}, or the path of a recipe, a .toml file")
         where, entry = origin, _parsed((FOLDER / f"{origin}.toml").read_bytes())
     try:
-        kind = entry.pop("kind", None)
-        check(kind in kinds(), f"kind must be one of {', '.join(kinds())}, not {kind!r}{nearest(kind, kinds())}")
-        recipe = import_module(f"golden.{kind}.recipe").RECIPE
-        for change in changes:
-            _override(recipe, entry, change)
-        return recipe(**known(recipe, entry, "recipe"), origin=origin)
+        return _made(entry, origin, changes)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
+
+
+def parse(text: str) -> Recipe:
+    """The recipe that the text of a file says; ValueError, one line."""
+    return _made(_parsed(text.encode()), "", ())
+
+
+def _made(entry: dict, origin: str, changes) -> Recipe:
+    kind = entry.pop("kind", None)
+    check(kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {kind!r}{nearest(kind, KINDS)}")
+    recipe = import_module(f"golden.{kind}.recipe").RECIPE
+    for change in changes:
+        _override(recipe, entry, change)
+    return recipe(**known(recipe, entry, "recipe"), origin=origin)
 
 
 def _parsed(content: bytes) -> dict:

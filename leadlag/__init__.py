@@ -15,10 +15,16 @@ from golden.fixed import QFormat
 from golden.image import Image, build_image
 from golden.rate.layer import Dense
 from golden.rate.network import Network
+from golden.rate.recipe import RateLayer, RateRecipe
 from golden.rate.trained import FloatNetwork
+from golden.recipe import load as load_recipe
+from golden.spiking.network import SpikingLayer, SpikingNetwork
+from golden.spiking.recipe import SpikingRecipe
+from golden.spiking.trained import SpikingTrained
 from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor
 from golden.units.rows import Rows
+from leadlag.model import Fitted, Words, fit
 from rtl.host.top import NetworkTop, SerialTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
@@ -36,7 +42,8 @@ try:
 except PackageNotFoundError:            # a checkout on the path that nobody installed
     __version__ = "0+unknown"
 
-__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "FloatNetwork",
-           "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
-           "Predictor", "QFormat", "Rows", "SerialTop", "build_image", "cycles_per_tick", "fold", "lane_use",
-           "__version__"]
+__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "Fitted",
+           "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity",
+           "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe", "Rows", "SerialTop", "SpikingLayer",
+           "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick", "fit",
+           "fold", "lane_use", "load_recipe", "__version__"]

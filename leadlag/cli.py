@@ -6,14 +6,13 @@ import click
 
 from golden.files import check_writable
 from golden.programs import end_on_signals
-from golden.recipe import load as load_recipe
-from leadlag import __version__, flow, training
+from leadlag import __version__, flow
 from leadlag.doctor import doctor
 from leadlag.experiments.cli import adapt, learn, study, video
 from leadlag.lists import boards, datasets, networks
+from leadlag.model import report_table
 from leadlag.options import (
     COUNT,
-    FILE,
     FOLDER,
     JOBS,
     SEED,
@@ -25,9 +24,11 @@ from leadlag.options import (
     only_for,
     port_option,
 )
+from leadlag.recipes import new, train
 from leadlag.results import answer, answers, figures_table
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
 from leadlag.verilog.cli import verilog
+from leadlag.words import refit
 from rtl.systems import circuit
 
 #: of click 8.2; before, the help is printed and that was all
@@ -45,54 +46,38 @@ def cli():
     """
 
 
-for command in (boards, networks, datasets, doctor, verilog, learn, adapt, video, study):
+for command in (new, train, boards, networks, datasets, doctor, verilog, learn, adapt, video, study):
     cli.add_command(command)
-
-
-@cli.command(short_help="Train a recipe in float.")
-@click.argument("name", metavar="RECIPE")
-@click.option("--seed", default=0, show_default=True, type=SEED)
-@click.option("--epochs", type=click.IntRange(1), help="Length of the run; the recipe's own by default.")
-@click.option("--hold-out", is_flag=True, help="Learn all but a held-out part of the training set; answer that.")
-@click.option("--set", "changes", metavar="FIELD=VALUE", multiple=True, help="Another value for a field of the recipe.")
-@click.option("--data", metavar="NAME[=FOLDER]|FILE", help="Data set, in place of the recipe's.")
-@click.option("--mode", help="As --set mode=...: what learns in a spiking network.")
-@click.option("--form", help="As --set form=...: its neurons.")
-@click.option("--loss", help="As --set loss=...: what the outputs are held to.")
-@click.option("--weights", help="As --set weights=...: from a seed, or stored.")
-@click.option("--out", type=FILE, help="build/NAME/float.safetensors by default.")
-@answers
-def train(name, seed, epochs, hold_out, changes, out, **fields):
-    """Train a network in float and write safetensors.
-
-    RECIPE is one of the zoo (`leadlag networks`) or the path of a .toml file (`leadlag new` writes one).
-    """
-    short = {"form": fields.pop("form"), "epochs": epochs} | fields
-    changes = [*(f"{field}={value}" for field, value in short.items() if value is not None), *changes]
-    out = out or flow.BUILD / load_recipe(name, changes).name / "float.safetensors"
-    figures = training.train(name, changes=changes, seed=seed, hold_out=hold_out, out=out, console=notes)
-    answer(figures | {"written": out}, figures_table(f"{name}, written to {out}", figures),
-           then=f"leadlag evaluate {out}")
 
 
 @cli.command()
 @network_argument
 @board_option
+@click.option("--bits", type=click.IntRange(4, 24), help="Choose words for this network, all so long.")
+@click.option("--points", type=Finite(0), help="Choose words that lose so many points at most, 0.5 with --bits.")
+@click.option("--data", metavar="NAME|FILE", help="Choose words on these samples; what was learnt by default.")
 @click.option("--out", type=FOLDER, help="build/NAME by default.")
 @answers
-def quantize(network, board, out):
+def quantize(network, board, bits, points, data, out):
     """Turn real parameters into words: description, parameters and image."""
     case = _fitting(network, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
+    chosen, shown = {}, ()
+    if (bits, points, data) != (None, None, None):
+        network = str(out / "float.safetensors")
+        report = refit(case.real, data, bits, points, network)
+        case, chosen = _fitting(network, board), {"chosen": report._asdict()}
+        shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
     files = flow.write_words(case.net, case.params, out)
     heading, rows = case.net.table()
     layers = [dict(zip(heading, row, strict=True)) for row in rows]
     said = {"network": case.net.name, "size": case.net.size, "lanes": case.net.lanes, "words": len(case.image),
             "design": case.net.fingerprint, "layers": layers, "notes": circuit(case.net).notes(case.net),
-            "written": files}
-    answer(said, Table.of(layers), f"{case.net.name}: {case.net.size}, {case.net.lanes} lanes, {len(case.image):,} "
-           f"words, design {case.net.fingerprint}", *said["notes"], "written: " + ", ".join(map(str, files)),
+            "written": files} | chosen
+    net = case.net
+    line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(case.image):,} words, design {net.fingerprint}"
+    answer(said, *shown, Table.of(layers), line, *said["notes"], "written: " + ", ".join(map(str, files)),
            then=f"leadlag evaluate {network}")
 
 

@@ -1,12 +1,14 @@
 """Float training as a command does it: a recipe, the trainer of its kind, and a sign of how far it is."""
 
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
+from golden import systems
+from golden.checks import check, nearest
 from golden.data.dataset import DataSet
-from golden.files import check_writable
-from golden.recipe import Recipe, load
+from golden.description import Trained
+from golden.files import check_writable, write_whole
+from golden.recipe import HERE, Recipe, load, parse
 from leadlag.terminal import bars
 
 
@@ -24,9 +26,19 @@ def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out
     return {name: value for name, value in trained.training.items() if name not in ("command", "settings")}
 
 
-def fitted(recipe: Recipe, data: DataSet, *, seed: int = 0, hold_out: bool = False, console=None):
-    """The network of a recipe, trained: what golden.rate.trained and golden.spiking.trained have."""
-    trainer = import_module(recipe.trainer)
+def new(kind: str, name: str, out: Path) -> None:
+    """Write a commented recipe that trains as it is; ValueError or OSError where kind, name or `out` cannot be."""
+    kinds = systems.KINDS
+    check(kind in kinds, f"no kind {kind!r} of networks{nearest(kind, kinds)}: there is {', '.join(kinds)}")
+    text = (HERE / kind / "new.toml").read_text(encoding="utf-8").replace("NAME", name)
+    check(not out.exists(), f"{out} is there already: give another --out")
+    parse(text)
+    write_whole(out, text)
+
+
+def fitted(recipe: Recipe, data: DataSet, *, seed: int = 0, hold_out: bool = False, console=None) -> Trained:
+    """The network of a recipe, trained."""
+    trainer = systems.trainer(recipe.kind)
     with reported(console, recipe.name, recipe.epochs, trainer.SHOWN) as report:
         return trainer.fit(recipe, data, seed=seed, hold_out=hold_out, report=report)
 

@@ -9,6 +9,7 @@ Everything is checked when a set is found, before anything runs: ValueError, one
 """
 
 import importlib
+import math
 import re
 import sys
 from dataclasses import replace
@@ -26,10 +27,16 @@ def _mnist1d(split: str) -> Samples:
     return Samples(x[..., None], y, np.full(len(x), x.shape[1], np.int64))
 
 
-def _pictures(name: str, folder: str | None = None) -> DataSet:
+def _pictures(name: str, folder: str | None = None, form: str = "image") -> DataSet:
+    """A set of images; as sequences, a row a tick and a column a channel, of levels 0..255."""
+    side = math.isqrt(images.pixel_count(name))
+
     def read(split: str) -> Samples:
-        return Samples(*images.images(name, split, folder=folder))
-    return DataSet(name=name, doc=images.DATA_SETS[name], form="image", inputs=images.pixel_count(name),
+        x, y = images.images(name, split, folder=folder)
+        if form == "image":
+            return Samples(x, y)
+        return Samples(x.reshape(-1, side, side).astype(np.float32), y, np.full(len(x), side, np.int64))
+    return DataSet(name=name, doc=images.DATA_SETS[name], form=form, inputs=side * side if form == "image" else side,
                    classes=images.CLASSES, read=read, source=name if folder is None else f"{name}={folder}")
 
 
@@ -43,15 +50,17 @@ def find(text: str, *, form: str | None = None, answer_from: int | None = None) 
     """The data set that a text names: of SETS, NAME=FOLDER, a file, a folder or package.module:function.
 
     form: how three-dimensional arrays of a file are read, "sequence" (n, ticks, channels) or "image" (n, rows,
-    columns); by default bytes are images. answer_from: takes the place of the set's own.
+    columns), by default bytes are images; sets of images give a row a tick as sequences. answer_from: takes the place
+    of the set's own.
     """
     check(isinstance(text, str) and text != "", f"a data set is named by a text, not {text!r}")
     check(form is None or form in FORMS, f"data are read as {' or '.join(FORMS)}, not {form!r}")
     name, equals, folder = text.partition("=")
     if name in SETS:
         check(not equals or SETS[name].form == "image", f"{name} takes no folder")
-        found = _pictures(name, folder) if folder else SETS[name]
-        check(form in (None, found.form), f"{name} has {found.unit}: they cannot be read as {form}")
+        check(form != "image" or SETS[name].form == "image", f"{name} has sequences: they cannot be read as image")
+        rows = form == "sequence" and SETS[name].form == "image"
+        found = _pictures(name, folder or None, "sequence" if rows else "image") if folder or rows else SETS[name]
     elif Path(text).suffix.lower() in series.READERS or Path(text).is_dir():
         found = own(series.read(Path(text)), name=Path(text).stem, source=text, form=form)
     elif re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text):

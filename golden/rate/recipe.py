@@ -10,6 +10,7 @@ from golden.data.dataset import DataSet
 from golden.recipe import Checked, Recipe, choice, flag, maybe, one_or_several, real, several, table, whole
 from golden.units.activation import ACTIVATIONS
 from golden.units.rows import MAX_NEURONS
+from golden.widths import POINTS
 
 LOSSES = ("cross_entropy", "squared_error")
 
@@ -62,10 +63,11 @@ class RateRecipe(Recipe):
     refit          at the end the read-out is fitted to what is asked of it (golden.train.gle.refit_readout),
     readout_decay  ... with so much of its squares,
     readout_bound  ... and for classes scaled so that outputs stay within (Q5.8 holds below 32)
+    formats        "fitted": chosen on the training samples at the end (golden.rate.widths), so that integers lose at
+                   most `points`; bits: all words so long; "shared": those of the zoo, one bitstream for all of a shape
     """
 
     kind: ClassVar[str] = "rate"
-    trainer: ClassVar[str] = "golden.train.gle"
 
     layers: tuple[RateLayer, ...] = several(table(RateLayer), 1, 63)
     dt: float = real(1e-6, 1e6, 0.2)
@@ -85,6 +87,9 @@ class RateRecipe(Recipe):
     refit: bool = flag(True)
     readout_decay: float = real(0, 1e3, 1e-6)
     readout_bound: float = real(1e-3, 1e6, 31.9)
+    formats: str = choice("fitted", "shared", default="fitted")
+    bits: int | None = maybe(whole(4, 18))
+    points: float = real(0, 100, POINTS)
 
     def __post_init__(self):
         super().__post_init__()
@@ -93,6 +98,8 @@ class RateRecipe(Recipe):
             least = layer.taus.min()
             check(least >= self.dt, f"layers[{n}]: a time constant of {least:g} is below a tick of dt = {self.dt:g}")
         check(self.tau_out >= self.dt, f"tau_out of {self.tau_out:g} is below a tick of dt = {self.dt:g}")
+        check(self.formats == "fitted" or self.bits is None,
+              "bits are for formats = \"fitted\": those of the zoo are fixed")
         check(self.loss != "cross_entropy" or self.activation_out == "linear",
               f"loss = \"cross_entropy\" takes linear outputs: activation_out is {self.activation_out}")
         check(not self.refit or self.activation_out == "linear",

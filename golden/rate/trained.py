@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from golden.checks import check
+from golden.checks import check, is_int
 from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
@@ -42,11 +43,24 @@ class FloatLayer:
             raise ValueError("tau_m must be positive and tau_r not negative")
 
 
+class Formats(NamedTuple):
+    """Formats of one layer, as `Dense` has them."""
+
+    operand: QFormat
+    weight: QFormat
+    state: QFormat
+    lead: QFormat
+    lag: QFormat
+    rate: QFormat
+    guard: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class FloatNetwork(Trained):
     """What training leaves: name, dt and layers; `training` says how it was made, in what JSON has words for.
 
-    mean, deviation (inputs,): where it was trained on (x - mean) / deviation and not on x itself, else None.
+    mean, deviation (inputs,): where it was trained on (x - mean) / deviation and not on x itself, else None. formats: a
+    layer each, chosen for this network (golden.rate.widths); None, those that all networks share (Widths).
     """
 
     kind = "rate"
@@ -58,6 +72,7 @@ class FloatNetwork(Trained):
     training: dict
     mean: np.ndarray | None = None
     deviation: np.ndarray | None = None
+    formats: tuple[Formats, ...] | None = None
 
     def __post_init__(self):
         check(isinstance(self.name, str), f"name must be a text, not {self.name!r}")
@@ -76,6 +91,9 @@ class FloatNetwork(Trained):
                 object.__setattr__(self, name, reals(name, getattr(self, name), self.layers[0].weight.shape[1:]))
             check((self.deviation > 0).all(), "deviation must be positive")
 
+        check(self.formats is None or len(self.formats) == len(self.layers),
+              f"formats must be {len(self.layers)}, one a layer, not {self.formats and len(self.formats)}")
+
     def scaled(self, x) -> np.ndarray:
         """Samples (n, ticks[, inputs]) as the network was trained on them."""
         x = np.asarray(x)
@@ -91,7 +109,10 @@ class FloatNetwork(Trained):
             if isinstance(head, dict) and "leadlag_network" in head:
                 raise ValueError("it describes words for a circuit, not the real numbers that training leaves")
             name, dt, activations = head["name"], head["dt"], head["activations"]
-            scale = {key: head[key] for key in ("mean", "deviation") if key in head}
+            more = {key: head[key] for key in ("mean", "deviation") if key in head}
+            if "formats" in head:
+                more["formats"] = tuple(Formats(*map(QFormat.parse, row[:-1]), _guard(row[-1]))
+                                        for row in head["formats"])
             if not isinstance(activations, list):
                 raise TypeError("activations must be a list")
         except (KeyError, TypeError, ValueError) as error:
@@ -103,7 +124,7 @@ class FloatNetwork(Trained):
             check(not extra, f"{len(tensors)} tensors for {len(activations)} activations, {len(names)} expected")
             return cls(name=name, dt=dt, layers=tuple(_layer(n, tensors, activation) for n, activation in
                                                       enumerate(activations)),
-                       training=from_json(about.get("training", "{}"), "training"), **scale)
+                       training=from_json(about.get("training", "{}"), "training"), **more)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -116,6 +137,8 @@ class FloatNetwork(Trained):
         head = {"name": self.name, "dt": self.dt, "activations": [layer.activation for layer in self.layers]}
         if self.mean is not None:
             head |= {"mean": self.mean, "deviation": self.deviation}
+        if self.formats is not None:
+            head["formats"] = [[*map(str, row[:-1]), row.guard] for row in self.formats]
         write_safetensors(path, {f"layers.{n}.{t}": narrowest(getattr(layer, t)) for n, layer in enumerate(self.layers)
                                  for t in _TENSORS},
                           {"network": to_json(head), "training": to_json(self.training)})
@@ -129,6 +152,11 @@ class FloatNetwork(Trained):
     def inputs_of(self, samples, net: Network, lengths=None) -> np.ndarray:
         """Samples (n, ticks) or (n, ticks, channels) -> words (n, ticks, channels)."""
         return quantize_input(self.scaled(samples), net)
+
+
+def _guard(value) -> int:
+    check(is_int(value, 0, 8), f"guard must be in 0..8, not {value!r}")
+    return value
 
 
 def _layer(n: int, tensors: dict, activation) -> FloatLayer:
@@ -157,16 +185,21 @@ class Widths:
         return self.bounded_rate if activation in ("tanh", "sigmoid", "hard_sigmoid") else self.unbounded_rate
 
 
-def describe(net: FloatNetwork, widths: Widths = Widths()) -> Network:
-    """The description of the network's shape with the formats of `widths`; one lane a layer."""
-    layers, operand = [], widths.input
+def describe(net: FloatNetwork, widths: Widths | None = None) -> Network:
+    """The description of the network's shape; one lane a layer. Formats: of `widths`, else its own, else Widths()."""
+    formats = net.formats if widths is None and net.formats is not None else _shared(net, widths or Widths())
+    return Network(name=net.name, dt=net.dt, layers=tuple(
+        Dense(inputs=layer.weight.shape[1], outputs=layer.weight.shape[0], activation=layer.activation, **row._asdict())
+        for layer, row in zip(net.layers, formats, strict=True)))
+
+
+def _shared(net: FloatNetwork, widths: Widths) -> list[Formats]:
+    rows, operand = [], widths.input
     for layer in net.layers:
         rate = widths.rate(layer.activation)
-        layers.append(Dense(
-            inputs=layer.weight.shape[1], outputs=layer.weight.shape[0], activation=layer.activation,
-            operand=operand, weight=widths.weight, state=widths.state, lead=widths.lead, lag=widths.lag, rate=rate))
+        rows.append(Formats(operand, widths.weight, widths.state, widths.lead, widths.lag, rate))
         operand = rate
-    return Network(name=net.name, dt=net.dt, layers=tuple(layers))
+    return rows
 
 
 def quantize_params(net: FloatNetwork, description: Network) -> tuple[DenseParams, ...]:

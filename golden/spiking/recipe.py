@@ -1,7 +1,7 @@
 """Recipe of a spiking network whose delays are learnt, trained by golden.train.delays."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from golden.checks import check
@@ -13,6 +13,8 @@ from golden.spiking.layer import MAX_LINES, MAX_OUTPUTS
 
 MODES = ("delays", "random", "equal", "weights", "both")
 FORMS, LOSSES, WEIGHTS = ("leaky", "psp"), ("first_spike", "potential", "van_rossum"), ("ternary", "real")
+#: of a loss that fits the outputs' threshold, as in the networks of the zoo
+SHARP, SHARE = 10.0, 5.0
 #: what form = "psp" changes where it is set: 10 ticks, tau 10, theta 10 for weights of 10 (papers.md 6.1: theta * tau /
 #: 10 e here)
 PSP = {"ticks": 10, "bins": 3, "dark": 1, "delays": [0.0, 4.0], "shares": [[3, 2], [3, 8]], "leak": [4, 5],
@@ -40,8 +42,8 @@ class SpikingRecipe(Recipe):
     weights        "ternary" from seeds, or "real" stored ones, as always where weights learn
     rate           Adam's, of delays, in ticks; on a half cosine down to 1/200 of it; weight_rate: of weights
     surrogate      "hyperbolic" of slope `slope`, or "exponential", that of [DELAY]
-    sharp          loss "first_spike": of the threshold's sigmoid,
-    share          ... of the softmax among the outputs,
+    sharp          loss "first_spike": of the threshold's sigmoid (none: SHARP over the threshold of the outputs),
+    share          ... of the softmax among the outputs (none: SHARE over that threshold),
     margin         ... whose threshold is so much above that of the network
     left           ... and what it counts of the probability that none spikes by the last tick
     warm           batches in which the rate rises
@@ -52,7 +54,6 @@ class SpikingRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "spiking"
-    trainer: ClassVar[str] = "golden.train.delays"
     presets: ClassVar[dict] = {("form", "psp"): PSP}
 
     hidden: tuple[int, ...] = several(whole(1, MAX_LINES), 1, 15)
@@ -79,10 +80,10 @@ class SpikingRecipe(Recipe):
     amsgrad: bool = flag(False)
     surrogate: str = choice("hyperbolic", "exponential", default="hyperbolic")
     slope: float = real(1e-3, 1e3, 2.0)
-    sharp: float = real(1e-3, 1e3, 0.7)
-    share: float = real(1e-3, 1e3, 0.25)
+    sharp: float | None = maybe(real(1e-3, 1e3))
+    share: float | None = maybe(real(1e-3, 1e3))
     margin: float = real(-1e3, 1e3, 1.0)
-    left: float = real(1e-3, 1, 0.6)
+    left: float = real(1e-3, 1, 0.8)
     warm: int = whole(1, 1_000_000, 100)
     jitter: float = real(0, 16, 0.0)
     noise: float = real(0, 16, 0.0)
@@ -114,6 +115,10 @@ class SpikingRecipe(Recipe):
     def stores(self) -> bool:
         """Whether weights are in memory."""
         return self.weights == "real" or self.mode in ("weights", "both")
+
+    def for_threshold(self, theta: float) -> "SpikingRecipe":
+        """The recipe with what it leaves open of the loss, for outputs that spike at `theta`."""
+        return replace(self, sharp=self.sharp or SHARP / theta, share=self.share or SHARE / theta)
 
     @property
     def step_slope(self) -> float | None:

@@ -118,7 +118,7 @@ def fit(recipe: SpikingRecipe, data: DataSet, *, seed: int = 0, hold_out: bool =
     split = "fit" if hold_out else "train"
     learnt, learns_weights = data.load(split), recipe.mode in ("weights", "both")
     net = describe(recipe, data, seed=seed)
-    layers = draw(net, recipe, seed)
+    layers, loss = draw(net, recipe, seed), recipe.for_threshold(net.layers[-1].threshold * net.layers[-1].state.lsb)
     learning = [layer.delay for n, layer in enumerate(layers) if recipe.mode in ("delays", "both") or
                 (n == len(layers) - 1 and recipe.mode != "weights")]
     groups = [{"params": learning, "lr": recipe.rate}] if learning else []
@@ -136,7 +136,7 @@ def fit(recipe: SpikingRecipe, data: DataSet, *, seed: int = 0, hold_out: bool =
             keep = [torch.rand(len(chosen), 1, neurons_, generator=generator) >= recipe.drop
                     for neurons_ in recipe.hidden] if recipe.drop else None
             came = arrivals(net, layers, shown(chosen), slope=recipe.step_slope, keep=keep)
-            value = loss_of(came, labels[chosen], net, recipe)
+            value = loss_of(came, labels[chosen], net, loss)
             adam.zero_grad()
             value.backward()
             done = max(0.005, (1 + math.cos(math.pi * step / (recipe.epochs * batches))) / 2)

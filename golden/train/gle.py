@@ -8,6 +8,7 @@ the mean of the outputs over them.
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from golden.data.sets import written
 from golden.description import Answers
 from golden.rate.recipe import RateRecipe
 from golden.rate.trained import FloatLayer, FloatNetwork
+from golden.rate.widths import choose
 from golden.train.rates import Adam, Layer, accuracy, evaluate_float, squared_loss
 from golden.train.stack import Stack
 
@@ -90,7 +92,14 @@ def fit(recipe: RateRecipe, data: DataSet, *, seed: int = 0, hold_out: bool = Fa
     figures |= {f"{kind}_{name}_before_refit": values[0]} if recipe.refit else {}
     figures |= {"train_cpu_s": round(time.process_time() - began, 1), "epochs": recipe.epochs, "seed": seed}
     figures |= written(data, "fit" if hold_out else "train", recipe.read_as)
-    return network(recipe, found[-1], recipe.made_by(seed, hold_out) | figures, mean, deviation)
+    net = network(recipe, found[-1], recipe.made_by(seed, hold_out) | figures, mean, deviation)
+    return net if recipe.formats == "shared" else _in_words(net, learnt, recipe, data.answer_from)
+
+
+def _in_words(net: FloatNetwork, learnt: Samples, recipe: RateRecipe, answer_from: int) -> FloatNetwork:
+    """The network with formats of its own; `word_loss` says what they cost on samples that it has learnt."""
+    found, cost = choose(net, learnt, answer_from, bits=recipe.bits, points=recipe.points)
+    return replace(found, training=net.training | {"word_loss": round(cost.loss, 4)})
 
 
 def network(recipe: RateRecipe, layers: list[Layer], training: dict, mean=None, deviation=None) -> FloatNetwork:

@@ -28,7 +28,6 @@ def file(tmp_path):
 
 
 def test_zoo():
-    assert recipes.kinds() == ("rate", "spiking")
     assert set(recipes.names()) == {"gle-mnist1d", "gle-mnist1d-42k", "delays-fashion-256", "delays-fashion-800",
                                     "delays-mnist", "delays-digits"}
     for name in recipes.names():

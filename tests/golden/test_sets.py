@@ -324,8 +324,15 @@ def test_names(text, said):
 def test_forms(tmp_path):
     with pytest.raises(ValueError, match="data are read as sequence or image, not 'film'"):
         find("digits", form="film")
-    with pytest.raises(ValueError, match="digits has images: they cannot be read as sequence"):
-        find("digits", form="sequence")
+    with pytest.raises(ValueError, match="mnist1d has sequences: they cannot be read as image"):
+        find("mnist1d", form="image")
+    rows, whole = (find("digits", form=form) for form in ("sequence", "image"))
+    assert (rows.form, rows.inputs, rows.classes, whole) == ("sequence", 8, 10, find("digits"))
+    x, y, lengths = rows.load("test")
+    assert np.array_equal(x.reshape(-1, 64), whole.load("test").x)
+    assert (x.dtype, set(lengths.tolist())) == (np.float32, {8})
+    found, _ = sets.learnt(sets.written(rows, "fit", "sequence"))
+    assert (found.form, found.name) == ("sequence", "digits")
     with pytest.raises(ValueError, match="no train-images-idx3-ubyte, and no train-images-idx3-ubyte.gz"):
         find(str(tmp_path))
 

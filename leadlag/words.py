@@ -1,0 +1,24 @@
+"""Word lengths from the command line: `leadlag quantize NET --bits ... --points ...`."""
+
+from dataclasses import replace
+
+from golden import widths
+from golden.checks import check
+from golden.data import sets
+from golden.description import Trained
+from leadlag import flow
+
+
+def refit(real: Trained, data: str | None, bits: int | None, points: float | None, out) -> widths.Report:
+    """Choose words for a network on the training samples of its data, and write it with them to `out`.
+
+    ValueError, one line that names the layer, where a value fits no word or more than `points` are lost.
+    """
+    found = sets.learnt(real.training)[0] if data is None else sets.find(data)
+    check(found is not None, f"{real.name} does not say what data it has learnt: give --data, one of "
+                             f"{', '.join(sets.SETS)}, or a file")
+    flow.check_fits(flow.Case(real, real.describe(), (), found))
+    chosen, report = widths.fitted(real, found.load("train"), found.answer_from, bits=bits,
+                                   points=widths.POINTS if points is None else points)
+    replace(chosen, training=chosen.training | {"word_loss": round(report.loss, 4)}).save(out)
+    return report
