@@ -122,6 +122,13 @@ def _figures(case, command, rungs, found, result, table):
         "table": table, "commands": [line for line in (case.real.training.get("command"), command) if line],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}
+    name = case.real.training.get("command", "").partition("leadlag train ")[2].split(" ")[0] or "RECIPE"
+    figures["next"] = [
+        ("Load it onto a board, when that has the bitstream, and run it there:",
+         f"leadlag run {net.name} --board BOARD --port /dev/ttyUSB0"),
+        ("Train it yourself, with another value here and there:", f"leadlag train {name} --set epochs=10"),
+        ("Begin a network of your own, and look at the recipe that this writes:", "leadlag new rate my-network"),
+        ("Take the circuit into another project, with a test bench:", f"leadlag verilog {net.name}")]
     layers = [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])]
     if layers:
         figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,

@@ -13,6 +13,7 @@
                       small grey pictures, groups side by side with the same rows; white is the largest value
     build             report.json of boards.build
     table             [(name, value, unit, remark)]
+    next              [(text, shell line)]: what a reader might do now
     commands          [shell lines];  seeds, tools {name: value};  commit, date
 
 The pictures (leadlag.report.pictures) are in the page twice: for wide and for narrow windows.
@@ -25,12 +26,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from golden.files import to_json, write_together
 from leadlag.report import pictures
+from leadlag.report.play import play_svg
 
-SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "events", "strip", "build", "table", "commands",
-            "seeds", "tools", "commit", "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "events", "strip", "build", "table",
+            "commands", "next", "seeds", "tools", "commit", "date")
 #: how a section, or a part of `build`, is drawn
 PICTURES = {name: getattr(pictures, f"{name}_svg") for name in (
-    "ladder", "rates", "relearn", "lines", "events", "strip", "utilisation", "lanes", "critical_path")}
+    "ladder", "rates", "relearn", "lines", "events", "strip", "utilisation", "lanes", "critical_path")} | {
+    "play": play_svg}
 
 
 def write_report(figures: dict, out_dir) -> Path:
@@ -56,7 +59,7 @@ def render(figures: dict) -> str:
     # a rung of a few samples says nothing about accuracy: it is in the table alone
     most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
     whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
-    shown = figures | {"ladder": whole, "utilisation": build, "lanes": build,
+    shown = figures | {"ladder": whole, "utilisation": build, "lanes": build, "play": figures.get("rates"),
                        "critical_path": build if build and build.get("critical_path") else None}
     drawn = {name: (draw(shown[name]), draw(shown[name], narrow=True)) if shown.get(name) else None
              for name, draw in PICTURES.items()}

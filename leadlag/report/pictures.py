@@ -31,27 +31,30 @@ _UNITS = {"comb": "LUTs and carries", "ff": "Flip-flops", "dsp": "Multipliers", 
 
 
 def ladder_svg(ladder, narrow: bool = False) -> str:
-    """Accuracy per rung, a dot each: bars from zero would hide what quantisation costs."""
+    """Accuracy per rung, or error, a dot each: bars from zero would hide what quantisation costs."""
+    errors = "error" in ladder[0]
+
     def draw(figure):
         axes = figure.subplots()
-        values = [100 * rung["accuracy"] for rung in ladder]
+        values = [rung["error"] if errors else 100 * rung["accuracy"] for rung in ladder]
         rows = range(len(ladder))[::-1]
         low, high = min(values), max(values)
-        pad = max(1.0, (0.6 if narrow else 0.35) * (high - low))
+        pad = max(0.1 * high if errors else 1.0, (0.6 if narrow else 0.35) * (high - low))
         axes.plot(values, rows, color=GRID, linewidth=2, zorder=1)
         # the float model is no word of ours: another colour and another shape
         axes.scatter(values[:1], rows[:1], s=70, color=SECOND, marker="D", zorder=2)
         axes.scatter(values[1:], rows[1:], s=70, color=ACCENT, zorder=2)
         for row, value, rung in zip(rows, values, ladder, strict=True):
             n = rung.get("samples")
-            axes.annotate(f"{value:.2f} %" + (f"  of {n:,}" if n and not narrow else ""), (value, row), (0, 9),
+            said = f"{value:.4g}" if errors else f"{value:.2f} %"
+            axes.annotate(said + (f"  of {n:,}" if n and not narrow else ""), (value, row), (0, 9),
                           textcoords="offset points", ha="center", fontsize=9,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
         axes.set_yticks(list(rows), [rung["rung"].replace(" (", "\n(") if narrow else rung["rung"] for rung in ladder],
                         color=INK, fontsize=9 if narrow else 10)
         axes.set_ylim(-0.5, len(ladder) - 0.35)
-        axes.set_xlim(max(low - pad, -2), min(high + pad, 100 + pad / 2))
-        axes.set_xlabel("accuracy (%)")
+        axes.set_xlim(max(low - pad, 0 if errors else -2), high + pad if errors else min(high + pad, 100 + pad / 2))
+        axes.set_xlabel("mean squared error" if errors else "accuracy (%)")
         axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 6))
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)

@@ -163,3 +163,22 @@ def test_carry_chain_is_one_step():
 def test_names_of_lines_do_not_meet():
     assert pictures.apart([0, 10, 11, 30], 4) == [0, 8.5, 12.5, 30]
     assert np.allclose(pictures.apart([1, 1, 1, 4.5], 2), np.array([-1.125, 0.875, 2.875, 4.875]))
+
+
+def test_a_sample_on_its_way():
+    """A dot a neuron, neurons of large layers share them; colours by sign; the same text each time."""
+    values = np.zeros((6, 3))
+    values[2:, 1], values[4, 2] = 2.0, -1.0
+    rates = {"layers": [{"name": "input", "values": np.arange(6.0)[:, None]},
+                        {"name": "layer 0 (tanh)", "values": np.tile(values, (1, 50))},
+                        {"name": "layer 1 <&>", "values": values}], "answer": 1}
+    picture = play_svg(rates)
+    assert picture == play_svg(rates)
+    assert picture.count("<circle") == 1 + 60 + 3
+    assert picture.count('stroke-width="2"><animate attributeName="fill"') == 1, "the answer"
+    assert "layer 1 &lt;&amp;&gt;" in picture
+    rising, falling = (picture[picture.rindex(f'fill="#{colour}"'):] for colour in ("d55e00", "eef1f4"))
+    assert 'values="#eef1f4;#d55e00"' in rising, "from rest to the largest"
+    assert falling
+    ElementTree.fromstring(picture)
+    assert "viewBox=\"0 0 380" in play_svg(rates, narrow=True) or len(play_svg(rates, narrow=True)) > 100
