@@ -1,8 +1,7 @@
 """golden.rate.learn compiled: the same words bit for bit, hundreds of times faster, for training and its experiments.
 
 golden.rate.learn stays the specification. compiled.cpp works on arrays that this file lays out: the parameters, and a
-block of words a stream (its Activity). The library is built once a source, compiler and processor, under
-`build/compiled/`.
+block of words a stream (its Activity). The library is built once a source and compiler, under `build/compiled/`.
 """
 
 import ctypes

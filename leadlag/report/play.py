@@ -8,32 +8,35 @@ from html import escape
 
 import numpy as np
 
+from leadlag.report.pictures import INK, MUTED, NARROW, WIDE
+
 #: a layer is drawn as at most so many dots: neurons side by side share one, that of the strongest
 MOST = 60
 #: of a sample, and seconds for all of them
 FRAMES, SECONDS = 48, 9
 RISE, FALL, REST = (213, 94, 0), (0, 114, 178), (238, 241, 244)
-INK, MUTED, LINE = "#1f2933", "#5b6673", "#9aa5b1"
+LINE, TEXT = "#9aa5b1", f'font-family="DejaVu Sans,sans-serif" font-size="9" fill="{MUTED}"'
 
 
 def play_svg(rates, narrow: bool = False) -> str:
     """The picture; narrow: for a phone."""
     layers = [(layer["name"], _frames(np.asarray(layer["values"], float))) for layer in rates["layers"]]
-    width, size, gap = (380, 9, 4) if narrow else (860, 12, 5)
-    rows = 12 if narrow else 10
-    wide = [max(1, -(-frames.shape[1] // rows)) * (size + gap) for _, frames in layers]
-    top, high = 34, rows * (size + gap)
-    space = max(6.0, (width - 24 - sum(wide)) / max(1, len(layers) - 1))
-    parts, x = [], 12.0
+    width, size, gap = 72 * (NARROW if narrow else WIDE), 8, 3
+    # as many rows as make the layers fit side by side
+    for rows in range(10, MOST + 1):
+        wide = [-(-frames.shape[1] // rows) * (size + gap) for _, frames in layers]
+        if sum(wide) + 8 * len(layers) + 16 <= width:
+            break
+    top, high = 26, min(rows, max(frames.shape[1] for _, frames in layers)) * (size + gap)
+    space = (width - 16 - sum(wide)) / max(1, len(layers) - 1)
+    parts, x = [], 8.0
     for (name, frames), columns in zip(layers, wide, strict=True):
-        parts.append(f'<text x="{x:.0f}" y="20" class="t">{_short(name, narrow)}</text>')
+        parts.append(f'<text x="{x:.0f}" y="16" {TEXT}>{_short(name, narrow or len(layers) > 8)}</text>')
         parts += _dots(frames, x, top, rows, size, gap, answer=rates.get("answer") if name == layers[-1][0] else None)
         x += columns + space
-    parts += _trace(np.asarray(rates["layers"][0]["values"], float), 12, top + high + 12, width - 24, 46)
-    height = top + high + 84
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(width, x - space + 12):.0f} {height:.0f}" '
-            f'role="img"><style>.t{{font:{11 if narrow else 12}px "DejaVu Sans",sans-serif;'
-            f'fill:{MUTED}}}</style>{"".join(parts)}</svg>')
+    parts += _trace(np.asarray(rates["layers"][0]["values"], float), 8, top + high + 10, width - 16, 40)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.1f} {top + high + 72}" role="img">'
+            f'{"".join(parts)}</svg>')
 
 
 def _short(name: str, narrow: bool) -> str:
@@ -93,4 +96,4 @@ def _trace(values, x, y, width, height) -> list[str]:
     place = f'y1="{y}" y2="{y + height}" x1="{x + width}" x2="{x + width}"'
     return [f'<polyline points="{points}" fill="none" stroke="{INK}" stroke-width="1.2"/>',
             f'<line {place} stroke="#d55e00" stroke-width="2">{moves}</line>',
-            f'<text x="{x}" y="{y + height + 16}" class="t">input over time</text>']
+            f'<text x="{x}" y="{y + height + 14}" {TEXT}>input over time</text>']

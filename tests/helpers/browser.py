@@ -42,6 +42,7 @@ function look(frame, width) {{
     // text is drawn as paths of a font of 100 units, scaled to its size
     const sizes = [...svg.querySelectorAll("g[transform*='scale(']")].map(
       g => 100 * Math.abs(parseFloat(/scale\\(([-0-9.]+)/.exec(g.getAttribute("transform"))[1])));
+    sizes.push(...[...svg.querySelectorAll("text")].map(text => parseFloat(text.getAttribute("font-size"))));
     all.pictures += 1;
     if (!sizes.length) say(name(picture) + " has no text");
     else if (Math.min(...sizes) * scale < {text})

@@ -10,6 +10,7 @@ import pytest
 
 from leadlag.report import page as report
 from leadlag.report import pictures
+from leadlag.report.play import play_svg
 
 SVG = "{http://www.w3.org/2000/svg}svg"
 
@@ -68,7 +69,7 @@ def test_page_has_every_section(tmp_path):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text
-    assert text.count("data:image/svg+xml;base64,") == 2 * 9
+    assert text.count("data:image/svg+xml;base64,") == 2 * 10
     assert not re.search(r"""(src|srcset|href)=["'](?!data:)""", text), "the page must not load anything"
     assert json.loads((tmp_path / "new/report.json").read_text())["build"] == BUILD
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
@@ -125,7 +126,7 @@ def test_text_is_escaped():
 def test_pictures_are_svg_and_repeat(picture, narrow):
     figures = sample_figures()
     draw = report.PICTURES[picture]
-    first, second = (draw(figures.get(picture, BUILD), narrow=narrow) for _ in range(2))
+    first, second = (draw(figures.get({"play": "rates"}.get(picture, picture), BUILD), narrow=narrow) for _ in range(2))
     root = ET.fromstring(first)
     assert root.tag == SVG
     assert first == second
@@ -180,5 +181,4 @@ def test_a_sample_on_its_way():
     rising, falling = (picture[picture.rindex(f'fill="#{colour}"'):] for colour in ("d55e00", "eef1f4"))
     assert 'values="#eef1f4;#d55e00"' in rising, "from rest to the largest"
     assert falling
-    ElementTree.fromstring(picture)
-    assert "viewBox=\"0 0 380" in play_svg(rates, narrow=True) or len(play_svg(rates, narrow=True)) > 100
+    ET.fromstring(picture)
