@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from amaranth.hdl import Signal, Value
+from amaranth.hdl import Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -41,3 +41,18 @@ def join(m, target, source) -> None:
     """Drive one parameter bus by another."""
     for member in ParameterBus().members:
         m.d.comb += getattr(target, member).eq(getattr(source, member))
+
+
+def merge_writes(m, name: str, loaded, learnt, port) -> None:
+    """Two sources of writes (en, addr, data) on one registered port; what is learnt comes first, a loaded word waits.
+
+    Words are loaded many cycles apart and steps come every second cycle at most, so none is lost.
+    """
+    kept = [Signal(len(value), name=f"{name}_kept{k}", reset_less=k > 0) for k, value in enumerate(loaded)]
+    with m.If(loaded[0]):
+        m.d.sync += [target.eq(value) for target, value in zip(kept, loaded, strict=True)]
+    with m.Elif(~learnt[0]):
+        m.d.sync += kept[0].eq(0)
+    m.d.sync += [port[0].eq(learnt[0] | kept[0])]
+    m.d.sync += [target.eq(Mux(learnt[0], new, old))
+                 for target, new, old in zip(port[1:], learnt[1:], kept[1:], strict=True)]

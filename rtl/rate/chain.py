@@ -6,8 +6,8 @@ from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.units.activation import is_tabulated
 from golden.units.dense import dense_rows
-from rtl.rate.dense import line_banks
 from rtl.rate.loss import OutputError
+from rtl.rate.ways import line_banks
 from rtl.systems import Cell
 from rtl.units.mac import lane_bank
 from rtl.vendor.ecp5 import PAGE, Bank

@@ -16,8 +16,9 @@ from rtl.host.core import CoreInfo, ranges, settle_cycles
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError, target_format
-from rtl.rate.plastic import ErrorsIn, PlasticLayer
+from rtl.rate.plastic import PlasticLayer
 from rtl.rate.schedule import cycles_per_tick, engine, top_latency, waits
+from rtl.rate.ways import ErrorsIn
 
 
 def input_layout(net: Network) -> data.StructLayout:

@@ -134,3 +134,26 @@ def ratio(m, name: str, a, b, bits: int, fmt, vendor: str):
     m.d.comb += [mul.a.eq(a), mul.b.eq(b)]
     m.d.sync += [product.eq(mul.p), exact(result, saturate(round_shift(product, bits), fmt))]
     return result
+
+
+class Pull(wiring.Component):
+    """Sum of a row, pulled by its eps / 2**gamma, golden.rate.learn.layer_tick; LATENCY cycles, one a cycle.
+
+    Members: s, eps; o, the sum in the state's format.
+    """
+
+    LATENCY = 2
+
+    def __init__(self, layer: Dense):
+        self.layer = layer
+        super().__init__({"s": In(shape(layer.state)), "eps": In(shape(layer.plastic.error)),
+                          "o": Out(shape(layer.state))})
+
+    def elaborate(self, platform):
+        m = Module()
+        layer, bits = self.layer, len(self.eps) + 1
+        pull, total = Signal(signed(bits), reset_less=True), Signal(shape(layer.state), reset_less=True)
+        m.d.sync += [exact(pull, round_shift(self.eps, layer.gamma_shift)[:bits].as_signed()),
+                     exact(total, saturate(later(m, self.s, 1, name="s").as_signed() + pull, layer.state))]
+        m.d.comb += self.o.eq(total)
+        return m

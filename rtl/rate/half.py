@@ -21,63 +21,9 @@ from rtl.host.core import ranges
 from rtl.host.top import NetworkTop
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, join, later
 from rtl.rate.core import NetworkCore
-from rtl.rate.dense import loaded_times
 from rtl.rate.plastic import PlasticLayer
-from rtl.units.delay import DelayLine
+from rtl.rate.ways import Far, loaded_times
 from rtl.units.predicted import predictor
-
-
-class FarLine(DelayLine):
-    """A DelayLine whose messages come from another board, at any time.
-
-    Parameters: way; others, the longest delay of the way back, by which the other board may be ahead; vendor form. What
-    predicts is over there.
-    Members: those of DelayLine, and `there`: the message that the next tick reads has come, or counts as zero.
-    """
-
-    def __init__(self, way: Way, *, others: int, vendor: str = "generic"):
-        self.way, self.others = way, others
-        # room for D + D' + 2 messages: while tick k reads that of tick k - D - 1, that of k + D' may be coming in
-        super().__init__(size=way.size, fmt=way.fmt, depth=way.depth + others, vendor=vendor,
-                         ahead=way.predictor is not None, there=Out(1))
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        index, whole = Signal(range(max(2, self.size)), name="arriving"), Signal()
-        lead = Signal(range(-self.way.depth - 2, self.others + 3))     # messages that came less ticks that began
-        m.d.comb += whole.eq(self.i.valid & (index == self.size - 1))
-        with m.If(self.i.valid):
-            m.d.sync += index.eq(Mux(whole, 0, index + 1))
-        m.d.sync += [lead.eq(lead + whole - self.start), self.there.eq(lead + self.delay + (not self.ahead) > 0)]
-        return m
-
-
-class FarLayer(PlasticLayer):
-    """A PlasticLayer whose messages (far = 0) or errors from above (far = 1) come from another board.
-
-    Parameters: far; others, as of FarLine; the rest as of PlasticLayer. Members: those of PlasticLayer, and `there` of
-    the FarLine.
-    """
-
-    def __init__(self, layer, *, far: int, others: int, **options):
-        self.far, self.others = far, others
-        super().__init__(layer, **options, there=Out(1))
-
-    def _make_line(self, m, name, bus, way, *, number, which=0, **options):
-        if which != self.far:
-            return super()._make_line(m, name, bus, way, number=number, which=which, **options)
-        m.submodules[name] = line = FarLine(way, others=self.others, vendor=self.vendor)
-        m.d.comb += [line.delay.eq(loaded_times(m, bus, self.half, number, way, which)["delay"]),
-                     self.there.eq(line.there)]
-        return line, bus
-
-    def _learns_with(self, m, line, p):
-        if not isinstance(line, FarLine):
-            super()._learns_with(m, line, p)
-
-    def _probe_taps(self, m, name, p, line, *rest):
-        if not isinstance(line, FarLine):
-            super()._probe_taps(m, name, p, line, *rest)
 
 
 class Sender(wiring.Component):
@@ -205,7 +151,7 @@ class HalfCore(NetworkCore):
     def _plastic_layer(self, n, layer, **options):
         if n != self._border:
             return super()._plastic_layer(n, layer, **options)
-        return FarLayer(layer, far=0 if self.upper else 1, others=self.sent.depth, **options)
+        return PlasticLayer(layer, far=Far(0 if self.upper else 1, self.sent.depth), **options)
 
     def _below(self, m, n, unit):
         if n == 0 or n != self.numbers[0]:

@@ -17,7 +17,7 @@ from golden.rate.layer import Dense
 from golden.rate.plastic import weight_shift
 from golden.units.dense import dense_rows
 from rtl.fixed import exact, shape
-from rtl.pipeline import ParameterBus, hop, join, later
+from rtl.pipeline import ParameterBus, hop, join, later, merge_writes
 from rtl.primitives import bank, multiplier
 from rtl.units.mac import MacLanes, bank_bits, gather, lane_bank
 from rtl.units.plasticity import Plasticity
@@ -150,18 +150,3 @@ class PlasticLanes(wiring.Component):
         m.d.comb += [unit.reseed.eq(chain["reseed"]), unit.i.valid.eq(chain["draw"]), unit.i.p.w.eq(weight),
                      unit.i.p.product.eq(product)]
         return unit.o.payload
-
-
-def merge_writes(m, name: str, loaded, learnt, port) -> None:
-    """Two sources of writes (en, addr, data) on one registered port; what is learnt comes first, a loaded word waits.
-
-    Words are loaded many cycles apart and steps come every second cycle at most, so none is lost.
-    """
-    kept = [Signal(len(value), name=f"{name}_kept{k}", reset_less=k > 0) for k, value in enumerate(loaded)]
-    with m.If(loaded[0]):
-        m.d.sync += [target.eq(value) for target, value in zip(kept, loaded, strict=True)]
-    with m.Elif(~learnt[0]):
-        m.d.sync += kept[0].eq(0)
-    m.d.sync += [port[0].eq(learnt[0] | kept[0])]
-    m.d.sync += [target.eq(Mux(learnt[0], new, old))
-                 for target, new, old in zip(port[1:], learnt[1:], kept[1:], strict=True)]

@@ -11,11 +11,13 @@ from golden.rate.network import Network
 from golden.units.dense import dense_rows
 from golden.units.extrapolator import Way, memory
 from rtl.primitives import Bank
+from rtl.rate import timing
 from rtl.rate.columns import Columns
-from rtl.rate.dense import DenseLayer, row_read
+from rtl.rate.dense import DenseLayer
 from rtl.rate.lanes import PlasticLanes
 from rtl.rate.loss import OutputError
 from rtl.rate.plastic import PlasticLayer
+from rtl.rate.rows import row_read
 from rtl.rate.tau import TimeConstant
 from rtl.units.activation import Activation
 from rtl.units.extrapolator import FIRST, Extrapolator
@@ -42,7 +44,7 @@ def top_latency(net: Network, n: int) -> int:
 def rates_at(layer: Dense, top: int) -> list[int]:
     """From which cycle on the message of each neuron can be read; cycle 0 is the first address of its tick."""
     walk, kind = layer.inputs + 1, engine(layer)
-    first = (kind.lead_in(layer, top) if layer.plastic else 0) + kind.neuron_latency(layer)
+    first = timing.lead_in(layer, top) + kind.neuron_latency(layer)
     return [first + (row // layer.lanes + 1) * walk + row % layer.lanes for row in range(layer.outputs)]
 
 
@@ -50,7 +52,7 @@ def errors_at(layer: Dense, top: int) -> list[int]:
     """From which cycle on the error that a layer sends to each neuron below can be read."""
     walk, words = layer.inputs + 1, layer_cycles(layer)
     column = PlasticLanes.column_latency(layer) - Columns.LEAD + Columns.LATENCY + 1
-    return [PlasticLayer.second_pass(layer, top) + 2 * (words - walk + i + 1) + column for i in range(layer.inputs)]
+    return [timing.second_pass(layer, top) + 2 * (words - walk + i + 1) + column for i in range(layer.inputs)]
 
 
 def _read_period(way: Way, there: list[int], first: int) -> int:
@@ -99,7 +101,7 @@ def min_period(layer: Dense, *, above: Way | None = None, top: int = 0) -> int:
     Cycle 0 is the first address of a tick; the layer above reads operand j in cycle 1 + j of the next one.
     """
     walk, kind = layer.inputs + 1, engine(layer)
-    begin = kind.lead_in(layer, top) if layer.plastic else 0
+    begin = timing.lead_in(layer, top)
     bounds = [begin + layer_cycles(layer), kind.membrane_latency(layer),
               # flags of a tick are taken over by its first row, before the next tick changes them
               begin + walk + MacLanes.latency(dense_rows(layer))]
@@ -116,13 +118,13 @@ def min_learn_period(layer: Dense, *, above: Way | None = None, below: Way | Non
     below: the way of the errors that it sends down, None for the lowest layer that learns.
     """
     words, rows = layer_cycles(layer), range(layer.outputs)
-    begin, second, kind = PlasticLayer.lead_in(layer, top), PlasticLayer.second_pass(layer, top), PlasticLayer
+    begin, second = timing.lead_in(layer, top), timing.second_pass(layer, top)
     last = second + 2 * (words - 1)                     # the last `back`
-    errors = PlasticLayer.source(top)
+    errors = timing.source(top)
     bounds = [min_period(layer, above=above, top=top),
               last + PlasticLanes.UPDATE_READ + 1,      # the bank's port is free for pass 1
               last + PlasticLanes.WRITE_LATENCY - begin - words + 1]      # its last weight was written
-    unit = begin + Bank.LATENCY + kind.unit_wait(layer) + LeadLag.LATENCY
+    unit = begin + Bank.LATENCY + timing.unit_wait(layer) + LeadLag.LATENCY
     if layer.activation != "linear":                    # slopes are there for the errors of the next tick
         slope = unit + Activation.latency(f"{layer.activation}_derivative") + 1
         bounds += [row_read(layer, j) + slope - errors - j for j in rows]
@@ -130,7 +132,7 @@ def min_learn_period(layer: Dense, *, above: Way | None = None, below: Way | Non
         tau = unit + TimeConstant.LATENCY + 2
         bounds += [row_read(layer, j) + tau - errors - j for j in rows] + [tau]
     if layer.plastic.gamma is not None or layer.plastic.tau is not None:    # rows are done with this tick's eps
-        bounds += [begin + row_read(layer, j) - PlasticLayer.first_error(layer, top) - j for j in rows]
+        bounds += [begin + row_read(layer, j) - timing.first_error(layer, top) - j for j in rows]
     if below is not None:                               # the layer below reads error i in cycle i
         bounds.append(_read_period(below, errors_at(layer, top), 0))
     return max(bounds)

@@ -15,8 +15,9 @@ from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import INPUT, OUTPUT, REGISTERS, VALID_BIT
 from golden.units.delay import delay_line, delay_read, delay_write
 from golden.units.extrapolator import Predictor, Way
-from rtl.rate.half import FarLine, HalfTop
+from rtl.rate.half import HalfTop
 from rtl.rate.schedule import cycles_per_tick
+from rtl.rate.ways import FarLine
 from sim.pysim import run
 
 FMT = QFormat(2, 5)

@@ -13,8 +13,9 @@ from golden.rate import learn
 from golden.rate.layout import bank_layout
 from golden.rate.network import Network
 from rtl.rate.loss import OutputError
-from rtl.rate.plastic import ErrorsIn, PlasticLayer
+from rtl.rate.plastic import PlasticLayer
 from rtl.rate.schedule import cycles_per_tick, errors_at, rates_at
+from rtl.rate.ways import ErrorsIn
 from sim.pysim import load, run
 
 TICKS = 12
