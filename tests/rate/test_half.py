@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from golden.fixed import QFormat, wrap
-from golden.image import build_image, learning_words
+from golden.image import build_image
 from golden.rate import engine
 from golden.rate.layer import Dense
 from golden.rate.network import Network
@@ -115,8 +115,9 @@ def test_half_top(upper):
     want = engine.run(mine, tuple(p._replace(error_lead=None, error_lag=None) for p in params[upper:][:1]),
                       heard[None])[0]
     dut, image = HalfTop(net, cut=1, upper=upper), build_image(net, params)
-    words = learning_words(net, x[:, None], np.zeros((ticks, 1, 2), np.int64), first=True, learn=False, teach=False)
-    words = words[:, 0, 3:] | (words[:, 0, :1] & 1 << 31) * [1, 0] if upper else words[:, 0, :3]
+    words = net.learning_units(x[:, None], np.zeros((ticks, 1, 2), np.int64), first=True, learn=False,
+                               teach=False).words.reshape(ticks, -1)
+    words = words[:, 3:] | (words[:, :1] & 1 << 31) * [1, 0] if upper else words[:, :3]
     period, out = cycles_per_tick(net, learning=True), []
 
     async def host(ctx):

@@ -8,7 +8,6 @@ from core import image_writes, strict_bank
 from device import learner, learner_params
 from learning import learnt_words
 
-from golden.image import first_banks
 from golden.rate import learn
 from golden.rate.layout import bank_layout
 from golden.rate.network import Network
@@ -27,7 +26,7 @@ def made(net: Network, n: int) -> PlasticLayer:
     top = n == len(net.layers) - 1
     above = None if top else ErrorsIn(net.error_way(n + 1), bank_layout(net)[n + 1].delay, 0, 1)
     below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n else None
-    return PlasticLayer(layer, first_bank=first_banks(net)[n], ahead=n == 0, above=above, below=below,
+    return PlasticLayer(layer, first_bank=bank_layout(net)[n].lanes, ahead=n == 0, above=above, below=below,
                         seeds=[int(each[0]) for each in (*noise.lanes, noise.tau)],
                         top=OutputError.latency(net) if top else 0)
 
@@ -100,7 +99,7 @@ def test_rtl_equals_golden(n, delay, monkeypatch):
         ctx.set(dut.i_error.valid, 0)
         await ctx.tick().repeat(period + 40)
         for bank, word in learnt_words(net, params):
-            if bank < dut.first_bank or n == 0 and bank >= first_banks(net)[1]:
+            if bank < dut.first_bank or n == 0 and bank >= bank_layout(net)[1].lanes:
                 continue
             for name, value in (("probe", 1), ("probe_bank", bank), ("probe_addr", word)):
                 ctx.set(getattr(dut, name), value)
@@ -133,7 +132,7 @@ def test_rtl_equals_golden(n, delay, monkeypatch):
                 if there:
                     got[name].append((cycle - start - 1, value))
     mine = {key: word for key, word in learnt_words(net, params).items()
-            if key[0] >= dut.first_bank and not (n == 0 and key[0] >= first_banks(net)[1])}
+            if key[0] >= dut.first_bank and not (n == 0 and key[0] >= bank_layout(net)[1].lanes)}
     run(dut, drive, first_message, watch, cycles=2000 + (TICKS + 2) * period + 60 * len(mine))
     for name, words in (("o", [out.rate[0] for out, _ in wanted]),
                         ("o_error", [out.below[0] for out, _ in wanted] if last else [])):
