@@ -20,10 +20,11 @@ from rtl.pipeline import ParameterBus, hop, join
 from rtl.primitives import Bank
 from rtl.rate.rows import (
     ROW_LATENCY,
+    ask,
     constant_banks,
-    operands,
-    rates,
+    operand,
     row_bits,
+    row_end,
     row_numbers,
     row_state,
     walk,
@@ -89,21 +90,24 @@ class DenseLayer(wiring.Component):
         bus = hop(m, lanes.params_out, name="params_q")
         constants, _ = constant_banks(m, layer, bus, first=self.first_bank + layer.lanes, vendor=vendor)
         times = self.first_bank + layer.lanes + len(constants)
-        line, behind, lost = arrive(m, "line", layer.way, bus, self.half, times=times, taps=times + 1, wait=self.wait,
-                                    streams=self.streams, ahead=self.ahead, vendor=vendor)
-        join(m, self.params_out, behind)
+        line, behind = arrive(m, "line", layer.way, bus, self.half, times=times, taps=times + 1, wait=self.wait,
+                              streams=self.streams, ahead=self.ahead, lost=self.lost[0], vendor=vendor)
         wiring.connect(m, wiring.flipped(self.i), line.i)
         now = walk(m, layer, Signal(name="walking"), start=self.start, half=self.half, index_bits=line.index_bits)
-        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart), self.lost.eq(lost),
-                     lanes.addr.eq(now.address), lanes.first.eq(now.first), lanes.last.eq(now.last),
-                     lanes.operand.eq(operands(m, layer, line, index=now.index, bias=now.first))]
+        m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart)]
+        bias = ask(m, line, index=now.index, bias=now.first)
+        m.d.comb += [lanes.addr.eq(now.address), lanes.first.eq(now.first), lanes.last.eq(now.last)]
+        m.d.comb += lanes.operand.eq(operand(m, layer, line, bias))
+        join(m, self.params_out, behind)
+        sum_valid = Signal()
+        m.d.comb += sum_valid.eq(lanes.valid)
         flags = {name: getattr(self, name) for name in ("fresh", "half", *(["stream"] if self.streams > 1 else []))}
-        row = row_numbers(m, layer, lanes.valid, start=self.start, flags=flags)
-        s, u = row_state(m, layer, lanes.sum, row, unit, wait=0, streams=self.streams, vendor=vendor)
+        row = row_numbers(m, layer, sum_valid, start=self.start, flags=flags)
+        s, u, membranes = row_state(m, layer, lanes.sum, row, streams=self.streams, vendor=vendor)
+        m.d.comb += [store.read_addr.eq(Cat(row["index"], row["half"])) for store in constants.values()]
         m.d.comb += [unit.i.p.i.eq(s), unit.i.p.x.eq(u),
-                     *(store.read_addr.eq(Cat(row["index"], row["half"])) for store in constants.values()),
                      *(unit.i.p[name].eq(store.read_data) for name, store in constants.items())]
-        rates(m, unit, self.activation, self.o)
+        row_end(m, row, unit, self.activation, membranes, self.o, wait=0)
         return m
 
 

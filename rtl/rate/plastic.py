@@ -26,11 +26,12 @@ from rtl.rate.error import RATIO_LATENCY, ErrorUnit, Pull, ratio
 from rtl.rate.lanes import PlasticLanes
 from rtl.rate.probe import Asked, LaneProbe, answer
 from rtl.rate.rows import (
+    ask,
     constant_banks,
     held,
-    operands,
-    rates,
+    operand,
     row_bits,
+    row_end,
     row_numbers,
     row_state,
     state_address,
@@ -140,16 +141,15 @@ class PlasticLayer(wiring.Component):
         """Lines of messages and of errors from above (None for the last layer)."""
         layer, number = self.layer, self.first_bank + self.layer.lanes + len(self.layer.constants)
         options = {"streams": self.streams, "far": self.far, "vendor": self.vendor}
-        messages, behind, lost = arrive(m, "line", layer.way, bus, self.half, times=number, taps=number + 1,
-                                        seed=self.tap_seed, wait=self.wait, ahead=self.ahead, **options)
+        messages, behind = arrive(m, "line", layer.way, bus, self.half, times=number, taps=number + 1,
+                                  seed=self.tap_seed, wait=self.wait, ahead=self.ahead, lost=self.lost[0], **options)
         wiring.connect(m, wiring.flipped(self.i), messages.i)
-        errors, error_lost = None, Const(0)
+        errors = None
         if self.above:
             way, times, taps, seed, wait = self.above
-            errors, behind, error_lost = arrive(m, "error_line", way, behind, self.half, times=times, taps=taps,
-                                                which=1, seed=seed, wait=wait, **options)
+            errors, behind = arrive(m, "error_line", way, behind, self.half, times=times, taps=taps, which=1, seed=seed,
+                                    wait=wait, lost=self.lost[1], **options)
             wiring.connect(m, wiring.flipped(self.i_error), errors.i)
-        m.d.comb += self.lost.eq(Cat(lost, error_lost))
         join(m, self.params_out, behind)
         for which, line in enumerate((messages, errors)):
             if isinstance(line, PredictedLine):     # taps move where weights may
@@ -163,15 +163,16 @@ class PlasticLayer(wiring.Component):
         layer, lanes = self.layer, self.lanes
         start = later(m, self.start, timing.lead_in(layer, self.top), name="walk_start", reset_less=False)
         now = walk(m, layer, self.walking, start=start, half=self.half, index_bits=line.index_bits)
-        operand = operands(m, layer, line, index=Mux(second.active, second.index, now.index),
-                           bias=Mux(second.active, second.bias, now.first))
+        bias = ask(m, line, index=Mux(second.active, second.index, now.index),
+                   bias=Mux(second.active, second.bias, now.first))
+        word = operand(m, layer, line, bias)
         if layer.plastic.halvings:
-            operand = scaled(m, operand, second.update, halve=self.halve, most=layer.plastic.halvings)
+            word = scaled(m, word, second.update, halve=self.halve, most=layer.plastic.halvings)
         m.d.comb += [
             line.start.eq(self.start), line.fresh.eq(self.restart), probe.half.eq(self.half),
             lanes.addr.eq(Mux(probe.ask, probe.at, Mux(second.reads, second.addr, now.address))),
             lanes.first.eq(now.first | probe.ask), lanes.last.eq(now.last | probe.ask),
-            lanes.operand.eq(Mux(probe.one, 1, operand)),
+            lanes.operand.eq(Mux(probe.one, 1, word)),
             *(getattr(lanes, name).eq(getattr(second, name)) for name in ("back", "update", "write", "swap")),
             lanes.reseed.eq(self.reseed)]
 
@@ -229,7 +230,7 @@ class PlasticLayer(wiring.Component):
     def _rows(self, m, row, constants, moved, asked):
         """The unit of every row: its sum, pulled by eps, its membrane, lead and lag."""
         layer, unit, plastic, wait = self.layer, self.unit, self.layer.plastic, timing.unit_wait(self.layer)
-        s, u = row_state(m, layer, self.lanes.sum, row, unit, wait=wait, streams=self.streams, vendor=self.vendor)
+        s, u, membranes = row_state(m, layer, self.lanes.sum, row, streams=self.streams, vendor=self.vendor)
         at = Cat(row["index"], row["half"])
         for name, store in constants.items():
             if name in ("lead", "lag", "tau_r", "tau_rows"):
@@ -251,7 +252,7 @@ class PlasticLayer(wiring.Component):
         m.d.comb += [unit.i.p.i.eq(later(m, s, wait - used, name="row_s").as_signed()),
                      unit.i.p.x.eq(later(m, u, wait, name="row_u").as_signed()),
                      unit.i.p.lead.eq(lead.as_signed()), unit.i.p.lag.eq(lag)]
-        rates(m, unit, self.activation, self.o)
+        row_end(m, row, unit, self.activation, membranes, self.o, wait=wait)
         self._slopes(m, row, wait)
         if plastic.tau is not None:
             self._time_constant(m, row, eps, lag, constants["tau_rows"], moved)

@@ -51,18 +51,24 @@ def walk(m, layer: Dense, active, *, start, half, index_bits: int) -> Walk:
         m.d.sync += [active.eq(1), position.eq(0), address.eq(0), in_force.eq(half)]
     with m.Elif(active):
         m.d.sync += [active.eq(~last_address), address.eq(address + 1),
-                     position.eq(Mux(last_position, 0, position + 1)), index.eq(Mux(position == 0, 0, index + 1))]
+                     position.eq(Mux(last_position, 0, position + 1)), index.eq(position)]
     return Walk(Cat(address, in_force), position == 0, active & last_position, index)
 
 
-def operands(m, layer: Dense, line, *, index, bias):
-    """What the lanes multiply by, the latency of the line after its index: a message's word, or one for a bias."""
+def ask(m, line, *, index, bias):
+    """Read the line at `index`, or nothing for a bias; what `operand` takes."""
     read_index, read_bias = Signal(line.index_bits, name="read_index"), Signal(name="read_bias")
-    one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
-    operand = Signal(shape(layer.multiplicand), name="operand")
     m.d.comb += [read_index.eq(index), read_bias.eq(bias), line.read_index.eq(read_index)]
-    m.d.comb += operand.eq(Mux(later(m, read_bias, line.LATENCY, name="is_bias"), one, line.read_data))
-    return operand
+    return read_bias
+
+
+def operand(m, layer: Dense, line, bias):
+    """What the lanes multiply by, the latency of the line after it was asked: a message's word, or one for a bias."""
+    one = Const(1 << layer.operand.frac_bits, shape(layer.multiplicand))
+    bias_now = later(m, bias, line.LATENCY, name="is_bias")
+    word = Signal(shape(layer.multiplicand), name="operand")
+    m.d.comb += word.eq(Mux(bias_now, one, line.read_data))
+    return word
 
 
 def held(m, start, flags: dict) -> dict:
@@ -98,24 +104,24 @@ def state_address(row: dict):
     return Cat(row["index"], row.get("stream", Const(0, 0)))
 
 
-def row_state(m, layer: Dense, total, row: dict, unit, *, wait: int, streams: int, vendor: str):
-    """(s, u) of a row, Bank.LATENCY after its number: the sum, and the membrane, which `unit` moves `wait` later."""
+def row_state(m, layer: Dense, total, row: dict, *, streams: int, vendor: str):
+    """(s, u, bank of membranes) of a row, Bank.LATENCY after its number: its sum and its membrane."""
     m.submodules.membranes = membranes = bank(vendor, depth=streams << row_bits(layer), width=integrator(layer).width)
     s = Signal(shape(layer.state), reset_less=True)
     m.d.sync += exact(s, saturate(total.shift_right(layer.shift), layer.state))
     s = later(m, s, Bank.LATENCY + ROW_LATENCY - 1, name="s").as_signed()
-    address = state_address(row)
-    m.d.comb += [
-        membranes.read_addr.eq(address), membranes.write_en.eq(unit.o.valid), membranes.write_data.eq(unit.o.p.x),
-        membranes.write_addr.eq(later(m, address, Bank.LATENCY + wait + unit.LATENCY, name="index")),
-        unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY + wait, name="row_valid", reset_less=False))]
+    m.d.comb += membranes.read_addr.eq(state_address(row))
     fresh = later(m, row["fresh"], Bank.LATENCY, name="fresh")
-    return s, Mux(fresh, at_rest(layer), membranes.read_data).as_signed()
+    return s, Mux(fresh, at_rest(layer), membranes.read_data).as_signed(), membranes
 
 
-def rates(m, unit, activation, o) -> None:
-    """What a LeadLag looks ahead to goes through the activation and out."""
-    m.d.comb += [activation.i.valid.eq(unit.o.valid), activation.i.payload.eq(unit.o.p.y)]
+def row_end(m, row: dict, unit, activation, membranes, o, *, wait: int) -> None:
+    """The unit works on a row `wait` cycles after its state: the next membrane is kept, the rate goes out."""
+    m.d.comb += [
+        unit.i.valid.eq(later(m, row["valid"], Bank.LATENCY + wait, name="row_valid", reset_less=False)),
+        activation.i.valid.eq(unit.o.valid), activation.i.payload.eq(unit.o.p.y),
+        membranes.write_en.eq(unit.o.valid), membranes.write_data.eq(unit.o.p.x),
+        membranes.write_addr.eq(later(m, state_address(row), Bank.LATENCY + wait + unit.LATENCY, name="index"))]
     wiring.connect(m, activation.o, wiring.flipped(o))
 
 

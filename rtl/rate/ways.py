@@ -66,39 +66,32 @@ class Far(NamedTuple):
     others: int
 
 
-class Arrival(NamedTuple):
-    """The line that a layer reads; the parameter bus behind it; whether a prediction was not sent."""
-
-    line: wiring.Component
-    bus: object
-    lost: object
-
-
 def arrive(m, name: str, way: Way, bus, half, *, times: int, which: int = 0, taps: int = 0, seed: int = 1,
-           wait: int = 0, streams: int = 1, ahead: bool = False, far: Far | None = None,
-           vendor: str = "generic") -> Arrival:
-    """Make the line of a way as submodule `name`, with the delay that is loaded.
+           wait: int = 0, streams: int = 1, ahead: bool = False, far: Far | None = None, lost,
+           vendor: str = "generic"):
+    """Make the line of a way as submodule `name`, with the delay that is loaded: the line, and the bus behind it.
 
-    times, taps: numbers of the banks of its times and taps on `bus`; which: 0 for messages, 1 for errors; the rest as
-    of a PredictedLine or a DelayLine.
+    times, taps: numbers of the banks of its times and taps on `bus`; which: 0 for messages, 1 for errors; lost, what is
+    driven where a predictor is before the line; the rest as of a PredictedLine or a DelayLine.
     """
     found = loaded_times(m, bus, half, times, way, which)
     if far is not None and far.which == which:
         m.submodules[name] = line = FarLine(way, others=far.others, vendor=vendor)
         m.d.comb += line.delay.eq(found["delay"])
-        return Arrival(line, bus, Const(0))
+        return line, bus
     if way.predictor is None:
         m.submodules[name] = line = DelayLine(size=way.size, fmt=way.fmt, ahead=ahead, vendor=vendor,
                                               depth=longest(way.depth, streams, ahead))
         # a tick of a stream is as many ticks as there are streams, a power of two: those in between are ones
         turns = Const(0 if ahead else streams - 1, streams.bit_length() - 1)
         m.d.comb += line.delay.eq(Cat(turns, found["delay"]))
-        return Arrival(line, bus, Const(0))
+        return line, bus
     m.submodules[name] = line = PredictedLine(way, streams=streams, bank=taps, vendor=vendor, seed=seed, wait=wait)
     m.d.comb += [line.delay.eq(found["delay"]), line.spacing.eq(found["spacing"]), line.half.eq(half),
-                 *(target.eq(word) for target, word in zip(line.fixed, found["fixed"], strict=False))]
+                 *(target.eq(word) for target, word in zip(line.fixed, found["fixed"], strict=False)),
+                 lost.eq(line.lost)]
     join(m, line.params, bus)
-    return Arrival(line, line.params_out, line.lost)
+    return line, line.params_out
 
 
 def loaded_times(m, bus, half, number: int, way: Way, which: int) -> dict:
