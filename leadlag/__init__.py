@@ -3,8 +3,6 @@
 Users import from here; `golden` is the specification, `rtl` the circuits, `firmware` the host's side of a board.
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from leadlag import origin
 
 # the folder of all our packages; found before the first import of one that a user's file may hide
@@ -25,6 +23,8 @@ from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor
 from golden.units.rows import Rows
 from leadlag.model import Fitted, Words, fit
+from leadlag.notebook import Built, Run
+from leadlag.version import VERSION
 from rtl.host.top import NetworkTop, SerialTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
@@ -37,13 +37,12 @@ from rtl.units.mac import MacLanes
 from rtl.units.plasticity import Plasticity
 from rtl.units.predicted import PredictedLine
 
-try:
-    __version__ = version("leadlag")    # pyproject.toml says it once, for the package and its metadata
-except PackageNotFoundError:            # a checkout on the path that nobody installed
-    __version__ = "0+unknown"
+__version__ = VERSION
 
-__all__ = ["Activation", "Board", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "Fitted",
-           "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity",
-           "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe", "Rows", "SerialTop", "SpikingLayer",
-           "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick", "fit",
-           "fold", "lane_use", "load_recipe", "__version__"]
+__all__ = [
+    "Activation", "Board", "Built", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "Fitted",
+    "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity",
+    "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe", "Rows", "Run", "SerialTop", "SpikingLayer",
+    "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick", "fit", "fold",
+    "lane_use", "load_recipe", "__version__",
+]

@@ -12,7 +12,8 @@ from golden.data.series import Raw
 from golden.description import Trained
 from golden.recipe import Recipe
 from leadlag import flow, training
-from leadlag.terminal import Table, notes
+from leadlag.notebook import Built, Run, layers_svg, page
+from leadlag.terminal import Table, notes, status
 
 
 def fit(recipe: Recipe, x, y, *, lengths=None, test=None, seed: int = 0, quiet: bool = False) -> "Fitted":
@@ -110,6 +111,33 @@ class Words:
             flow.compare(case, got, want, "circuit")
             found["rtl"] = flow.judge(case, got, batch)
         return {rung: value for rung, figure in found.items() for value in figure.values()}
+
+    def run(self, x, lengths=None) -> Run:
+        """Answers of the integers to samples, and what happens in the layers while the first of them runs."""
+        case, batch = self.case, self._batch(x, None, lengths)
+        return Run(case.net.name, self.answers(x, lengths), case.net.signals(case.params, batch.x[0]), case.net.tick)
+
+    def verilog(self, out=None, *, board: str = flow.DEFAULT_BOARD) -> Path:
+        """Write the core as Verilog 2005 with a test bench and golden vectors (`leadlag verilog`) into a folder."""
+        from leadlag.verilog import command
+        net = str(self.save(flow.BUILD / self.case.net.name / "float.safetensors"))
+        return command.emit(command.unit_for(net, board), (f"network={net}", f"board={board}"), out=out,
+                            name=self.case.net.name.replace("-", "_"), command=f"leadlag verilog {net}").folder
+
+    def build(self, board: str = flow.DEFAULT_BOARD, *, seeds=(1, 2, 3)) -> Built:
+        """Synthesise, place and route for a board: the bitstream and its figures; `ok` says whether timing is met."""
+        from boards.build import build
+        case = self.case if board == flow.DEFAULT_BOARD else flow.case_of(self.fitted.trained, board, self.fitted.data)
+        with status(notes, "build") as say:
+            made = build(case.net, flow.board(board), out_dir=flow.BUILD, seeds=seeds, progress=say)
+        return Built(made.bitstream, made.report, made.summary())
+
+    def _repr_html_(self) -> str:
+        net = self.case.net
+        heading, rows = net.table()
+        sizes = [net.inputs, *(layer.outputs for layer in net.layers)]
+        return page(f"{net.name}: {net.size}", [dict(zip(heading, row, strict=True)) for row in rows],
+                    layers_svg(sizes) + page("words", self.report.layers))
 
     def _batch(self, x, y, lengths) -> flow.Batch:
         samples = self.fitted.samples(x, y, lengths)

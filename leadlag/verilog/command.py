@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from golden.files import check_writable
-from leadlag import __version__, flow
+from leadlag import flow
 from leadlag.verilog import write
 from leadlag.verilog.settings import chosen, instead
 from leadlag.verilog.units import UNITS, Unit
+from leadlag.version import VERSION
 from rtl.systems import circuit
 
 
@@ -44,7 +45,7 @@ def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 
         raise ValueError(f"{unit}: {error}") from None
     about = write.described(row.circuit, row.golden) | dict(bench.about)
     about["parameters"] = "\n".join(f"{key} = {text}" for key, text in texts.items())
-    found = write.files(module, bench, about=about, version=__version__, command=command)
+    found = write.files(module, bench, about=about, version=VERSION, command=command)
     return Written(unit, module, folder, write.write(folder, found))
 
 

@@ -42,8 +42,9 @@ def _traffic(case, s, width: int, seed: str) -> Traffic:
     else:
         x = rng.random(shape) < rng.choice([0.05, 0.25], (s.sequences, 1, 1))
     real = _real(case, -(-s.sequences // 2))[:, :shape[1]]
-    x = x[:, :real.shape[1]] if len(real) else x
-    x[:len(real)] = real
+    if len(real):
+        x = x[:, :real.shape[1]]
+        x[:len(real)] = real
     units, outputs = net.units(x), net.run(case.params, x).reshape(-1)
     return Traffic(np.split(units.words, units.ends[:-1]), np.split(outputs, len(outputs) // units.answers),
                    f"{len(real)} of the network's own test data, {len(x) - len(real)} random ones")

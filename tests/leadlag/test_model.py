@@ -2,15 +2,18 @@
 
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from test_report import BUILD
 
 import leadlag
 from golden.rate.recipe import RateRecipe
 from golden.spiking.recipe import SpikingRecipe
 from golden.systems import trained as load
 from leadlag import flow
+from leadlag.notebook import Built
 
 pytest.importorskip("torch")
 
@@ -36,14 +39,29 @@ def images(n, seed=0):
 
 
 @pytest.mark.parametrize("name", ["own_rate", "own_spiking"])
-def test_examples(name, capsys):
+def test_examples(name, capsys, monkeypatch, tmp_path):
+    """All but place and route, which test_example_to_a_bitstream does."""
+    report = {"network": name, "timing_met": True, "available": {}, "board": "ulx3s-85f"}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("boards.build.build", lambda *_, **__: SimpleNamespace(
+        bitstream=tmp_path / "design.bit", report=report, summary=lambda: "routed"))
     found = runpy.run_path(str(EXAMPLES / f"{name}.py"))
     x, y = found["x"], found["y"]
     scores = found["words"].evaluate(x[-60:], y[-60:])
     assert scores["integers"] >= 0.9, scores
     assert scores["float"] >= 0.9, scores
-    assert "'layer': 0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "'layer': 0" in said
+    assert said.endswith("routed\n")
+    assert list((tmp_path / "build" / "verilog").rglob("*_tb.v"))
     assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) < 20
+
+
+@pytest.mark.slow
+def test_example_to_a_bitstream(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(EXAMPLES / "own_rate.py"))
+    assert "meets 140 MHz" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("recipe", "make"), [(RATE, sequences), (SPIKING, images)], ids=["rate", "spiking"])
@@ -59,6 +77,12 @@ def test_fit_quantize_evaluate(recipe, make, tmp_path):
     assert list(found) == ["float", "integers", "rtl"]
     assert all(value >= 0.9 for value in found.values()), found
     assert found["rtl"] == found["integers"] == (words.answers(more) == labels.astype(str)).mean()
+    ran = words.run(more)
+    assert np.array_equal(ran.answers, words.answers(more))
+    for shown in (words, ran, Built(tmp_path, BUILD, "routed")):
+        html = shown._repr_html_()
+        assert "<table>" in html
+        assert "<svg" in html
     path = words.save(tmp_path / "net.safetensors")
     assert load(path).describe() == words.case.real.describe()
     assert words.case.net.fingerprint == flow.prepare(str(path)).net.fingerprint
