@@ -14,11 +14,11 @@ from golden.data.dataset import Samples
 from golden.fixed import QFormat
 from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import arrivals, encode, neuron_step, rest, run
-from golden.spiking.network import SpikingLayer
+from golden.spiking.layer import SpikingLayer
 from golden.spiking.trained import SpikingTrained
 from golden.widths import POINTS, Report
 
-MARGIN, FRACTION, MOST = 1.25, 6, 24
+MARGIN, FRACTION, MOST, MOST_KICK = 1.25, 6, 24, (1 << 17) - 1
 #: samples that formats are chosen on, at most
 SAMPLES = 500
 
@@ -80,9 +80,14 @@ def _some(samples: Samples) -> Samples:
 
 def _with(trained: SpikingTrained, widths: list, whole: list) -> SpikingTrained:
     """The network with membranes of these bits, of which so many stand before the point."""
-    layers = (_rescaled(layer, QFormat(before, width - 1 - before))
+    layers = (_rescaled(layer, QFormat(before, min(width - 1 - before, _finest(layer))))
               for layer, width, before in zip(trained.net.layers, widths, whole, strict=True))
     return replace(trained, net=replace(trained.net, layers=tuple(layers)))
+
+
+def _finest(layer: SpikingLayer) -> int:
+    """Fraction bits that a membrane may have: a kick is a word, too."""
+    return MOST if layer.kick is None else layer.state.frac_bits + ((MOST_KICK // layer.kick.word).bit_length() - 1)
 
 
 def _rescaled(layer: SpikingLayer, state: QFormat) -> SpikingLayer:
