@@ -122,7 +122,7 @@ def test_commands_exist(page):
             continue
         arguments = [flow.DEFAULT_BOARD if word == "NAME" else word for word in words[2:]]
         assert words[1] in cli.commands, " ".join(words)
-        if words[1] in ("evaluate", "build", "run", "train", "learn") and not arguments:
+        if words[1] in ("evaluate", "build", "run", "train", "learn", "quantize") and not arguments:
             continue        # the command as such is spoken of
         command = cli.commands[words[1]]
         arguments += ["gle-mnist1d"] * (words[1] == "run" and arguments[0].startswith("-"))
@@ -144,7 +144,7 @@ def test_readme_has_commands():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_paths_exist(page):
-    folders = "golden|rtl|sim|boards|firmware|leadlag|tests|docs|zoo|build"
+    folders = "golden|rtl|sim|boards|firmware|leadlag|tests|docs|zoo|examples|build"
     named = re.findall(rf"(?<![\w/.-])((?:{folders})/[\w./-]*\w/?)", text(page))
     linked = [(ROOT / page).parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text(page))]
     missing = [name for name in named if not NOT_THERE.search(name) and not (ROOT / name).exists()]

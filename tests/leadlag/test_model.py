@@ -138,3 +138,8 @@ def test_samples_that_are_not_what_was_learnt():
             words.evaluate(x, y)
     with pytest.raises(ValueError, match="words have 4 to 18 bits, not 40"):
         words.fitted.quantize(bits=40)
+
+
+def test_readme_shows_the_example():
+    example = (EXAMPLES / "own_rate.py").read_text(encoding="utf-8").split('"""\n\n', 1)[1].strip()
+    assert f"```python\n{example}\n```" in (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
