@@ -129,7 +129,7 @@ def test_commands_exist(page):
         with command.make_context(words[1], list(arguments)) as context:      # raises for an option that is not there
             given = context.params
         if given.get("network"):
-            assert given["network"] in flow.zoo(), " ".join(words)
+            assert given["network"] in flow.zoo() or given["network"].startswith("build/"), " ".join(words)
         if given.get("board"):
             assert given["board"] in flow.BOARDS, " ".join(words)
         assert set(given.get("groups", ())) <= set(bench.GROUPS), " ".join(words)
@@ -161,5 +161,8 @@ def test_lines_are_short(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # those that tests/leadlag/test_model.py runs, but for place and route
+    others = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py")]
     for n, code in enumerate(re.findall(r"^```python\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)):
-        exec(compile(code, f"{page}, example {n}", "exec"), {})
+        if not any(code in other for other in others):
+            exec(compile(code, f"{page}, example {n}", "exec"), {})
