@@ -10,6 +10,7 @@ each response.
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import crc, stream, wiring
@@ -33,6 +34,14 @@ class Field(IntEnum):
     DATA = 3
     CRC_LOW = 4
     CRC_HIGH = 5
+
+
+class Place(NamedTuple):
+    """Where in a request the next byte is: byte of its word, words that are left, and the number of the word."""
+
+    position: Signal
+    left: Signal
+    index: Signal
 
 
 def _timer(m, cycles: int, restart, *, name: str):
@@ -84,6 +93,7 @@ class Receiver(wiring.Component):
         m.submodules.crc = check = CRC16(8).create()
         field = Signal(Field)
         m.d.sync += [self.done.eq(0), self.write_en.eq(0)]
+        at = Place(Signal(2), Signal(COUNT_BITS), Signal(INDEX_BITS))
 
         def drain(status):
             m.d.sync += self.status.eq(status)
@@ -99,8 +109,8 @@ class Receiver(wiring.Component):
             with m.State("FRAME"):
                 with m.If(valid):
                     with m.Switch(field):
-                        self._header(m, byte, field, drain)
-                        self._payload(m, byte, field)
+                        self._header(m, byte, field, at, drain)
+                        self._payload(m, byte, field, at)
                         self._checksum(m, byte, field, check.crc, drain)
                 with m.Elif(quiet):
                     drain(Status.BAD_CRC)
@@ -115,29 +125,28 @@ class Receiver(wiring.Component):
                      check.valid.eq(valid & fsm.ongoing("FRAME") & (field < Field.CRC_LOW))]
         return m
 
-    def _header(self, m, byte, field, drain):
-        self._position, self._left, self._index = Signal(2), Signal(COUNT_BITS), Signal(INDEX_BITS)
+    def _header(self, m, byte, field, at, drain):
         with m.Case(Field.OP):
             m.d.sync += [self.op.eq(byte[:2]), self.fixed.eq(byte[7]), field.eq(Field.COUNT)]
             with m.If((byte[2:7] != 0) | (byte[:2] == 0) | (byte[:2] == 3)):
                 drain(Status.BAD_FRAME)
         with m.Case(Field.COUNT):
-            m.d.sync += [self.count.eq(byte), self._left.eq(byte), self._index.eq(0), self._position.eq(0),
+            m.d.sync += [self.count.eq(byte), at.left.eq(byte), at.index.eq(0), at.position.eq(0),
                          field.eq(Field.ADDR)]
             with m.If((byte == 0) | (byte > MAX_WORDS)):
                 drain(Status.BAD_FRAME)
         with m.Case(Field.ADDR):
-            m.d.sync += [self.addr.eq(Cat(self.addr[8:], byte)), self._position.eq(self._position + 1)]
-            with m.If(self._position == 3):
+            m.d.sync += [self.addr.eq(Cat(self.addr[8:], byte)), at.position.eq(at.position + 1)]
+            with m.If(at.position == 3):
                 m.d.sync += field.eq(Mux(self.op == WRITE, Field.DATA, Field.CRC_LOW))
 
-    def _payload(self, m, byte, field):
+    def _payload(self, m, byte, field, at):
         with m.Case(Field.DATA):
-            m.d.sync += [self.write_data.eq(Cat(self.write_data[8:], byte)), self._position.eq(self._position + 1)]
-            with m.If(self._position == 3):
-                m.d.sync += [self.write_en.eq(1), self.write_index.eq(self._index), self._index.eq(self._index + 1),
-                             self._left.eq(self._left - 1)]
-                with m.If(self._left == 1):
+            m.d.sync += [self.write_data.eq(Cat(self.write_data[8:], byte)), at.position.eq(at.position + 1)]
+            with m.If(at.position == 3):
+                m.d.sync += [self.write_en.eq(1), self.write_index.eq(at.index), at.index.eq(at.index + 1),
+                             at.left.eq(at.left - 1)]
+                with m.If(at.left == 1):
                     m.d.sync += field.eq(Field.CRC_LOW)
 
     def _checksum(self, m, byte, field, computed, drain):

@@ -46,22 +46,23 @@ class Columns(wiring.Component):
         complete = later(m, counts & (fold == layer.folds - 1), self.LEAD + 1, name="complete", reset_less=False)
         total, word = Signal(signed(layer.back_bits), reset_less=True), Signal(shape(self.fmt), reset_less=True)
         rounded = Signal(signed(layer.back_bits + 1), reset_less=True)
-        m.d.sync += [total.eq(self._before(m, position, fold, counts) + self.value),      # never wraps: back_bits
+        before, store = self._before(m, position, fold, counts)
+        m.d.sync += [total.eq(before + self.value),      # never wraps: back_bits
                      rounded.eq(round_shift(total, self.shift)), exact(word, saturate(rounded, self.fmt))]
-        if layer.folds > 1:
-            m.d.comb += self._store.write_data.eq(total)
+        if store is not None:
+            m.d.comb += store.write_data.eq(total)
         m.d.comb += [self.o.payload.eq(word), self.o.valid.eq(later(m, complete, 2, name="out", reset_less=False))]
         return m
 
     def _before(self, m, position, fold, counts):
-        """The sum over the folds so far, with `value`."""
+        """The sum over the folds so far, with `value`, and the bank that keeps it where there are several."""
         layer = self.layer
         if layer.folds == 1:
-            return 0
-        m.submodules.store = self._store = store = bank(self.vendor, depth=layer.inputs, width=layer.back_bits)
+            return 0, None
+        m.submodules.store = store = bank(self.vendor, depth=layer.inputs, width=layer.back_bits)
         index = Signal(store.addr_bits)
         m.d.comb += [index.eq(position - 1), store.read_addr.eq(index),
                      store.write_en.eq(later(m, counts, self.LEAD + 1, name="counts", reset_less=False)),
                      store.write_addr.eq(later(m, index, self.LEAD + 1, name="index"))]
         data = later(m, store.read_data, 1, name="data").as_signed()
-        return Mux(later(m, fold == 0, self.LEAD, name="empty"), 0, data).as_signed()
+        return Mux(later(m, fold == 0, self.LEAD, name="empty"), 0, data).as_signed(), store
