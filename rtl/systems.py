@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
+from golden import systems
 from golden.description import Description
 from rtl.inventory import Budget, Inventory
 
@@ -39,3 +40,8 @@ class Circuit(NamedTuple):
 def circuit(net: Description) -> Circuit:
     """The circuits of a network's kind."""
     return import_module(f"rtl.{net.kind}").CIRCUIT
+
+
+def circuits() -> dict[str, Circuit]:
+    """The circuits of every kind."""
+    return {kind: import_module(f"rtl.{kind}").CIRCUIT for kind in systems.KINDS}

@@ -36,6 +36,7 @@ def test_the_whole_way(monkeypatch, capsys, tmp_path, network):
     assert "40 output words of 20 images" in run(monkeypatch, capsys, "simulate", network, "-n", "20", "--simulator",
                                                  "icarus")
     assert "image" in run(monkeypatch, capsys, "run", network, "--port", "sim", "-n", "2")
+    assert "PASS: " in run(monkeypatch, capsys, "verilog", network, "--check")
     said = run(monkeypatch, capsys, "demo", "--network", network, "--no-build", "-n", "20")
     assert "3 of 3" in said
     report = json.loads((flow.BUILD / "demo" / "report.json").read_text())

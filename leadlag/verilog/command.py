@@ -6,8 +6,9 @@ from typing import NamedTuple
 from golden.files import check_writable
 from leadlag import flow
 from leadlag.verilog import write
+from leadlag.verilog.script import Unit
 from leadlag.verilog.settings import chosen, instead
-from leadlag.verilog.units import UNITS, Unit
+from leadlag.verilog.units import units
 from leadlag.version import VERSION
 from rtl.systems import circuit
 
@@ -24,15 +25,15 @@ class Written(NamedTuple):
 def unit_for(network: str, board: str) -> str:
     """The unit that NET is, with its streams; ValueError without NET."""
     if network is None:
-        raise ValueError(f"what is to be written? NET, or --unit with one of {', '.join(UNITS)}")
+        raise ValueError(f"what is to be written? NET, or --unit with one of {', '.join(units())}")
     return circuit(flow.prepare(network, board).net).core.__name__
 
 
 def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 0, command: str) -> Written:
     """Write a unit: files of `leadlag.verilog.write.files` in folder `out`, build/verilog/NAME by default.
 
-    unit: a key of UNITS; given: texts NAME=VALUE; name of the module, by default that of the unit or network; seed: of
-    the vectors; command: the line that makes the same. ValueError for what does not go together.
+    unit: a name of `units()`; given: texts NAME=VALUE; name of the module, by default that of the unit or network;
+    seed: of the vectors; command: the line that makes the same. ValueError for what does not go together.
     """
     row = row_of(unit)
     values, texts = chosen(unit, row.settings, given)
@@ -51,13 +52,14 @@ def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 
 
 def listing(unit: str | None = None) -> list[dict]:
     """A row for every parameter of every unit, or of one: unit, parameter, type, default, meaning."""
-    rows = UNITS if unit is None else {unit: row_of(unit)}
+    rows = units() if unit is None else {unit: row_of(unit)}
     return [{"unit": name, "parameter": key, "type": setting.kind.name, "default": setting.default,
              "meaning": setting.doc} for name, row in rows.items() for key, setting in row.settings.items()]
 
 
 def row_of(unit: str) -> Unit:
     """The row of a unit by name; ValueError offers the nearest."""
-    if unit not in UNITS:
-        raise ValueError(f"no unit {unit!r}{instead(unit, UNITS)}")
-    return UNITS[unit]
+    known = units()
+    if unit not in known:
+        raise ValueError(f"no unit {unit!r}{instead(unit, known)}")
+    return known[unit]

@@ -3,18 +3,14 @@
 
 import numpy as np
 
-from golden.fixed import QFormat
-from golden.rate.layer import Dense
-from golden.rate.learn import tau_step
-from golden.rate.plastic import Plastic, increment_format
+from golden.checks import check
+from golden.fixed import MULTIPLIER_BITS, QFormat
 from golden.units.activation import activation_step, derivative_step
-from golden.units.dense import DenseParams
 from golden.units.leadlag import integrator, lag_step, leadlag_step
 from golden.units.plasticity import Noise, plasticity_step
 from golden.units.weights import BLOCK, MAX_BLOCKS, Ternary, source_word
 from leadlag.verilog.script import Bench, Script
 from leadlag.verilog.settings import within
-from rtl.rate.tau import TimeConstant
 from rtl.units.activation import Activation
 from rtl.units.leadlag import LeadLag
 from rtl.units.plasticity import Plasticity
@@ -25,7 +21,7 @@ from sim.vectors import draw, generator, sweep
 COUNT = 1000
 
 
-def _flow(component, payloads, answers, seed: str) -> Script:
+def flow(component, payloads, answers, seed: str) -> Script:
     """A script of a unit that never stalls: payloads with gaps, and each answer LATENCY cycles behind its payload."""
     script, pauses = Script(component, quiet={"o_valid": 0}), generator(seed).random(len(payloads))
     for payload, answer, pause in zip(payloads, answers, pauses, strict=True):
@@ -39,20 +35,24 @@ def _flow(component, payloads, answers, seed: str) -> Script:
 
 
 def leadlag(s, seed: str) -> Bench:
-    layer = Dense(inputs=1, outputs=1, activation="linear", operand=QFormat(1, 6), weight=QFormat(1, s.state.frac_bits),
-                  state=s.state, lead=s.lead, lag=s.lag, rate=QFormat(1, 4), guard=s.guard)
-    unit, fields = LeadLag(layer), ("x", "i", "lead", "lag")
-    formats = (integrator(layer), s.state, s.lead, s.lag)
+    within(0, 8, guard=s.guard)
+    for name, fmt, most in (("state", s.state, MULTIPLIER_BITS - 1), ("lead", s.lead, MULTIPLIER_BITS),
+                            ("lag", s.lag, MULTIPLIER_BITS)):
+        check(fmt.width <= most, f"{name} {fmt} is {fmt.width} bits wide, {most} at most")
+        check(fmt.frac_bits > 0, f"{name} {fmt} needs a fraction bit")
+    check(s.lag.frac_bits > s.guard, f"lag {s.lag} needs more fraction bits than the {s.guard} guard bits")
+    unit, fields = LeadLag(s), ("x", "i", "lead", "lag")
+    formats = (integrator(s), s.state, s.lead, s.lag)
     words, pack = draw(formats, COUNT, seed), Script(unit).packed
     answers = []
     for x, i, lead, lag in words:
-        step = leadlag_step(x, i, lead, lag, layer)
+        step = leadlag_step(x, i, lead, lag, s)
         answers.append({"o_payload__x": step.x, "o_payload__y": step.y,
-                        "o_payload__step": lag_step(i - (x >> layer.guard), lag, layer)})
+                        "o_payload__step": lag_step(i - (x >> s.guard), lag, s)})
     payloads = [pack("i_payload", **dict(zip(fields, word, strict=True))) for word in words]
     named = {f"i_payload.{name}": fmt for name, fmt in zip(fields, formats, strict=True)}
     named |= {"o_payload.x": formats[0], "o_payload.y": s.state}
-    return Bench(_flow(unit, payloads, answers, seed), named, f"{unit.LATENCY} cycles, one transfer a cycle")
+    return Bench(flow(unit, payloads, answers, seed), named, f"{unit.LATENCY} cycles, one transfer a cycle")
 
 
 def activation(s, seed: str) -> Bench:
@@ -60,7 +60,7 @@ def activation(s, seed: str) -> Bench:
     unit, words = Activation(name, s.state, s.out), sweep(s.state, COUNT, seed)
     step = derivative_step if s.derivative else activation_step
     answers = [{"o_payload": int(word)} for word in step(np.array(words), s.function, s.state, s.out)]
-    return Bench(_flow(unit, words, answers, seed), {"i_payload": s.state, "o_payload": s.out},
+    return Bench(flow(unit, words, answers, seed), {"i_payload": s.state, "o_payload": s.out},
                  f"{unit.LATENCY} cycles, one word a cycle")
 
 
@@ -70,28 +70,10 @@ def plasticity(s, seed: str) -> Bench:
     noise = Noise(s.seed)[np.arange(COUNT)]
     answers = [{"o_payload": int(word)} for word in plasticity_step(*np.array(words).T, noise, s.shift, s.weight)]
     payloads = [pack("i_payload", w=w, product=error * rate) for w, error, rate in words]
-    return Bench(_flow(unit, payloads, answers, seed), {
+    return Bench(flow(unit, payloads, answers, seed), {
         "i_payload.w": s.weight, "o_payload": s.weight,
         "i_payload.product": QFormat(s.error.int_bits + s.rate.int_bits + 1, s.error.frac_bits + s.rate.frac_bits),
     }, f"{unit.LATENCY} cycles, one weight a cycle")
-
-
-def time_constant(s, seed: str) -> Bench:
-    layer = Dense(inputs=1, outputs=1, activation="linear", operand=QFormat(1, 9), weight=QFormat(1, 10),
-                  state=s.state, lead=QFormat(1, 10), lag=s.lag, rate=QFormat(0, 9), plastic=Plastic(
-                      error=s.error, slope=QFormat(1, 10), rate=3, tau=s.tau, tau_r=QFormat(4, 8),
-                      tau_rate=s.tau_rate, tau_min=s.tau_min))
-    unit, fields = TimeConstant(layer, seed=s.seed), ("eps", "step", "tau", "lag")
-    formats = (s.error, increment_format(layer), s.tau, s.lag)
-    words, pack, none = draw(formats, COUNT, seed), Script(unit).packed, np.zeros(COUNT, np.int64)
-    eps, step, tau, lag = np.array(words).T
-    found = tau_step(DenseParams(weight=none, bias=none, lag=lag, tau=tau), layer, eps, step,
-                     Noise(s.seed)[np.arange(COUNT)])
-    answers = [{"o_payload__tau": x, "o_payload__lag": y} for x, y in zip(found.tau, found.lag, strict=True)]
-    payloads = [pack("i_payload", **dict(zip(fields, word, strict=True))) for word in words]
-    named = {f"i_payload.{name}": fmt for name, fmt in zip(fields, formats, strict=True)}
-    return Bench(_flow(unit, payloads, answers, seed), named | {"o_payload.tau": s.tau, "o_payload.lag": s.lag},
-                 f"{unit.LATENCY} cycles, one neuron a cycle")
 
 
 def block_weights(s, seed: str) -> Bench:

@@ -2,13 +2,12 @@
 """Benches of whole networks: the parameter image, then words in and words out, with pauses of both partners."""
 
 import inspect
-from importlib import import_module
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from golden import regmap
-from golden.fixed import QFormat
 from golden.regmap import BANK_SHIFT, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT
 from leadlag import flow
 from leadlag.verilog.script import Access, Bench, Script
@@ -28,35 +27,41 @@ class Traffic(NamedTuple):
     what: str
 
 
-def _traffic(case, s, width: int, seed: str) -> Traffic:
-    """Sequences of the network's own data as far as they are here, then as many that are drawn.
-
-    width: bits of an input word; where it is one of many, all its values are drawn, with the ends among them.
-    """
-    net, rng = case.net, generator(seed)
-    shape = s.sequences, getattr(net, "ticks", s.ticks), net.inputs
-    if net.END is None:
-        fmt = QFormat(width - 1, 0)
-        x = rng.integers(fmt.min, fmt.max + 1, shape)
-        x = np.where(rng.random(shape) < 0.2, rng.choice(corners(fmt), shape), x)
-    else:
-        x = rng.random(shape) < rng.choice([0.05, 0.25], (s.sequences, 1, 1))
-    real = _real(case, -(-s.sequences // 2))[:, :shape[1]]
+def _traffic(case, s, seed: str) -> Traffic:
+    """Samples of the network's own data, as far as they are here, then as many that are drawn."""
+    net = case.net
+    real = _real(case, -(-s.sequences // 2))
+    if len(real) and "tick" in net.SAMPLE:      # what answers in every tick may be cut short
+        real = real[:, :s.ticks]
+    x = _drawn(net, real, (s.sequences, getattr(net, "ticks", s.ticks), net.inputs), generator(seed))
     if len(real):
-        x = x[:, :real.shape[1]]
         x[:len(real)] = real
     units, outputs = net.units(x), net.run(case.params, x).reshape(-1)
     return Traffic(np.split(units.words, units.ends[:-1]), np.split(outputs, len(outputs) // units.answers),
                    f"{len(real)} of the network's own test data, {len(x) - len(real)} random ones")
 
 
+def _drawn(net, real, shape: tuple[int, ...], rng) -> np.ndarray:
+    """Random samples like `real` ones, or of `shape` where there are none.
+
+    Of words whose format is known all values, with the ends among them; else values between those of `real`.
+    """
+    shape = (shape[0], *real.shape[1:]) if len(real) else shape
+    if real.dtype == bool if len(real) else net.END is not None:
+        return rng.random(shape) < rng.choice([0.05, 0.25], (shape[0], *[1] * (len(shape) - 1)))
+    fmt = getattr(net.layers[0], "operand", None)
+    if fmt is None:
+        return rng.integers(real.min(), real.max() + 1, shape)
+    x = rng.integers(fmt.min, fmt.max + 1, shape)
+    return np.where(rng.random(shape) < 0.2, rng.choice(corners(fmt), shape), x)
+
+
 def _real(case, count: int) -> np.ndarray:
     """The first test samples as the network takes them; none where there are no data."""
-    nothing = np.zeros((0, 0, case.net.inputs), np.int64)
     try:
-        return nothing if case.data is None else flow.samples(case, "test", count).x
+        return np.zeros((0, 0)) if case.data is None else flow.samples(case, "test", count).x
     except (ValueError, OSError):       # what the network was trained with is not on this machine
-        return nothing
+        return np.zeros((0, 0))
 
 
 def _case(s) -> flow.Case:
@@ -69,20 +74,16 @@ def _case(s) -> flow.Case:
     return case
 
 
-def _width(core) -> int:
-    """Bits of a word of its input."""
-    return core.i.payload.shape()["x"].width
-
-
 def _bench(case, script: Script, info, traffic: Traffic) -> Bench:
     net, layers = case.net, case.net.layers
     # twice as long as the core says that a word may have to wait
     script.patience = 1000 + 2 * info.patience
     formats = {} if script.accesses or not hasattr(layers[0], "operand") else {
         "i_payload.x": layers[0].operand, "o_payload.y": layers[-1].rate}
-    about = {f"golden model golden.{net.kind}.engine": inspect.getdoc(import_module(f"golden.{net.kind}.engine")),
-             "network": f"{net.name}, design {net.fingerprint}, {net.size}, {len(case.image):,} words of parameters\n"
-                        f"{net.to_json()}", "vectors": f"sequences: {traffic.what}"}
+    module = sys.modules.get(f"golden.{net.kind}.engine") or sys.modules[type(net).__module__]
+    what = f"{net.name}, design {net.fingerprint}, {net.size}, {len(case.image):,} words of parameters"
+    about = {f"golden model {module.__name__}": inspect.getdoc(module), "network": f"{what}\n{net.to_json()}",
+             "vectors": f"sequences: {traffic.what}"}
     if script.accesses:
         about["registers"] = "\n".join([inspect.getdoc(regmap), "", *(
             f"{register.offset:#04x}  {register.access.ljust(2)}  {name}: {register.doc}"
@@ -99,7 +100,7 @@ def core(name: str, s, seed: str) -> Bench:
     unit = circuit(case.net).core(case.net)
     if type(unit).__name__ != name:
         raise ValueError(f"{case.net.name} is no network for it: its core is a {type(unit).__name__}")
-    script, traffic = Script(unit), _traffic(case, s, _width(unit), seed)
+    script, traffic = Script(unit), _traffic(case, s, seed)
     script.load([(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data)) for addr, data in case.image.pairs],
                 half=1)
     script.tick(unit.info.settle)
@@ -118,7 +119,7 @@ def top(s, seed: str) -> Bench:
     case = _case(s)
     unit = NetworkTop(case.net)
     script, image, at = Script(unit), case.image, {name: register.offset for name, register in REGISTERS.items()}
-    traffic = _traffic(case, s, _width(unit.core), seed)
+    traffic = _traffic(case, s, seed)
     script.tick(4)
     fingerprint, ones = int(case.net.fingerprint, 16), 0xFFFFFFFF
     constants = {"magic": MAGIC, "fingerprint_low": fingerprint & ones, "fingerprint_high": fingerprint >> 32,

@@ -6,7 +6,7 @@ partner may wait, a stream says which words in which order, and how long its ben
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from amaranth.hdl import Shape, Value
 from amaranth.lib import data, wiring
 
 from golden.fixed import QFormat
+from leadlag.verilog.settings import Setting
 from sim.pysim import stalls
 from sim.verilog import pins_of
 
@@ -219,3 +220,15 @@ class Bench(NamedTuple):
     formats: dict[str, QFormat]
     latency: str
     about: Mapping[str, str] = MappingProxyType({})
+
+
+class Unit(NamedTuple):
+    """A row; `bench(values, seed)` takes the values of the settings, by name, and the name of what is drawn.
+
+    golden: the steps that it equals; none where its bench says which.
+    """
+
+    circuit: type
+    golden: tuple[Callable, ...]
+    settings: dict[str, Setting]
+    bench: Callable

@@ -55,6 +55,13 @@ def instead(name: str, known) -> str:
     return f": did you mean {near[0]}?" if near else f": there is {', '.join(known)}"
 
 
+#: of a lead-lag unit
+FILTER = {"state": Setting(FORMAT, "Q5.10", "of the state, its input and its output"),
+            "lead": Setting(FORMAT, "Q1.10", "of g = tau_r / tau_m"),
+            "lag": Setting(FORMAT, "Q0.15", "of a = dt / tau_m"),
+            "guard": Setting(INTEGER, "0", "fraction bits of the state beyond those of `state`")}
+
+
 def within(low: int, high: int, **values: int) -> None:
     """ValueError unless each value is in low..high."""
     for name, value in values.items():

@@ -1,30 +1,27 @@
 """The units that `leadlag verilog` writes: one row each.
 
 A row says which circuit it is, which golden steps it has to equal, what it is built with, and how its bench plays it.
-Another unit is another row, and a function that makes a Bench of its settings.
+Another unit is another row, and a function that makes a Bench of its settings. Units that one system alone has are in
+`systems/`, a module a system with rows of its own; the core of every system is a unit without a row.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from importlib import import_module
+from pkgutil import iter_modules
 
-from golden.rate.learn import tau_step
 from golden.units.activation import ACTIVATIONS, activation_step, derivative_step
 from golden.units.delay import delay_read
-from golden.units.dense import dense_step
 from golden.units.extrapolator import KINDS, extrapolate, nlms_step
 from golden.units.leadlag import leadlag_step
 from golden.units.plasticity import plasticity_step
 from golden.units.rows import row_sums
 from golden.units.weights import block_key, decode, source_word
 from leadlag.flow import DEFAULT_BOARD
-from leadlag.verilog import flows, layers, lines, networks
-from leadlag.verilog.settings import FLAG, FORMAT, INTEGER, TEXT, Setting, one_of
+from leadlag.verilog import flows, lanes, lines, networks, systems
+from leadlag.verilog.script import Unit
+from leadlag.verilog.settings import FILTER, FLAG, FORMAT, INTEGER, TEXT, Setting, one_of
 from rtl.host.top import NetworkTop
-from rtl.rate.core import NetworkCore
-from rtl.rate.dense import DenseLayer
-from rtl.rate.tau import TimeConstant
-from rtl.spiking.core import SpikingCore
+from rtl.systems import circuits
 from rtl.units.activation import Activation
 from rtl.units.delay import DelayLine
 from rtl.units.extrapolator import Extrapolator
@@ -34,23 +31,6 @@ from rtl.units.plasticity import Plasticity
 from rtl.units.predicted import PredictedLine
 from rtl.units.weights import BlockWeights
 
-
-class Unit(NamedTuple):
-    """A row; `bench(values, seed)` takes the values of the settings, by name, and the name of what is drawn.
-
-    golden: the steps that it equals; none where its bench says which.
-    """
-
-    circuit: type
-    golden: tuple[Callable, ...]
-    settings: dict[str, Setting]
-    bench: Callable
-
-
-_FORMATS = {"state": Setting(FORMAT, "Q5.10", "of the state, its input and its output"),
-            "lead": Setting(FORMAT, "Q1.10", "of g = tau_r / tau_m"),
-            "lag": Setting(FORMAT, "Q0.15", "of a = dt / tau_m"),
-            "guard": Setting(INTEGER, "0", "fraction bits of the state beyond those of `state`")}
 _PREDICTOR = {
     "kind": Setting(one_of(*KINDS), "linear", "of the prediction"),
     "size": Setting(INTEGER, "3", "words of a message"), "fmt": Setting(FORMAT, "Q1.10", "of a word"),
@@ -72,9 +52,9 @@ _NETWORK = {"network": Setting(TEXT, "", "NET: a network of the zoo, or the path
             "sequences": Setting(INTEGER, "2", "that the bench streams"),
             "ticks": Setting(INTEGER, "12", "of each, where the network does not say how many it takes")}
 
-#: every unit by name; those of whole networks take NET
+#: units by name that no system has for itself
 UNITS = {
-    "LeadLag": Unit(LeadLag, (leadlag_step,), _FORMATS, flows.leadlag),
+    "LeadLag": Unit(LeadLag, (leadlag_step,), FILTER, flows.leadlag),
     "Activation": Unit(Activation, (activation_step, derivative_step), {
         "function": Setting(one_of(*ACTIVATIONS), "tanh", "what it computes"),
         "derivative": Setting(FLAG, "false", "its derivative instead"),
@@ -90,35 +70,28 @@ UNITS = {
         "weight": Setting(INTEGER, "12", "bits of a word of a row"),
         "operand": Setting(INTEGER, "10", "bits of a word of a vector"),
         "shift": Setting(INTEGER, "8", "a sum begins with half of 2**shift, for who rounds it so"),
-        "first_bank": Setting(INTEGER, "0", "number of lane 0 on the parameter bus")}, layers.mac),
+        "first_bank": Setting(INTEGER, "0", "number of lane 0 on the parameter bus")}, lanes.mac),
     "Plasticity": Unit(Plasticity, (plasticity_step,), {
         "weight": Setting(FORMAT, "Q4.11", "of the weight"), "error": Setting(FORMAT, "Q3.12", "of the error"),
         "rate": Setting(FORMAT, "Q0.9", "of the rate"),
         "shift": Setting(INTEGER, "10", "bits that a product is shifted down"),
         "seed": Setting(INTEGER, "99", "of the noise, 1 to 131071")}, flows.plasticity),
-    "TimeConstant": Unit(TimeConstant, (tau_step,), {
-        "tau": Setting(FORMAT, "Q8.7", "of tau_m in ticks"), "lag": Setting(FORMAT, "Q0.15", "of dt / tau_m"),
-        "state": Setting(FORMAT, "Q3.10", "of the membrane that moves"),
-        "error": Setting(FORMAT, "Q1.11", "of the error"),
-        "tau_rate": Setting(INTEGER, "0", "it learns with a rate of 2**-tau_rate"),
-        "tau_min": Setting(INTEGER, "4", "the shortest, in ticks"),
-        "seed": Setting(INTEGER, "99", "of the noise, 1 to 131071")}, flows.time_constant),
     "BlockWeights": Unit(BlockWeights, (source_word, block_key, decode), {
         "plus": Setting(INTEGER, "5", "sixteenths of the weights that are +1"),
         "minus": Setting(INTEGER, "4", "sixteenths that are -1"), "seed": Setting(INTEGER, "12345", "of the weights"),
         "blocks": Setting(INTEGER, "3", "of 8 neurons")}, flows.block_weights),
     "Extrapolator": Unit(Extrapolator, (extrapolate, nlms_step), _PREDICTOR, lines.extrapolator),
     "PredictedLine": Unit(PredictedLine, (extrapolate, nlms_step), _PREDICTOR, lines.predicted),
-    "DenseLayer": Unit(DenseLayer, (dense_step,), _FORMATS | {
-        "inputs": Setting(INTEGER, "6", "words of a message"), "outputs": Setting(INTEGER, "7", "neurons"),
-        "lanes": Setting(INTEGER, "3", "multipliers, at most inputs + 1 and outputs"),
-        "operand": Setting(FORMAT, "Q1.8", "of the incoming message"),
-        "weight": Setting(FORMAT, "Q2.9", "of weights and biases"),
-        "rate": Setting(FORMAT, "Q1.8", "of the outgoing message"),
-        "activation": Setting(one_of(*ACTIVATIONS), "tanh", "of the neurons"),
-        "delay": Setting(INTEGER, "1", "ticks that messages are late"),
-        "max_delay": Setting(INTEGER, "2", "the longest delay that the circuit holds")}, layers.dense_layer),
-    "NetworkCore": Unit(NetworkCore, (), _NETWORK, partial(networks.core, "NetworkCore")),
-    "SpikingCore": Unit(SpikingCore, (), _NETWORK, partial(networks.core, "SpikingCore")),
     "NetworkTop": Unit(NetworkTop, (), _NETWORK, networks.top),
 }
+
+
+def units() -> dict[str, Unit]:
+    """Every unit by name, those of systems and their cores too."""
+    found = dict(UNITS)
+    for module in iter_modules(systems.__path__):
+        found |= import_module(f"{systems.__name__}.{module.name}").UNITS
+    for circuit in circuits().values():
+        name = circuit.core.__name__
+        found[name] = Unit(circuit.core, (), _NETWORK, partial(networks.core, name))
+    return found

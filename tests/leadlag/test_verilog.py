@@ -13,7 +13,7 @@ from golden.programs import ToolError
 from leadlag.verilog import check
 from leadlag.verilog.command import emit, listing
 from leadlag.verilog.script import Script
-from leadlag.verilog.units import UNITS
+from leadlag.verilog.units import units
 from rtl.units.delay import DelayLine
 
 #: units with other parameters than their defaults
@@ -66,9 +66,9 @@ def test_a_unit_passes_its_own_bench(unit, given, tmp_path):
 def test_every_public_circuit_is_a_unit():
     circuits = {name for name in leadlag.__all__ if hasattr(getattr(leadlag, name), "elaborate")}
     # what it is behind its serial line is NetworkTop
-    assert circuits - set(UNITS) == {"SerialTop"}
-    assert set(UNITS) == {*VARIANTS, *(unit for unit, _ in NETWORKS)}
-    assert {row["unit"] for row in listing()} == set(UNITS)
+    assert circuits - set(units()) == {"SerialTop"}
+    assert set(units()) == {*VARIANTS, *(unit for unit, _ in NETWORKS)}
+    assert {row["unit"] for row in listing()} == set(units())
 
 
 def broken(text):
@@ -150,7 +150,10 @@ def test_the_head_of_a_circuit(tmp_path):
     ("LeadLag", "stat=Q1.2", r"LeadLag has no parameter 'stat': did you mean state\?"),
     ("LeadLag", "state", "--set state: NAME=VALUE is expected"),
     ("LeadLag", "state=5", "LeadLag: state: a format is written like Q5.11, not '5'"),
-    ("LeadLag", "state=Q9.9", "LeadLag: dense layer: state Q9.9 is 19 bits wide"),
+    ("LeadLag", "state=Q9.9", "LeadLag: state Q9.9 is 19 bits wide, 17 at most"),
+    ("LeadLag", "guard=9", "LeadLag: guard must be in 0..8, not 9"),
+    ("LeadLag", "guard=2 lag=Q9.2", "LeadLag: lag Q9.2 needs more fraction bits than the 2 guard bits"),
+    ("LeadLag", "lead=Q1.0", "LeadLag: lead Q1.0 needs a fraction bit"),
     ("LeadLag", "guard=two", "LeadLag: guard: an integer, not 'two'"),
     ("DelayLine", "ahead=1", "DelayLine: ahead: true or false, not '1'"),
     ("DelayLine", "size=0", "DelayLine: size must be in 1..4096, not 0"),
