@@ -50,6 +50,8 @@ def _drawn(net, real, shape: tuple[int, ...], rng) -> np.ndarray:
     if real.dtype == bool if len(real) else net.END is not None:
         return rng.random(shape) < rng.choice([0.05, 0.25], (shape[0], *[1] * (len(shape) - 1)))
     fmt = getattr(net.layers[0], "operand", None)
+    if fmt is None and not len(real):
+        raise ValueError(f"{net.name} does not say what words it takes, and its data are not here")
     if fmt is None:
         return rng.integers(real.min(), real.max() + 1, shape)
     x = rng.integers(fmt.min, fmt.max + 1, shape)
