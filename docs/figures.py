@@ -146,6 +146,16 @@ def bench() -> str:
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in spiking_figures.summary(data)]
+    row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
+        lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
+        "vowels_rate_accuracy", "vowels_rate_float_accuracy", "vowels_rate_size")
+    row("the same by a network whose delays are all that is learnt", "own",
+        lambda g: f"{g['vowels_spiking_accuracy']:.1%}, {g['vowels_spiking_float_accuracy']:.1%}; "
+                  f"{g['vowels_spiking_size']}",
+        "vowels_spiking_accuracy", "vowels_spiking_float_accuracy", "vowels_spiking_size")
+    row("circuit equals integers, either of them", "own",
+        lambda g: f"{g['rtl_equal_sequences']:,} of {g['test_sequences']:,} sequences", "rtl_equal_sequences",
+        "test_sequences")
     row("cycles a second, compiled", "simulation", lambda g: f"{g['cycles_per_s']:,}", "cycles_per_s")
     row("random networks compared", "simulation", lambda g: f"{g['property_networks']}", "property_networks")
     row("random networks of every family: circuit equals golden", "random_networks",

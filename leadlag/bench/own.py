@@ -52,9 +52,10 @@ def vowels(folder: Path = flow.BUILD / "data") -> DataSet:
 
 
 def _trained(origin: str, trainer, data: DataSet, console):
-    """A training, made once for each state of the code that trains."""
+    """A training, made once for each state of the recipe and of the code that trains."""
     recipe = load(str(sources.ROOT / origin), [f"data={data.source}"])
-    out = flow.BUILD / "bench" / f"{recipe.name}-{sources.code(trainer.fit)[:8]}.safetensors"
+    state = hashlib.sha256(f"{sources.code(trainer.fit)} {recipe.settings()}".encode()).hexdigest()
+    out = flow.BUILD / "bench" / f"{recipe.name}-{state[:8]}.safetensors"
     if not out.exists():
         with reported(console, recipe.name, recipe.epochs, trainer.SHOWN) as report:
             trainer.fit(recipe, data, report=report).save(out)
