@@ -128,7 +128,7 @@ class Bare:
             return self.came
         if addr == INPUT:
             payload = {"x": data & WORD_MASK, "first": data >> FIRST_BIT & 1}
-            if self.core.period:        # of a rate network
+            if self.net.END is None:    # words are signed
                 payload["x"] = wrap(payload["x"], 18)
             if self.learns:
                 payload |= {"learn": data >> LEARN_BIT & 1, "teach": data >> TEACH_BIT & 1}
