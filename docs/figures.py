@@ -16,27 +16,16 @@ import re
 import sys
 import textwrap
 from collections import Counter, defaultdict
-from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import late_figures, spiking_figures
+from docs import late_figures, spiking_figures, unit_table
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
 from golden.rate.network import Network
 from golden.rate.trained import FloatNetwork, Widths, describe
 from golden.regmap import ERRORS, REGISTERS
-from golden.units.activation import ACTIVATIONS, is_tabulated
-from golden.units.dense import dense_rows
-from rtl.rate.dense import DenseLayer
-from rtl.rate.schedule import cycles_per_tick
-from rtl.rate.tau import TimeConstant
-from rtl.units.activation import Activation
-from rtl.units.delay import DelayLine
-from rtl.units.leadlag import LeadLag
-from rtl.units.mac import MacLanes
-from rtl.units.plasticity import Plasticity
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
@@ -47,33 +36,6 @@ PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospect
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
-#: unit, golden step, module of the circuit, bench, test
-UNITS = (
-    ("LeadLag", "units.leadlag.leadlag_step", "rtl.units.leadlag", "leadlag_tb", "test_leadlag"),
-    ("Activation", "units.activation.activation_step", "rtl.units.activation", "activation_tb", "test_activation"),
-    ("DelayLine", "units.delay.delay_read", "rtl.units.delay", "delay_tb", "test_delay"),
-    ("Plasticity", "units.plasticity.plasticity_step", "rtl.units.plasticity", "plasticity_tb", "test_plasticity"),
-    ("TimeConstant", "rate.learn.tau_step", "rtl.rate.tau", "", "test_tau"),
-    ("ErrorUnit", "rate.learn.error_step", "rtl.rate.error", "", "test_error"),
-    ("OutputError", "rate.loss.output_error", "rtl.rate.loss", "", "test_loss"),
-    ("MacLanes", "units.rows.row_sums", "rtl.units.mac", "mac_tb", "test_mac"),
-    ("DenseLayer", "units.dense.dense_step", "rtl.rate.dense", "dense_tb", "test_cocotb"),
-    ("PlasticLanes", "rate.learn.move", "rtl.rate.lanes", "", "test_lanes"),
-    ("PlasticLayer", "rate.learn.learn_tick", "rtl.rate.plastic", "", "test_learn"),
-    ("NetworkCore", "rate.engine.network_step", "rtl.rate.core", "network_tb", "test_core"),
-    ("NetworkTop", "rate.engine.run", "rtl.host.top", "top_tb", "test_control"),
-    ("Extrapolator", "units.extrapolator.extrapolate", "rtl.units.extrapolator", "extrapolator_tb",
-     "test_extrapolator"),
-    ("NeuralExtrapolator", "units.extrapolator.extrapolate", "rtl.units.neural", "extrapolator_tb",
-     "test_extrapolator"),
-    ("PredictedLine", "units.extrapolator.read", "rtl.units.predicted", "extrapolator_tb", "test_extrapolator"),
-    ("Neuron", "spiking.engine.neuron_step", "rtl.spiking.lanes", "spiking_tb", "test_spiking"),
-    ("BlockWeights", "units.weights.nibbles", "rtl.units.weights", "spiking_tb", "test_weights"),
-    ("SpikingEngine", "spiking.engine.arrivals", "rtl.spiking.engine", "spiking_tb", "test_spiking"),
-    ("SpikingCore", "spiking.engine.run", "rtl.spiking.core", "spiking_tb", "test_spiking"),
-    ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
-)
-
 # ---- what the blocks say
 
 
@@ -81,36 +43,6 @@ def network() -> Network:
     """The network of the zoo as it goes onto the board."""
     from boards import BOARDS
     return BOARDS[BOARD].fold(describe(FloatNetwork.load(NETWORK)))
-
-
-def units() -> str:
-    """The unit table; AttributeError or FileNotFoundError where a name in UNITS is not there any more."""
-    net = network()
-    wide = max(net.layers, key=lambda layer: layer.lanes)
-    plain = [name for name in ACTIVATIONS if not is_tabulated(name)]
-    latency = {
-        "LeadLag": f"{LeadLag.LATENCY}",
-        "Activation": f"{Activation.latency(plain[0])}, table {Activation.latency('tanh')}, "
-                      f"softplus {Activation.latency('softplus')}",
-        "DelayLine": f"{DelayLine.LATENCY}",
-        "Plasticity": f"{Plasticity.LATENCY}",
-        "TimeConstant": f"{TimeConstant.LATENCY}",
-        "MacLanes": f"{MacLanes.latency(dense_rows(wide))} with {wide.lanes} lanes",
-        "DenseLayer": f"{DenseLayer.neuron_latency(wide)} with {wide.lanes} lanes",
-        "NetworkCore": f"a tick every {cycles_per_tick(net)}",
-    }
-    rows = []
-    for unit, golden, circuit, bench, test in UNITS:
-        getattr(import_module(circuit), unit)
-        module, _, step = (golden if golden.startswith("firmware.") else f"golden.{golden}").rpartition(".")
-        getattr(import_module(module), step)
-        for folder, name in (("sim/benches", bench), ("tests", test)):
-            if name and not [*(ROOT / folder).rglob(f"{name}.py")]:
-                raise FileNotFoundError(f"{folder}: no {name}.py")
-        rows.append((unit, golden, circuit, bench or "-", test, latency.get(unit, "-")))
-    note = ("Golden steps are in golden/, benches in sim/benches/, tests in tests/. Latency in cycles, from the code;\n"
-            f"lanes and ticks are those of `{net.name}` on {BOARD}.")
-    return _table(("unit", "golden step", "circuit", "bench", "test", "latency"), rows) + f"\n\n{note}"
 
 
 def bench() -> str:
@@ -371,7 +303,8 @@ def utilisation_svg() -> str | None:
 # ---- writing
 
 
-BLOCKS = {"bench": bench, "units": units, "registers": registers, "formats": formats, "widths": widths,
+BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), BOARD),
+          "registers": registers, "formats": formats, "widths": widths,
           "lengths": lengths, "learning": learning, "relearn": relearn, "tick": tick, "utilisation": utilisation} | {
     name: lambda name=name: getattr(late_figures, name)(_table, _bench())
     for name in ("predictors", "late_fourier", "late_hardware", "two_boards", "late_video")} | {

@@ -11,7 +11,8 @@ from golden.units import extrapolator
 from golden.units.delay import delay_line, delay_write
 from golden.units.extrapolator import Way
 from golden.units.plasticity import Noise
-from rtl.units.extrapolator import FIRST
+from rtl.units.extrapolator import FIRST, Extrapolator
+from rtl.units.neural import NeuralExtrapolator
 from rtl.units.predicted import PredictedLine, predictor
 from sim.pysim import load, run
 
@@ -142,8 +143,9 @@ def test_what_is_sent(seed):
         way = way._replace(delay=way.depth)
     p, taps = way.predictor, drawn_taps(way, rng)
     messages = rng.integers(way.fmt.min, way.fmt.max + 1, (ticks, way.size)) >> 2
-    kind = predictor(way)
-    dut, got, sent, wrong = kind(way, bank=3, seed=5), [], [], []
+    dut, got, sent, wrong = (NeuralExtrapolator(way, bank=3) if p.kind == "neural" else
+                             Extrapolator(way, bank=3, seed=5)), [], [], []
+    kind = type(dut)
     history = delay_line(np.zeros((1, way.size), np.int64), p.history)
     for message in messages:        # the tick that a message comes in predicts from those before it
         y, off = extrapolator.extrapolate(history, taps, way)
