@@ -4,6 +4,7 @@ A recipe is a frozen dataclass of its kind (golden/KIND/recipe.py); its fields a
 may be. Recipes of the zoo are in golden/recipes/. Errors are one line and offer the nearest name.
 """
 
+import os
 import re
 import shlex
 import tomllib
@@ -234,7 +235,7 @@ def load(origin: str, changes=()) -> Recipe:
     if path.suffix == ".toml":
         where, entry = str(path), parse_file(path, _parsed)
         data = entry.get("data")
-        if isinstance(data, str) and data and data not in sets.SETS and (path.parent / data).exists():
+        if isinstance(data, str) and data and data not in sets.SETS and os.path.exists(path.parent / data):
             entry["data"] = str(path.parent / data)
     else:
         check(origin in names(), f"no network {origin!r} to train here{nearest(origin, names())}: there is "

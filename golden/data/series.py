@@ -17,6 +17,7 @@ named. Where there is none, a fixed part of the samples is the test set.
 
 import csv
 import io
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +42,7 @@ class Raw(NamedTuple):
 
 def read(path: Path) -> dict[str, Raw]:
     """The samples of a file or folder by split, "train" and, where it has one, "test"."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return _idx_folder(path)
     return READERS[path.suffix.lower()](path)
 
@@ -92,7 +93,7 @@ def _pair(path: Path, parse) -> dict[str, Raw]:
         if stem.upper().endswith(end):
             word = other.lower() if stem.endswith(end.lower()) else other
             beside = path.with_name(f"{stem[:-len(end)]}_{word}{path.suffix}")
-            if beside.is_file() or split == "TEST":
+            if os.path.isfile(beside) or split == "TEST":
                 found = {split.lower(): parse(_text(path), path), other.lower(): parse(_text(beside), beside)}
                 check(all(set(parts) == {"train"} for parts in found.values()),
                       f"{path}: a column split, and another file for the {other.lower()} samples")

@@ -10,6 +10,7 @@ Everything is checked when a set is found, before anything runs: ValueError, one
 
 import importlib
 import math
+import os
 import re
 import sys
 from dataclasses import replace
@@ -61,7 +62,7 @@ def find(text: str, *, form: str | None = None, answer_from: int | None = None) 
         check(form != "image" or SETS[name].form == "image", f"{name} has sequences: they cannot be read as image")
         rows = form == "sequence" and SETS[name].form == "image"
         found = _pictures(name, folder or None, "sequence" if rows else "image") if folder or rows else SETS[name]
-    elif Path(text).suffix.lower() in series.READERS or Path(text).is_dir():
+    elif Path(text).suffix.lower() in series.READERS or os.path.isdir(text):
         found = own(series.read(Path(text)), name=Path(text).stem, source=text, form=form)
     elif re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text):
         found = own(_called(text), name=text.rpartition(":")[2], source=text, form=form)

@@ -6,10 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from golden import recipe as recipes
 from golden.data.dataset import own
 from golden.data.series import Raw
+from golden.data.sets import find
 from golden.fixed import QFormat
 from golden.rate.recipe import RateLayer, RateRecipe
 from golden.recipe import load
@@ -181,3 +184,38 @@ def test_changes_that_cannot_be(file, change, said):
 def test_recipes_in_python_are_checked(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 300), st.just(10 ** 400), st.floats(), st.text(max_size=4),
+                   st.sampled_from(["rate", "Q5.10", "Q-9.99", "tanh", "leaky", "psp", "x" * 5000, "\0", "a:b"]),
+                   st.lists(st.integers(0, 20), max_size=3),
+                   st.lists(st.lists(st.integers(0, 9), max_size=2), max_size=3),
+                   st.dictionaries(st.sampled_from(["neurons", "tau_m", "tau_r", "x"]), st.integers(0, 9), max_size=4))
+
+
+@pytest.mark.parametrize("kind", [RateRecipe, SpikingRecipe])
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_fields(kind, data):
+    """A recipe, or one line; what is a recipe says itself again."""
+    names = [each.name for each in dataclasses.fields(kind) if "convert" in each.metadata]
+    entry = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), VALUES, max_size=6))
+    good = {"name": "x", "layers": [{"neurons": 3, "tau_m": 1, "tau_r": 1}]} if kind is RateRecipe else \
+        {"name": "x", "hidden": [4]}
+    try:
+        made = kind(**recipes.known(kind, good | entry, "recipe"))
+        assert kind(**made.settings()) == made
+        made.found()
+    except ValueError as failed:
+        said = str(failed)
+        assert "\n" not in said, said
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "x" * 5000 + ".npz", "\0.npz", "a\0b", "x" * 300 + "/y.csv"])
+def test_paths_that_cannot_be(text, tmp_path):
+    with pytest.raises(ValueError, match="no data set|no such file|cannot be read|name too long|null") as failed:
+        find(text)
+    assert "\n" not in str(failed.value)
+    (tmp_path / "mine.toml").write_bytes(SPIKING.replace("digits", text.replace("\0", "\\u0000")).encode())
+    with pytest.raises(ValueError, match="."):
+        load(str(tmp_path / "mine.toml")).found()
