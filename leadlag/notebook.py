@@ -6,9 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from leadlag.report.pictures import utilisation_svg
-from leadlag.report.play import play_svg
-
 
 def page(title: str, rows: list[dict], picture: str = "") -> str:
     """HTML of a heading, a table with a row a dict, and a picture (SVG text)."""
@@ -49,6 +46,7 @@ class Run:
     tick: tuple[float, str]
 
     def _repr_html_(self) -> str:
+        from leadlag.report.play import play_svg  # matplotlib: not for every command
         rows = [{"sample": n, "answer": answer} for n, answer in enumerate(self.answers[:10])]
         layers = [{"name": name, "values": values} for name, values in self.signals]
         picture = play_svg({"layers": layers}) if layers else ""
@@ -69,6 +67,7 @@ class Built:
         return self.report["timing_met"]
 
     def _repr_html_(self) -> str:
+        from leadlag.report.pictures import utilisation_svg  # matplotlib: not for every command
         names = ("board", "clock_mhz", "fmax_mhz", "lanes", "lut4", "dsp", "bram")
         rows = [{"figure": name, "value": self.report[name]} for name in names if name in self.report]
         return page(self.summary, rows, utilisation_svg(self.report))
