@@ -133,5 +133,6 @@ def test_bad_settings_are_one_line(wrong, says):
 
 
 def test_it_runs_without_torch():
-    code = "import sys; sys.modules['torch'] = None; from golden.tasks import late; from leadlag.experiments import study"
+    code = ("import sys; sys.modules['torch'] = None; from golden.tasks import late; "
+            "from leadlag.experiments import study")
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=600)
