@@ -4,6 +4,8 @@ Address map: golden.regmap. An image is written into the half of every bank that
 between two ticks only when all its words came and their CRC-32 is right. A core may have one half only.
 """
 
+from typing import NamedTuple
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import crc, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
@@ -29,6 +31,45 @@ from rtl.host.core import CoreInfo
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
+
+
+class Held(NamedTuple):
+    """The access under way."""
+
+    addr: Signal
+    data: Signal
+    write: Signal
+
+
+class File(NamedTuple):
+    """Registers by name: what they hold, what strobes a write; and what sets an error's flag."""
+
+    values: dict
+    writes: dict
+    flags: dict
+
+
+class Load(NamedTuple):
+    """The image that is being written: its checksum so far, whether one is, how many words have come.
+
+    loaded: one is in force; settling: the last one is not yet; stray: to be set for a word that belongs to none.
+    """
+
+    crc: crc.Processor
+    loading: Signal
+    count: Signal
+    loaded: Signal
+    settling: Signal
+    stray: Signal
+
+
+class Decoded(NamedTuple):
+    """Of the register addressed: what it holds; whether it is there, and has to wait; to be set for a write."""
+
+    value: Signal
+    exists: Signal
+    early: Signal
+    strobe: Signal
 
 
 class Control(wiring.Component):
@@ -66,47 +107,46 @@ class Control(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._m, self._writes, self._flags = m, {}, {name: Signal(name=f"set_{name}") for name in ERRORS}
-        self._values = {name: Const(value, 32) for name, value in self.constants.items()}
+        file = File({}, {}, {name: Signal(name=f"set_{name}") for name in ERRORS})
+        file.values.update({name: Const(value, 32) for name, value in self.constants.items()})
         bus = self.bus
-        self._addr, self._data = Signal(32, reset_less=True), Signal(32, reset_less=True)
-        is_write = Signal(reset_less=True)
+        addr, data, is_write = Signal(32, reset_less=True), Signal(32, reset_less=True), Signal(reset_less=True)
+        held = Held(addr, data, is_write)
         for name, register in REGISTERS.items():
             if "w" in register.access and name not in self.constants:
-                self._writes[name] = Signal(name=f"write_{name}")
-                m.d.sync += self._writes[name].eq(0)
-        self._loader()
-        self._counters()
-        self._keep("lost", self.lost[:32])
+                file.writes[name] = Signal(name=f"write_{name}")
+                m.d.sync += file.writes[name].eq(0)
+        load = self._loader(m, held, file)
+        self._counters(m, held, file)
+        self._keep(m, held, file, "lost", self.lost[:32])
+        readable = self._learning(m, held, file) if self._learns else None
+        decoded = self._registers(m, held, file, load)
+        count, outside = self._parameter_bytes(m, held, load)
+        m.d.comb += [self.i.p.x.eq(data), self.i.p.first.eq(data[FIRST_BIT])]
         if self._learns:
-            self._learning()
-        self._registers(is_write)
-        count = self._parameter_bytes()
-        m.d.comb += [self.i.p.x.eq(self._data), self.i.p.first.eq(self._data[FIRST_BIT])]
-        if self._learns:
-            m.d.comb += [self.i.p.learn.eq(self._data[LEARN_BIT]), self.i.p.teach.eq(self._data[TEACH_BIT])]
+            m.d.comb += [self.i.p.learn.eq(data[LEARN_BIT]), self.i.p.teach.eq(data[TEACH_BIT])]
         with m.FSM():
             with m.State("idle"):
-                m.d.sync += [self._addr.eq(bus.addr), self._data.eq(bus.w_data), is_write.eq(bus.write)]
+                m.d.sync += [addr.eq(bus.addr), data.eq(bus.w_data), is_write.eq(bus.write)]
                 with m.If(bus.read | bus.write):
                     m.next = "decode"
             with m.State("decode"):
                 m.d.sync += [bus.r_data.eq(0), bus.error.eq(0)]
-                with m.If(self._addr[31]):
+                with m.If(addr[31]):
                     m.next = "parameter"
-                with m.Elif(self._addr[8:31] == 0):
+                with m.Elif(addr[8:31] == 0):
                     m.next = "register"
-                with m.Elif((self._addr == INPUT) & is_write):
+                with m.Elif((addr == INPUT) & is_write):
                     m.next = "input"
-                with m.Elif((self._addr == OUTPUT) & ~is_write):
+                with m.Elif((addr == OUTPUT) & ~is_write):
                     m.next = "output"
                 with m.Else():
                     m.next = "nowhere"
-            self._register_state(is_write)
-            self._parameter_state(is_write, count)
-            self._stream_states()
+            self._register_state(m, held, decoded)
+            self._parameter_state(m, held, load, count, outside, readable)
+            self._stream_states(m)
             with m.State("nowhere"):
-                m.d.comb += self._flags["address"].eq(1)
+                m.d.comb += file.flags["address"].eq(1)
                 m.d.sync += bus.error.eq(1)
                 m.next = "answer"
             with m.State("answer"):
@@ -116,96 +156,91 @@ class Control(wiring.Component):
                 m.next = "idle"
         return m
 
-    def _registers(self, is_write):
+    def _registers(self, m, held, file, load):
         """Decode of the address held: `value` and `exists` one cycle later, `strobe` to the register's write."""
-        m = self._m
-        self._value, self._exists = Signal(32, reset_less=True), Signal(reset_less=True)
-        self._early, self._strobe = Signal(reset_less=True), Signal()
-        begin = (self._addr[:8] == REGISTERS["load_begin"].offset) & is_write
-        m.d.sync += [self._value.eq(0), self._exists.eq(1), self._early.eq(begin & self._settling)]
-        with m.Switch(self._addr[:8]):
+        found = Decoded(Signal(32, reset_less=True), Signal(reset_less=True), Signal(reset_less=True), Signal())
+        begin = (held.addr[:8] == REGISTERS["load_begin"].offset) & held.write
+        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & load.settling)]
+        with m.Switch(held.addr[:8]):
             for name, register in REGISTERS.items():
                 with m.Case(register.offset):
-                    if name in self._values:
-                        m.d.sync += self._value.eq(self._values[name])
-                    if name in self._writes:
-                        m.d.sync += self._writes[name].eq(self._strobe)
+                    if name in file.values:
+                        m.d.sync += found.value.eq(file.values[name])
+                    if name in file.writes:
+                        m.d.sync += file.writes[name].eq(found.strobe)
             with m.Default():
-                m.d.sync += self._exists.eq(0)
+                m.d.sync += found.exists.eq(0)
+        return found
 
-    def _register_state(self, is_write):
-        m = self._m
+    def _register_state(self, m, held, decoded):
         with m.State("register"):
-            m.d.sync += self.bus.r_data.eq(self._value)
-            with m.If(~self._exists):
+            m.d.sync += self.bus.r_data.eq(decoded.value)
+            with m.If(~decoded.exists):
                 m.next = "nowhere"
             # a new image waits until the last one is in force
-            with m.Elif(~self._early):
-                m.d.comb += self._strobe.eq(is_write)
+            with m.Elif(~decoded.early):
+                m.d.comb += decoded.strobe.eq(held.write)
                 m.next = "answer"
 
-    def _parameter_bytes(self):
+    def _parameter_bytes(self, m, held, load):
         """The parameter bus, and address and data for the CRC, a byte a cycle."""
-        m, params, count = self._m, self.params, Signal(3)
+        params, count = self.params, Signal(3)
         banks = bank_count(self.net)
-        self._outside = Signal(reset_less=True)
-        m.d.sync += [self._crc.data.eq(Cat(self._addr, self._data).word_select(count, 8)), self._crc.valid.eq(0),
-                     self._outside.eq((self._addr[14:BANK_SHIFT] != 0) | (self._addr[BANK_SHIFT:31] >= banks))]
-        m.d.comb += [params.bank.eq(self._addr[BANK_SHIFT:]), params.addr.eq(self._addr),
-                     params.data.eq(self._data), params.half.eq(~self.half)]
-        return count
+        outside = Signal(reset_less=True, name="_outside")
+        m.d.sync += [load.crc.data.eq(Cat(held.addr, held.data).word_select(count, 8)), load.crc.valid.eq(0),
+                     outside.eq((held.addr[14:BANK_SHIFT] != 0) | (held.addr[BANK_SHIFT:31] >= banks))]
+        m.d.comb += [params.bank.eq(held.addr[BANK_SHIFT:]), params.addr.eq(held.addr),
+                     params.data.eq(held.data), params.half.eq(~self.half)]
+        return count, outside
 
-    def _parameter_state(self, is_write, count):
-        m = self._m
+    def _parameter_state(self, m, held, load, count, outside, readable):
         with m.State("parameter"):
-            with m.If(~is_write):
-                self._ask()
-            with m.Elif(self._outside):
+            with m.If(~held.write):
+                self._ask(m, outside, readable)
+            with m.Elif(outside):
                 m.next = "nowhere"
-            with m.Elif(~self._loading):
-                m.d.comb += self._stray.eq(1)
+            with m.Elif(~load.loading):
+                m.d.comb += load.stray.eq(1)
                 m.next = "answer"
             with m.Else():
                 m.d.comb += self.params.en.eq(count == 0)
-                m.d.sync += [self._crc.valid.eq(1), count.eq(count + 1)]
+                m.d.sync += [load.crc.valid.eq(1), count.eq(count + 1)]
                 with m.If(count == 7):
-                    m.d.sync += self._count.eq(Mux(self._count.all(), self._count, self._count + 1))
+                    m.d.sync += load.count.eq(Mux(load.count.all(), load.count, load.count + 1))
                     m.next = "answer"
 
-    def _ask(self):
+    def _ask(self, m, outside, readable):
         """Read of a word that learns: the core answers when no tick is under way."""
-        m = self._m
         if not self._learns:
             m.next = "nowhere"
             return
-        with m.If(self._readable & ~self._outside):
+        with m.If(readable & ~outside):
             m.d.comb += self.probe.eq(1)
             m.next = "probe"
         with m.Else():
             m.next = "nowhere"
 
-    def _keep(self, name, events):
+    def _keep(self, m, held, file, name, events):
         """A register of sticky flags; a one clears."""
-        self._values[name] = flags = Signal(len(events), name=name)
-        cleared = Mux(self._writes[name], self._data, 0)[:len(events)]
-        self._m.d.sync += flags.eq((flags & ~cleared) | events)
+        file.values[name] = flags = Signal(len(events), name=name)
+        cleared = Mux(file.writes[name], held.data, 0)[:len(events)]
+        m.d.sync += flags.eq((flags & ~cleared) | events)
 
-    def _learning(self):
-        """Registers of learning, and which banks can be read."""
-        m = self._m
+    def _learning(self, m, held, file):
+        """Registers of learning, and whether the bank of the address held can be read."""
         for name, signal in (("learning", self.learning), ("halvings", self.halve)):
-            self._values[name] = signal
-            with m.If(self._writes[name]):
-                m.d.sync += signal.eq(self._data)
-        self._keep("overflow", self.overflow)
-        bank = self._addr[BANK_SHIFT:31]
-        readable = [(bank >= each.start) & (bank < each.stop) for each in self.info.readable]
-        self._readable = Signal(reset_less=True)
-        m.d.sync += self._readable.eq(Cat(*readable).any())
-        m.d.comb += [self.probe_bank.eq(self._addr[BANK_SHIFT:]), self.probe_addr.eq(self._addr)]
+            file.values[name] = signal
+            with m.If(file.writes[name]):
+                m.d.sync += signal.eq(held.data)
+        self._keep(m, held, file, "overflow", self.overflow)
+        bank = held.addr[BANK_SHIFT:31]
+        readable = Signal(reset_less=True, name="_readable")
+        m.d.sync += readable.eq(Cat(*((bank >= each.start) & (bank < each.stop) for each in self.info.readable)).any())
+        m.d.comb += [self.probe_bank.eq(held.addr[BANK_SHIFT:]), self.probe_addr.eq(held.addr)]
+        return readable
 
-    def _stream_states(self):
-        m, bus, i, o = self._m, self.bus, self.i, self.o
+    def _stream_states(self, m):
+        bus, i, o = self.bus, self.i, self.o
         with m.State("input"):
             m.d.comb += i.valid.eq(1)
             # a master that gives up takes its word back: nothing was accepted yet
@@ -224,54 +259,52 @@ class Control(wiring.Component):
             m.d.sync += bus.r_data.eq(Mux(o.valid, Cat(word, Const(0, 12), o.p.last, Const(1)), 0))
             m.next = "answer"
 
-    def _loader(self):
-        m = self._m
+    def _loader(self, m, held, file):
         expected = self.constants["parameter_words"]
-        m.submodules.crc = self._crc = crc.Processor(CRC32_ISO_HDLC(data_width=8))
-        self._loading, self._count, loaded = Signal(), Signal(range(expected + 2)), Signal()
-        begin, commit = self._writes["load_begin"], self._writes["load_commit"]
+        m.submodules.crc = check = crc.Processor(CRC32_ISO_HDLC(data_width=8))
+        load = Load(check, Signal(), Signal(range(expected + 2)), Signal(), Signal(), Signal(name="_stray"))
+        begin, commit = file.writes["load_begin"], file.writes["load_commit"]
         # the last words still hop along the lanes when the checksum comes
         hops = self.info.settle
-        self._stray = Signal()
-        right, settle, self._settling = Signal(), Signal(range(hops + 1)), Signal()
-        complete, same = Signal(reset_less=True), Signal(reset_less=True)
-        m.d.sync += [complete.eq(self._count == expected), same.eq(self._crc.crc == self._data)]
-        m.d.comb += [self._settling.eq((settle != 0) | (self.want_half != self.half)), self._crc.start.eq(begin),
-                     self._flags["load_idle"].eq(commit & ~self._loading | self._stray),
-                     self._flags["load_count"].eq(commit & ~complete), self._flags["load_crc"].eq(commit & ~same),
-                     right.eq(commit & self._loading & complete & same)]
+        right, settle, complete, same = (Signal(), Signal(range(hops + 1)), Signal(reset_less=True),
+                                         Signal(reset_less=True, name="same"))
+        m.d.sync += [complete.eq(load.count == expected), same.eq(check.crc == held.data)]
+        m.d.comb += [load.settling.eq((settle != 0) | (self.want_half != self.half)), check.start.eq(begin),
+                     file.flags["load_idle"].eq(commit & ~load.loading | load.stray),
+                     file.flags["load_count"].eq(commit & ~complete), file.flags["load_crc"].eq(commit & ~same),
+                     right.eq(commit & load.loading & complete & same)]
         # like the weights themselves, where they are and that they were learnt outlives a reset
         want_half, learnt = Signal(name="half_wanted", reset_less=True), Signal(reset_less=True)
         m.d.comb += self.want_half.eq(want_half)
         with m.If(begin):
-            m.d.sync += [self._loading.eq(1), self._count.eq(0)]
+            m.d.sync += [load.loading.eq(1), load.count.eq(0)]
             if self.info.halves == 1:
-                m.d.sync += loaded.eq(0)
+                m.d.sync += load.loaded.eq(0)
         with m.Elif(commit):
-            m.d.sync += self._loading.eq(0)
+            m.d.sync += load.loading.eq(0)
         with m.If(right):
             m.d.sync += settle.eq(hops)
         with m.Elif(settle != 0):
             m.d.sync += settle.eq(settle - 1)
             with m.If(settle == 1):
-                m.d.sync += [want_half.eq(~self.half), loaded.eq(1)]
+                m.d.sync += [want_half.eq(~self.half), load.loaded.eq(1)]
         if self._learns:
             with m.If(self.want_half != self.half):     # until then what was learnt is in force
                 m.d.sync += learnt.eq(0)
             with m.Elif(self.moved):
                 m.d.sync += learnt.eq(1)
-        self._values["status"] = Cat(loaded, self._loading | self._settling, self.half, self.busy, learnt,
+        file.values["status"] = Cat(load.loaded, load.loading | load.settling, self.half, self.busy, learnt,
                                      self.running if self._learns else Const(0, 1), Const(self.info.halves == 1, 1))
+        return load
 
-    def _counters(self):
-        m = self._m
+    def _counters(self, m, held, file):
         for name, event in zip(_COUNTERS, (self.tick, self.busy, self.stall), strict=True):
             event = later(m, event, 1, name=name)
-            self._values[name] = counter = Signal(32, name=name)
-            m.d.sync += counter.eq(Mux(self._writes[name], 0, counter + event))
-        self._values["scratch"] = scratch = Signal(32)
-        with m.If(self._writes["scratch"]):
-            m.d.sync += scratch.eq(self._data)
-        flags = Cat(*(self._flags[name] for name in ERRORS))
-        self._values["errors"] = errors = Signal(len(ERRORS))
-        m.d.sync += errors.eq((errors & ~Mux(self._writes["errors"], self._data, 0)[:len(ERRORS)]) | flags)
+            file.values[name] = counter = Signal(32, name=name)
+            m.d.sync += counter.eq(Mux(file.writes[name], 0, counter + event))
+        file.values["scratch"] = scratch = Signal(32)
+        with m.If(file.writes["scratch"]):
+            m.d.sync += scratch.eq(held.data)
+        flags = Cat(*(file.flags[name] for name in ERRORS))
+        file.values["errors"] = errors = Signal(len(ERRORS))
+        m.d.sync += errors.eq((errors & ~Mux(file.writes["errors"], held.data, 0)[:len(ERRORS)]) | flags)

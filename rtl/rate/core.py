@@ -18,7 +18,7 @@ from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError, target_format
 from rtl.rate.plastic import PlasticLayer
 from rtl.rate.schedule import cycles_per_tick, engine, top_latency, waits
-from rtl.rate.ways import ErrorsIn
+from rtl.rate.ways import ErrorsIn, Far
 
 
 def input_layout(net: Network) -> data.StructLayout:
@@ -44,7 +44,7 @@ class NetworkCore(wiring.Component):
     A tick starts when its input vector is complete, the output buffer has room and the last tick is `cycles_per_tick`
     old. All layers start together and nothing stalls inside.
 
-    Parameters: net; vendor form of memories and multipliers.
+    Parameters: net; vendor form of memories; numbers of the layers here, None for all; far, what of them is elsewhere.
     Members
       i, o      words of input and output vectors, in order
       params    writes to parameter banks
@@ -61,8 +61,13 @@ class NetworkCore(wiring.Component):
     output_ticks: how many ticks the output buffer holds.
     """
 
-    def __init__(self, net: Network, *, vendor: str = "generic", **members):
-        self.net, self.vendor, self.numbers = net, vendor, range(len(net.layers))
+    def __init__(self, net: Network, *, vendor: str = "generic", numbers: range | None = None,
+                 far: dict[int, Far] | None = None, **members):
+        self.net, self.vendor, self.far = net, vendor, far or {}
+        self.numbers = range(len(net.layers)) if numbers is None else numbers
+        noise = registers(net) if net.teacher else []
+        self.engines = {n: self._make_layer(n, noise) for n in self.numbers}
+        self.readers = [unit for unit in self.engines.values() if isinstance(unit, PlasticLayer)]
         self.period = cycles_per_tick(net)
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
@@ -88,13 +93,13 @@ class NetworkCore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._go, self._hold = Signal(name="go"), Signal(name="hold")
+        go, hold = Signal(name="go"), Signal(name="hold")
         learns = self.net.teacher is not None
         periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
-        vector = self._input_vector(m)
-        room, output = self._output_buffer(m)
+        vector, given = self._input_vector(m, go)
+        room, output = self._output_buffer(m, go)
         wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
-        go, ready = self._go, self._ready(vector)
+        ready = self._ready(vector, hold)
         m.d.comb += [go.eq(ready & room & due), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
         period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
         m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go)]
@@ -103,37 +108,40 @@ class NetworkCore(wiring.Component):
         m.d.comb += self.half.eq(half)
         with m.If(due):
             m.d.sync += half.eq(self.want_half)
-        start = self._start(m, vector)
+        start = self._start(m, vector, go)
         if learns:
             m.d.sync += start["reseed"].eq(due & (half != self.want_half))
-        self._layers(m, start, output)
+        self._layers(m, start, output, given)
         if learns:
-            self._probe(m, due)
+            self._probe(m, due & ~go, hold)
         return m
 
-    def _ready(self, vector):
+    def _ready(self, vector, hold):
         """Whether all is there that a tick takes."""
-        return vector["complete"] & ~self._hold
+        return vector["complete"] & ~hold
 
-    def _input_vector(self, m):
-        """Count words into the first layer's delay line; `complete` until the tick takes the vector."""
+    def _input_vector(self, m, go):
+        """Count words into the first layer's delay line; `complete` until `go` takes the vector.
+
+        Also whether a word is given to the input, or as a target.
+        """
         net, i = self.net, self.i
         names = ["first", *(["learn", "teach", "errors"] if net.teacher else [])]
         vector = {name: Signal(name=f"vector_{name}") for name in ("complete", *names)}
         index = Signal(range(max(2, net.inputs + net.targets)))
         taken, end = i.valid & i.ready, Const(net.inputs - 1)
         m.d.comb += i.ready.eq(~vector["complete"])
-        self._given = {"input": taken}
+        given = {"input": taken}
         if net.teacher is not None:
             errors = Mux(i.p.first, self.learning, vector["errors"])
             end = Mux(errors, net.inputs + net.targets - 1, net.inputs - 1)
-            self._given = {"input": taken & (index < net.inputs), "target": taken & (index >= net.inputs)}
+            given = {"input": taken & (index < net.inputs), "target": taken & (index >= net.inputs)}
             m.d.comb += self.running.eq(vector["errors"])
             with m.If(taken):
                 m.d.sync += vector["errors"].eq(errors)
                 # those of the last word count: a vector that a host had to complete with zeros moves no weight
                 m.d.sync += [vector["learn"].eq(i.p.learn), vector["teach"].eq(i.p.teach)]
-        with m.If(self._go):
+        with m.If(go):
             m.d.sync += [vector["complete"].eq(0), vector["first"].eq(0)]
         with m.If(taken):
             m.d.sync += index.eq(Mux(index == end, 0, index + 1))
@@ -141,31 +149,31 @@ class NetworkCore(wiring.Component):
                 m.d.sync += vector["first"].eq(1)
             with m.If(index == end):
                 m.d.sync += vector["complete"].eq(1)
-        return vector
+        return vector, given
 
-    def _start(self, m, vector):
+    def _start(self, m, vector, go):
         """What the layers are told with `tick`, a cycle after the vector was complete."""
         streams = self.net.streams
         names = ("restart", "fresh", *(("errors", "learn", "teach") if self.net.teacher else ()))
         start = {name: Signal(name=name) for name in names}
-        with m.If(self._go):
+        with m.If(go):
             m.d.sync += [start[name].eq(vector[name]) for name in names[2:]]
             m.d.sync += [start["restart"].eq(vector["first"]), start["fresh"].eq(vector["first"])]
         if streams > 1:
             # all streams begin anew in their next tick, and stream 0 has this one
             start["stream"], left = Signal(range(streams), name="stream"), Signal(range(streams), name="still_fresh")
-            with m.If(self._go):
+            with m.If(go):
                 m.d.sync += [start["stream"].eq(Mux(vector["first"], 0, start["stream"] + 1)),
                              start["fresh"].eq(vector["first"] | (left != 0)),
                              left.eq(Mux(vector["first"], streams - 1, Mux(left == 0, 0, left - 1)))]
         if self.net.teacher is not None:
             start["reseed"], start["halve"] = Signal(name="reseed"), Signal.like(self.halve, name="halve_now")
-            with m.If(self._go):
+            with m.If(go):
                 m.d.sync += start["halve"].eq(self.halve)
             m.d.comb += self.moved.eq(self.tick & start["errors"] & start["learn"])
         return start
 
-    def _output_buffer(self, m):
+    def _output_buffer(self, m, go):
         """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
         size = self.net.outputs
         layout = output_layout(self.net)
@@ -178,23 +186,23 @@ class NetworkCore(wiring.Component):
                      buffer.w_data.eq(word)]
         taken = Signal()
         m.d.comb += taken.eq(self.o.valid & self.o.ready & self.o.p.last)
-        m.d.sync += room.eq(room + taken - self._go)
+        m.d.sync += room.eq(room + taken - go)
         with m.If(buffer.w_en):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
         return room != 0, (buffer.w_en, word.y)
 
-    def _layers(self, m, start, output):
-        self._engines, noise, params = {}, registers(self.net) if self.net.teacher else [], wiring.flipped(self.params)
-        for n in self.numbers:
-            m.submodules[f"layer{n}"] = self._engines[n] = unit = self._make_layer(n, noise)
+    def _layers(self, m, start, output, given):
+        params = wiring.flipped(self.params)
+        for n, unit in self.engines.items():
+            m.submodules[f"layer{n}"] = unit
             wiring.connect(m, params, unit.params)
             params = unit.params_out
             m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
             told = ("fresh", "restart", *(["stream"] if self.net.streams > 1 else []),
                     *(["errors", "learn", "halve", "reseed"] if self.net.layers[n].plastic else []))
             m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
-            self._below(m, n, unit)
-        self._ends(m, start, output, params, noise)
+            self._below(m, n, unit, given)
+        self._ends(m, start, output, params, given)
 
     def _make_layer(self, n: int, noise):
         net = self.net
@@ -208,38 +216,35 @@ class NetworkCore(wiring.Component):
         options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}
         if "taps" in own.taps:
             options["tap_seed"] = int(own.taps["taps"][0])
-        return self._plastic_layer(n, layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
-                                   **options)
+        return PlasticLayer(layer, below=below, above=self._errors_in(n, noise), top=top_latency(net, n),
+                            far=self.far.get(n), **options)
 
-    def _plastic_layer(self, n: int, layer, **options):
-        return PlasticLayer(layer, **options)
-
-    def _below(self, m, n: int, unit):
+    def _below(self, m, n: int, unit, given):
         """Messages from below, and errors down there."""
         if n == 0:
             # a register keeps the way into the block RAM short, and the first write over the oldest message
             # behind its last read, which may be in the cycle of `tick`
-            given = later(m, self._given["input"], 1, name="given", reset_less=False)
-            m.d.comb += [unit.i.valid.eq(given),
+            valid = later(m, given["input"], 1, name="given", reset_less=False)
+            m.d.comb += [unit.i.valid.eq(valid),
                          unit.i.payload.eq(later(m, self.i.p.x[:unit.layer.operand.width], 1, name="word"))]
             return
         least = self.net.layers[n].least_delay
-        _connect(m, f"message{n}", self._engines[n - 1].o, unit.i, least)
+        _connect(m, f"message{n}", self.engines[n - 1].o, unit.i, least)
         if n > self.net.first_plastic:
-            _connect(m, f"error{n}", unit.o_error, self._engines[n - 1].i_error, least)
+            _connect(m, f"error{n}", unit.o_error, self.engines[n - 1].i_error, least)
 
-    def _ends(self, m, start, output, params, noise):
+    def _ends(self, m, start, output, params, given):
         """What is around the layers: the teacher, the output, flags."""
-        message = self._engines[self.numbers[-1]].o
+        message = self.engines[self.numbers[-1]].o
         m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
         # errors that a layer sends down come by a line of the layer below
-        lost = [engine.lost for engine in self._engines.values()]
+        lost = [engine.lost for engine in self.engines.values()]
         m.d.comb += self.lost.eq(Cat(Cat(own[0], below[1]) for own, below in zip(lost, (Const(0, 2), *lost),
                                                                                  strict=False)))
         if self.net.teacher is not None:
-            self._teacher(m, start, message)
+            self._teacher(m, start, message, given["target"])
             m.d.comb += self.overflow.eq(Cat(engine.overflow if hasattr(engine, "overflow") else Const(0, 1)
-                                             for engine in self._engines.values()))
+                                             for engine in self.engines.values()))
 
     def _errors_in(self, n: int, noise) -> ErrorsIn | None:
         """How errors come into layer n."""
@@ -249,18 +254,18 @@ class NetworkCore(wiring.Component):
         return ErrorsIn(self.net.error_way(n + 1), above.delay, above.taps.get("error_taps", 0),
                         int(register[0]) if register else 1, waits(self.net, n + 1)[1])
 
-    def _teacher(self, m, start, message):
+    def _teacher(self, m, start, message, given):
         m.submodules.teacher = teacher = OutputError(self.net, vendor=self.vendor)
         fmt = target_format(self.net)
         m.d.comb += [
             teacher.rate.valid.eq(message.valid), teacher.rate.payload.eq(message.payload),
-            teacher.target.valid.eq(later(m, self._given["target"], 1, name="given_target", reset_less=False)),
+            teacher.target.valid.eq(later(m, given, 1, name="given_target", reset_less=False)),
             teacher.target.payload.eq(later(m, self.i.p.x[:fmt.width], 1, name="target")),
             teacher.tick.eq(self.tick), teacher.restart.eq(start["restart"]),
             teacher.start.eq(self.tick & start["errors"]), teacher.mute.eq(start["fresh"] | ~start["teach"])]
-        wiring.connect(m, teacher.o, self._engines[self.numbers[-1]].i_error)
+        wiring.connect(m, teacher.o, self.engines[self.numbers[-1]].i_error)
 
-    def _probe(self, m, due):
+    def _probe(self, m, idle, hold):
         """Wait until the last tick has drained, ask the layers, let ticks go on when the word is there.
 
         Behind an answer the other lanes' products still hop out: the next word waits for those alone.
@@ -268,22 +273,21 @@ class NetworkCore(wiring.Component):
         drain = max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in self.net.layers) + 32
         quiet, asked = Signal(range(drain + 1)), Signal()
         ask = Signal()
-        m.d.sync += quiet.eq(Mux(due & ~self._go & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
+        m.d.sync += quiet.eq(Mux(idle & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
         with m.If(self.probe_valid):
             m.d.sync += quiet.eq(drain - max(layer.lanes for layer in self.net.layers))
-        m.d.sync += ask.eq(self._hold & ~asked & (quiet == drain))
-        with m.If(self._hold & (quiet == drain)):
+        m.d.sync += ask.eq(hold & ~asked & (quiet == drain))
+        with m.If(hold & (quiet == drain)):
             m.d.sync += asked.eq(1)
         with m.If(self.probe_valid):
-            m.d.sync += self._hold.eq(0)
+            m.d.sync += hold.eq(0)
         with m.If(self.probe):
-            m.d.sync += [self._hold.eq(1), asked.eq(0)]
-        learning = [each for each in self._engines.values() if hasattr(each, "probe")]
-        for each in learning:
+            m.d.sync += [hold.eq(1), asked.eq(0)]
+        for each in self.readers:
             m.d.comb += [each.probe.eq(ask), each.probe_bank.eq(self.probe_bank), each.probe_addr.eq(self.probe_addr)]
-        m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in learning).any()),
+        m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in self.readers).any()),
                      self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
-                                                     for each in learning)))]
+                                                     for each in self.readers)))]
 
 
 def _connect(m, name: str, source, target, registers: int):

@@ -14,6 +14,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.rate.layout import bank_layout, learnt_banks
+from golden.rate.learn import registers
 from golden.rate.network import Network
 from golden.units.extrapolator import Way
 from rtl.fixed import shape
@@ -21,7 +22,6 @@ from rtl.host.core import ranges
 from rtl.host.top import NetworkTop
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, join, later
 from rtl.rate.core import NetworkCore
-from rtl.rate.plastic import PlasticLayer
 from rtl.rate.ways import Far, loaded_times
 from rtl.units.predicted import predictor
 
@@ -116,59 +116,57 @@ class HalfCore(NetworkCore):
         messages, errors = cut_ways(net, cut)
         self.cut, self.upper = cut, upper
         self.received, self.sent = (messages, errors) if upper else (errors, messages)
-        super().__init__(net, vendor=vendor, **{
-            "i_far": In(stream.Signature(shape(self.received.fmt), always_ready=True)),
-            "o_far": Out(stream.Signature(shape(self.sent.fmt), always_ready=True))})
-        self.numbers = range(cut, len(net.layers)) if upper else range(cut)
-        self._border = cut if upper else cut - 1
+        self.border = cut if upper else cut - 1
+        super().__init__(
+            net, vendor=vendor, numbers=range(cut, len(net.layers)) if upper else range(cut),
+            far={self.border: Far(0 if upper else 1, self.sent.depth)},
+            i_far=In(stream.Signature(shape(self.received.fmt), always_ready=True)),
+            o_far=Out(stream.Signature(shape(self.sent.fmt), always_ready=True)))
+        self.sender = self._make_sender()
+        self.readers += [] if self.sender is None else [self.sender]
 
     def _info(self):
         return super()._info()._replace(readable=ranges(sorted(learnt_here(self.net, self.cut, self.upper))))
 
-    def _ready(self, vector):
-        return super()._ready(vector) & self._engines_there
+    def _ready(self, vector, hold):
+        return super()._ready(vector, hold) & self.engines[self.border].there
 
-    def _input_vector(self, m):
-        """Count words of inputs, or of targets; `complete` until the tick takes the vector."""
+    def _input_vector(self, m, go):
+        """Count words of inputs, or of targets; `complete` until `go` takes the vector."""
         names, i = ("complete", "first", "learn", "teach"), self.i
         vector = {name: Signal(name=f"vector_{name}") for name in names} | {"errors": Const(1)}
         size = self.net.targets if self.upper else self.net.inputs
         index, taken = Signal(range(max(2, size))), i.valid & i.ready
         m.d.comb += [i.ready.eq(~vector["complete"]), self.running.eq(1)]
-        self._given = {"target" if self.upper else "input": taken}
-        with m.If(self._go):
+        with m.If(go):
             m.d.sync += [vector["complete"].eq(0), vector["first"].eq(0)]
         with m.If(taken):
             m.d.sync += [index.eq(Mux(index == size - 1, 0, index + 1)), vector["complete"].eq(index == size - 1),
                          vector["first"].eq(vector["first"] | i.p.first), vector["learn"].eq(i.p.learn),
                          vector["teach"].eq(i.p.teach)]
-        self._engines_there = Signal(name="there")
-        return vector
+        return vector, {"target" if self.upper else "input": taken}
 
-    def _output_buffer(self, m):
-        return super()._output_buffer(m) if self.upper else (Const(1), None)
+    def _output_buffer(self, m, go):
+        return super()._output_buffer(m, go) if self.upper else (Const(1), None)
 
-    def _plastic_layer(self, n, layer, **options):
-        if n != self._border:
-            return super()._plastic_layer(n, layer, **options)
-        return PlasticLayer(layer, far=Far(0 if self.upper else 1, self.sent.depth), **options)
-
-    def _below(self, m, n, unit):
+    def _below(self, m, n, unit, given):
         if n == 0 or n != self.numbers[0]:
-            super()._below(m, n, unit)
+            super()._below(m, n, unit, given)
 
-    def _ends(self, m, start, output, params, noise):
+    def _ends(self, m, start, output, params, given):
         """The other board, and the teacher and the output, or the input."""
-        unit = self._engines[self._border]
-        m.d.comb += self._engines_there.eq(unit.there)
+        unit = self.engines[self.border]
         wiring.connect(m, wiring.flipped(self.i_far), unit.i if self.upper else unit.i_error)
         leaving, lost = unit.o_error if self.upper else unit.o, Const(0)
-        if self.sent.predictor is not None:
-            sender = self._make_sender(m, start, params, noise)
+        if self.sender is not None:
+            m.submodules.sender = sender = self.sender
+            wiring.connect(m, params, sender.params)
+            m.d.comb += [sender.start.eq(self.tick), sender.half.eq(self.half), sender.fresh.eq(start["restart"]),
+                         *(getattr(sender, flag).eq(start[flag]) for flag in ("errors", "learn", "reseed"))]
             m.d.comb += [sender.i.valid.eq(leaving.valid), sender.i.payload.eq(leaving.payload)]
             leaving, lost = sender.o, sender.lost
         m.d.comb += [self.o_far.valid.eq(leaving.valid), self.o_far.payload.eq(leaving.payload)]
-        layers = {n: self._engines[n] for n in self.numbers}
+        layers = self.engines
         flags = [Cat(layers[n].lost[0] if n in layers else 0, layers[n - 1].lost[1] if n - 1 in layers else 0)
                  for n in range(len(self.net.layers))]
         flags[self.cut] = Cat(0, lost) if self.upper else Cat(lost, 0)
@@ -178,19 +176,15 @@ class HalfCore(NetworkCore):
         if self.upper:
             message = layers[self.numbers[-1]].o
             m.d.comb += [output[0].eq(message.valid), output[1].eq(message.payload)]
-            self._teacher(m, start, message)
+            self._teacher(m, start, message, given["target"])
 
-    def _make_sender(self, m, start, params, noise):
+    def _make_sender(self) -> Sender | None:
+        if self.sent.predictor is None:
+            return None
         name, banks = "error_taps" if self.upper else "taps", bank_layout(self.net)[self.cut]
-        register = noise[self.cut].taps.get(name)
-        m.submodules.sender = sender = Sender(
-            self.sent, which=int(self.upper), times=banks.delay, taps=banks.taps.get(name, 0),
-            seed=int(register[0]) if register else 1, vendor=self.vendor)
-        self._engines["sender"] = sender
-        wiring.connect(m, params, sender.params)
-        m.d.comb += [sender.start.eq(self.tick), sender.half.eq(self.half), sender.fresh.eq(start["restart"]),
-                     *(getattr(sender, flag).eq(start[flag]) for flag in ("errors", "learn", "reseed"))]
-        return sender
+        register = registers(self.net)[self.cut].taps.get(name)
+        return Sender(self.sent, which=int(self.upper), times=banks.delay, taps=banks.taps.get(name, 0),
+                      seed=int(register[0]) if register else 1, vendor=self.vendor)
 
 
 class HalfTop(NetworkTop):

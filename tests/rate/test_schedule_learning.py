@@ -35,7 +35,7 @@ def test_three_lane_cycles_a_synapse(seed):
         await ctx.tick().repeat(cycles_per_tick(net, learning=True))
 
     async def watch(ctx):
-        learning = [(n, unit) for n, unit in core._engines.items() if net.layers[n].plastic]
+        learning = [(n, unit) for n, unit in core.engines.items() if net.layers[n].plastic]
         for _ in range(len(vectors) * cycles_per_tick(net, learning=True) * 4):
             await ctx.tick()
             for n, unit in learning:
