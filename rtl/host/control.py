@@ -75,7 +75,8 @@ class Decoded(NamedTuple):
 class Control(wiring.Component):
     """Bus slave for one network.
 
-    An access takes 4 cycles (12 for a parameter word, whose CRC is byte-serial), longer while the input is full.
+    An access takes ACCESS cycles (PARAMETER_ACCESS for a parameter word, whose CRC is byte-serial), longer while the
+    input is full.
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
@@ -84,6 +85,8 @@ class Control(wiring.Component):
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
     those of its core.
     """
+
+    ACCESS, PARAMETER_ACCESS = 4, 11
 
     def __init__(self, net: Description, info: CoreInfo, *, i, o):
         self.net, self.info, self._learns = net, info, info.learns
