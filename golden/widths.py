@@ -40,7 +40,7 @@ class Report(NamedTuple):
                                    f"{row['saturated']:.1%} saturated, error {row['error']:.1%})")
 
 
-def fitted(trained: Trained, samples: Samples, answer_from: int = 0, *, bits: int | None = None,
+def fitted(trained: Trained, samples: Samples, answer_from: int, *, bits: int | None = None,
            points: float = POINTS) -> tuple[Trained, Report]:
     """A trained network of any kind with words of its own, chosen on samples, and what they cost.
 

@@ -125,10 +125,9 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
           f"{path}: the heading needs a column label (classes) or target (regression), and not both")
     values = [name for name in heading if name not in ("label", "series", "split", *targets)]
     check(values != [], f"{path}: no columns of values beside {listed(heading)}")
-    for n, row in rows[1:]:
-        check(len(row) == len(heading), f"{path} line {n}: {len(row)} cells under {len(heading)} headings")
     groups: dict = {}
     for n, row in rows[1:]:
+        check(len(row) == len(heading), f"{path} line {n}: {len(row)} cells under {len(heading)} headings")
         key = row[place["series"]] if "series" in place else n
         groups.setdefault(key, []).append((n, row))
     found: dict = {}

@@ -100,6 +100,10 @@ def test_data_that_cannot_be_learnt():
         with pytest.raises(ValueError, match=said):
             recipe.check_data(data)
     rate.check_data(targets)
+    spiking.check_data(sequences(80, y=np.arange(80) % 32))
+    with pytest.raises(ValueError, match="has sequences of 17 ticks"):      # in either split
+        spiking.check_data(own({"train": Raw(np.ones((8, 5)), np.arange(8) % 2),
+                                "test": Raw(np.ones((8, 17)), np.arange(8) % 2)}, name="it"))
     assert (rate.loss_for(targets), rate.loss_for(sequences())) == ("squared_error", "cross_entropy")
     with pytest.raises(ValueError, match='r: no data: say data = "FILE" in the recipe, or --data'):
         rate.found()
@@ -174,6 +178,19 @@ def test_files_that_cannot_be_read(file, tmp_path):
 def test_changes_that_cannot_be(file, change, said):
     with pytest.raises(ValueError, match=said):
         load(file(RATE), [change])
+
+
+def test_limits_and_defaults():
+    assert load("gle-mnist1d", ["epochs=1000000"]).epochs == 1_000_000
+    with pytest.raises(ValueError, match="epochs must be a whole number in 1..1000000, not 1000001"):
+        load("gle-mnist1d", ["epochs=1000001"])
+    assert load("delays-digits", ["leak=[]"]).made_by(0, False)["command"].endswith("--set 'leak=[]'")
+    assert "settings" in load("gle-mnist1d", ["layers.0.neurons=[1, 2, 3]"]).made_by(0, False)
+    plain, rate = SpikingRecipe(name="x", hidden=(4,)), RateRecipe(name="x", layers=[{"neurons": 3, "tau_m": 1,
+                                                                                      "tau_r": 1}])
+    assert [plain.amsgrad, rate.rest, rate.scale, rate.refit] == [False, False, False, True]
+    assert (plain.for_threshold(5.0).sharp, plain.for_threshold(5.0).share) == (2.0, 1.0)
+    assert load("delays-digits").for_threshold(5.0) == load("delays-digits")
 
 
 @pytest.mark.parametrize(("make", "said"), [

@@ -242,6 +242,7 @@ NPZ = {
     "one class": ({"y_train": np.full(20, 4), "y_test": np.full(10, 4)}, "one class only, 4: there is nothing"),
     "many classes": ({"y_train": np.arange(20), "y_test": np.arange(10)}, "20 training samples of 20 classes: two a"),
     "texts and numbers": ({"y_test": np.array(["0"] * 10)}, "classes are numbers in one split and texts in another"),
+    "few a class": ({"x_train": np.ones((5, 6, 2)), "y_train": np.array([0, 1, 2, 0, 1])}, "5 training samples of 3"),
     "strange class": ({"y_test": np.full(10, 7)}, "test: class 7 is none of the training set: 0, 1, 2"),
     "reals for classes": ({"y_test": np.full(10, 0.5)}, "classes are one integer or text a sample, not float64"),
     "classes by two": ({"y_train": np.ones((20, 2), int)}, "classes are one integer or text a sample, not int64"),
@@ -343,6 +344,13 @@ def test_what_a_network_learnt(tmp_path):
     assert (found.source, found.answer_from, split) == (path, 2, "fit")
     assert sets.learnt({"data": "mnist1d train"}) == (sets.SETS["mnist1d"], "train")
     assert sets.learnt({"data": "gone.npz train"}) == (None, "train")
+    for data, form, said in (
+            (find("mnist1d"), None, {"data": "mnist1d train"}), (find(path), None, {"data": f"{path} train"}),
+            (find("mnist1d", answer_from=0), None, {"data": "mnist1d train", "answer_from": 0}),
+            (find(path, answer_from=2), "sequence", {"data": f"{path} train", "answer_from": 2, "read_as": "sequence"}),
+            (own({"train": Raw(np.ones((4, 2)), np.arange(4) % 2)}, name="arrays"), None, {})):
+        assert sets.written(data, "train", form) == said
+        assert not said or sets.learnt(said)[0].answer_from == data.answer_from
     for training in ({}, {"data": "mnist1d"}, {"data": 3}, {"data": "mnist1d all"}):
         assert sets.learnt(training) == (None, "")
 

@@ -126,8 +126,8 @@ def test_a_loss_beyond_the_bound_names_the_layer():
     right = data._replace(y=np.where(np.arange(60) < 55, labels, y))
     with pytest.raises(ValueError, match=r"net: its words lose [0-9.]+ points \(accuracy .*\), 0.5 are allowed: layer "
                                          r"\d costs most \(state Q.*saturated, error .*%\)"):
-        widths.fitted(real, right, bits=6)
-    found, report = widths.fitted(real, right)
+        widths.fitted(real, right, 0, bits=6)
+    found, report = widths.fitted(real, right, 0)
     assert report.loss <= 0.5
     assert found.formats is not None
 
@@ -171,3 +171,14 @@ def test_a_bounded_rate_reaches_its_limit():
     layer = describe(found).layers[0]
     assert layer.rate.int_bits == 0
     assert activation_step(np.array([layer.state.max]), "tanh", layer.state, layer.rate)[0] == layer.rate.max
+
+
+def test_which_layer_costs_most_and_how_much_may_be_lost():
+    rows = tuple({"layer": n, "error": error, "state": "Q3.9", "saturated": 0.25}
+                 for n, error in enumerate((0.5, 0.6, 0.8)))
+    report = widths.Report(rows, 0.5, "as counted", 9)
+    assert report.worst is rows[0], "what a layer adds counts, not what it takes over"
+    report.check("net", 0.5)
+    with pytest.raises(ValueError, match=r"net: its words lose 0.50 points \(as counted\), 0.4 are allowed: layer 0 "
+                                         r"costs most \(state Q3.9: 25.0% saturated, error 50.0%\)"):
+        report.check("net", 0.4)

@@ -52,6 +52,7 @@ def test_formats_hold_what_is_seen(stored, fields):
         assert abs(layer.threshold * layer.state.lsb - old.threshold * old.state.lsb) <= layer.state.lsb / 2
         assert row["threshold"] == layer.threshold * layer.state.lsb
         assert row["error"] < 0.1
+        assert row["weight"] == ("Q2.5" if stored else "seed")
     assert report.loss <= 0.5
     assert report.what == "answers that differ from those in real numbers"
     # as many bits as there are stand for real numbers
@@ -70,6 +71,13 @@ def test_membranes_that_saturated_get_room():
     found, report = choose(tight, samples())
     assert all(layer.state.int_bits > 2 for layer in found.net.layers[:1])
     assert report.layers[0]["saturated"] == 0
+
+
+def test_membranes_are_as_fine_as_stored_weights():
+    trained = network(True, state=QFormat(9, 8), threshold=640)
+    fine = dataclasses.replace(trained, net=dataclasses.replace(trained.net, layers=tuple(
+        dataclasses.replace(layer, weight=QFormat(2, 8)) for layer in trained.net.layers)))
+    assert [layer.state.frac_bits for layer in choose(fine, samples())[0].net.layers] == [8, 8]
 
 
 def test_labels_count_as_accuracy():
@@ -93,7 +101,7 @@ def test_bits():
 
 def test_a_loss_beyond_the_bound_names_the_layer():
     with pytest.raises(ValueError, match=r"bits: its words lose [0-9.]+ points .*, -1 are allowed: layer \d costs"):
-        widths.fitted(network(), samples(), points=-1)
+        widths.fitted(network(), samples(), 0, points=-1)
 
 
 def test_more_than_there_is_to_see():
