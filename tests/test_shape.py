@@ -9,9 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("golden", "rtl", "sim", "boards", "firmware", "leadlag")
 LIMITS = {"function": 60, "class": 250, "file": 400}
 #: what is larger, with its lines: whoever makes one smaller writes the new number, or strikes it out
-LARGER = {
-    "golden/rate/compiled.py": 501,
-}
+LARGER: dict[str, int] = {}
 
 
 def parsed(folders):

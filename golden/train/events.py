@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from golden.rate.compiled import build
+from golden.native import build
 from golden.spiking.layer import SpikingLayer
 
 SOURCE = Path(__file__).with_suffix(".cpp")
