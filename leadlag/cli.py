@@ -25,7 +25,7 @@ from leadlag.options import (
     port_option,
 )
 from leadlag.recipes import new, train
-from leadlag.results import answer, answers, figures_table
+from leadlag.results import answer, answers, as_json, figures_table
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
 from leadlag.verilog.cli import verilog
 from leadlag.words import refit
@@ -194,12 +194,14 @@ def run(network, board, port, count, data, rates):
 @click.option("-n", "--count", type=COUNT, help="Test sequences to simulate; all by default.")
 @click.option("--seed", "seeds", type=SEED, multiple=True, help="nextpnr seeds to try.")
 @click.option("--no-build", is_flag=True, help="Leave out place and route.")
+@answers
 def demo(board, network, train_first, count, seeds, no_build):
     """The whole way: quantise, simulate bit-exactly, place and route, load, run, report."""
     from leadlag.demo import demo as whole_way
     only_for("place and route", not no_build, "seeds", given="--no-build")
-    whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
-              console=console, command=command_line())
+    figures = whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
+                        console=notes if as_json() else console, command=command_line())
+    answer(figures, then=f"open {flow.BUILD / 'demo' / 'report.html'}")
 
 
 @cli.command(short_help="Measure the figures of README and docs.")

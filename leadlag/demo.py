@@ -18,8 +18,11 @@ SEEDS = (1, 2, 3)
 BOARD_SAMPLES, BOARD_RUNG = 3, "board (simulated, UART)"
 
 
-def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console, command="") -> None:
-    """The whole way on one network; writes build/demo/report.html, with `command` to repeat it, and prints a table."""
+def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console, command="") -> dict:
+    """The whole way on one network: prints a table, and returns the figures without the sample's signals.
+
+    Writes build/demo/report.html, with `command` to repeat it.
+    """
     started = time.monotonic()
     if train_first:
         network = _train(network)
@@ -51,6 +54,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
     if result is not None and not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz with seeds "
                                f"{', '.join(result.report['fmax_by_seed'])}: try another --seed")
+    return {name: value for name, value in figures.items() if name != "rates"} | {"page": page}
 
 
 def _built(building):

@@ -31,13 +31,18 @@ def answers(command):
     return command
 
 
+def as_json() -> bool:
+    """Whether the command under way prints JSON."""
+    return bool(click.get_current_context().meta.get("leadlag.json"))
+
+
 def answer(data: dict, *shown, then: str | None = None) -> None:
     """Print results on standard output.
 
     data: plain values, numpy's, and paths, which --json prints; shown: lines and tables for people; then: the command
     that comes next, said on standard error to whoever reads on a terminal or in a log, not with -q or --json.
     """
-    if click.get_current_context().meta.get("leadlag.json"):
+    if as_json():
         print(to_json(data, indent=1))
         return
     for entry in shown:
