@@ -415,3 +415,22 @@ def test_any_arrays(n, ndim, x_type, y_type, y_ndim):
     def reader():
         return {"train": Raw(x, y)}
     tried(reader)
+
+
+def test_images_have_no_lengths(tmp_path):
+    pixels = np.ones((20, 3, 4), np.uint8)
+    for x in (pixels, list(pixels)):
+        with pytest.raises(ValueError, match="it train: images have one size, no lengths"):
+            own({"train": Raw(x, np.arange(20) % 2, np.full(20, 3))}, name="it", form="image")
+    with pytest.raises(ValueError, match="images have one size"):
+        find(saved(tmp_path / "a.npz", x_train=pixels, x_test=pixels[:10], lengths_train=np.full(20, 3)), form="image")
+
+
+def test_files_that_are_too_long(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("label,a\n1,2\n2,1\n1,1\n2,2\n")
+    monkeypatch.setattr(series, "MOST", path.stat().st_size)
+    assert find(str(path)).classes == 2
+    monkeypatch.setattr(series, "MOST", path.stat().st_size - 1)
+    with pytest.raises(ValueError, match="a.csv has more than 23 bytes"):
+        find(str(path))
