@@ -197,7 +197,7 @@ class PlasticLayer(wiring.Component):
                          getattr(unit, name).eq(constants[name].read_data)]
         m.submodules.load = load = EpsLoad(self.layer, vendor=self.vendor)
         m.d.comb += [load.i.valid.eq(unit.o.valid), load.i.payload.eq(unit.o.payload), load.start.eq(second.start),
-                     load.next_fold.eq(second.next_fold), lanes.load_valid.eq(load.valid),
+                     load.swap.eq(second.swap), lanes.load_valid.eq(load.valid),
                      lanes.load_lane.eq(load.lane), lanes.load_eps.eq(load.eps)]
 
     def _send_down(self, m, second):

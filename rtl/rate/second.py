@@ -24,7 +24,6 @@ class SecondPass(wiring.Component):
       active          the pass runs, and `bias` or `index` says which operand it takes
       reads, addr     the lanes read `addr`
       back, update, write, swap   as of PlasticLanes
-      next_fold       with the first `back` of a fold that is not the last: the lanes can be sent the eps of the next
     """
 
     def __init__(self, layer: Dense, begin: int, *, index_bits: int):
@@ -32,7 +31,7 @@ class SecondPass(wiring.Component):
         super().__init__({
             "start": In(1), "half": In(1), "learn": In(1), "active": Out(1), "bias": Out(1), "index": Out(index_bits),
             "reads": Out(1), "addr": Out(bank_bits(dense_rows(layer)) + 1), "back": Out(1), "update": Out(1),
-            "write": Out(1), "swap": Out(1), "next_fold": Out(1)})
+            "write": Out(1), "swap": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -57,8 +56,7 @@ class SecondPass(wiring.Component):
         m.d.comb += [
             self.active.eq(active), self.bias.eq(first), self.index.eq(position - 1), self.reads.eq(again | active),
             self.addr.eq(Mux(again, again_addr, full)), self.back.eq(active & ~odd), self.update.eq(active & odd),
-            self.write.eq(self.update & self.learn & (layer.plastic.bias | ~first)), self.swap.eq(self.back & first),
-            self.next_fold.eq(self.swap & (address < words - layer.inputs - 1))]
+            self.write.eq(self.update & self.learn & (layer.plastic.bias | ~first)), self.swap.eq(self.back & first)]
         return m
 
 
@@ -91,14 +89,14 @@ class EpsLoad(wiring.Component):
 
     Members
       i                     eps of the tick, in order
-      start, next_fold      a tick with errors begins; the eps of the next fold can be sent
+      start, swap           a tick with errors begins; a fold does, and the eps of the next can be sent, if there is one
       valid, lane, eps      to PlasticLanes.load_*; the first Bank.LATENCY + 2 cycles after the first eps
     """
 
     def __init__(self, layer: Dense, *, vendor: str = "generic"):
         self.layer, self.vendor = layer, vendor
         eps = shape(layer.plastic.error)
-        super().__init__({"i": In(stream.Signature(eps, always_ready=True)), "start": In(1), "next_fold": In(1),
+        super().__init__({"i": In(stream.Signature(eps, always_ready=True)), "start": In(1), "swap": In(1),
                           "valid": Out(1), "lane": Out(range(max(2, layer.lanes))), "eps": Out(eps)})
 
     def elaborate(self, platform):
@@ -113,7 +111,7 @@ class EpsLoad(wiring.Component):
             m.d.sync += [waiting.eq(1), row.eq(0)]
         with m.If(waiting & self.i.valid):
             m.d.sync += waiting.eq(0)
-        with m.If(waiting & self.i.valid | self.next_fold):
+        with m.If(waiting & self.i.valid | self.swap):
             m.d.sync += [active.eq(1), lane.eq(0)]
         with m.Elif(active):
             m.d.sync += [active.eq(~last), lane.eq(lane + 1), row.eq(row + 1)]
