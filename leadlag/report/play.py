@@ -31,7 +31,9 @@ def play_svg(rates, narrow: bool = False) -> str:
     space = (width - 16 - sum(wide)) / max(1, len(layers) - 1)
     parts, x = [], 8.0
     for (name, frames), columns in zip(layers, wide, strict=True):
-        parts.append(f'<text x="{x:.0f}" y="16" {TEXT}>{_short(name, narrow or len(layers) > 8)}</text>')
+        # the last name ends where its dots end, at the border
+        place = f'x="{x:.0f}"' if name != layers[-1][0] else f'x="{x + columns - gap:.0f}" text-anchor="end"'
+        parts.append(f'<text {place} y="16" {TEXT}>{_short(name, narrow or len(layers) > 8)}</text>')
         parts += _dots(frames, x, top, rows, size, gap, answer=rates.get("answer") if name == layers[-1][0] else None)
         x += columns + space
     parts += _trace(np.asarray(rates["layers"][0]["values"], float), 8, top + high + 10, width - 16, 40)
