@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from importlib import import_module
@@ -147,7 +148,7 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe(Checked):
+class Recipe(Checked, ABC):
     """What recipes of every kind have.
 
     name         of the network: lower-case letters, digits, - and _
@@ -174,9 +175,9 @@ class Recipe(Checked):
         self.check_data(found)
         return found
 
+    @abstractmethod
     def check_data(self, data: DataSet) -> None:
         """ValueError where the network cannot learn these data."""
-        raise NotImplementedError
 
     def settings(self) -> dict:
         """All fields, as plain values."""
