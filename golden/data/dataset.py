@@ -43,6 +43,7 @@ class DataSet:
     classes      None: regression of `targets` numbers a sample
     answer_from  first tick whose outputs count for the answer to a sequence
     labels       what the classes are called in the user's file
+    shape        of images: rows, columns and channels, in the order of x
     """
 
     name: str
@@ -55,6 +56,7 @@ class DataSet:
     targets: int = 0
     answer_from: int = 0
     labels: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> int:

@@ -38,7 +38,8 @@ def _pictures(name: str, folder: str | None = None, form: str = "image") -> Data
             return Samples(x, y)
         return Samples(x.reshape(-1, side, side).astype(np.float32), y, np.full(len(x), side, np.int64))
     return DataSet(name=name, doc=images.DATA_SETS[name], form=form, inputs=side * side if form == "image" else side,
-                   classes=images.CLASSES, read=read, source=name if folder is None else f"{name}={folder}")
+                   classes=images.CLASSES, read=read, source=name if folder is None else f"{name}={folder}",
+                   shape=(side, side, 1) if form == "image" else ())
 
 
 SETS = {"mnist1d": DataSet(
