@@ -7,7 +7,13 @@ import pytest
 
 from boards import BOARDS
 from boards.floorplan import CORE, floorplan, place
+from golden.fixed import QFormat
+from golden.rate.layer import Dense
+from golden.rate.network import Network
+from golden.rate.plastic import Plastic, Teacher
+from golden.units.extrapolator import Predictor
 from leadlag.flow import prepare
+from rtl.rate.chain import chain
 
 ULX3S = BOARDS["ulx3s-85f"]
 
@@ -62,3 +68,45 @@ def test_too_many_multipliers_and_unknown_cells():
     assert floorplan(net, None) == {}
     with pytest.raises(KeyError, match="a.b"):
         place({"a.c": {"attributes": {}}}, {"a.b": "X4/Y10/MULT18_0"})
+
+
+def test_the_chain_of_a_layer_by_hand():
+    """Lines and weights of one block beside their layer; what ends a sum in the middle; what learns behind it."""
+    fields = {"activation": "tanh", "operand": QFormat(0, 9), "weight": QFormat(3, 12), "state": QFormat(3, 10),
+              "lead": QFormat(1, 10), "lag": QFormat(0, 12), "rate": QFormat(0, 9)}
+    own = Plastic(error=QFormat(2, 10), slope=QFormat(1, 8), rate=4)
+    net = Network(name="chain", dt=1.0, teacher=Teacher(loss="cross_entropy"), layers=(
+        Dense(inputs=3, outputs=5, lanes=3, **fields),
+        Dense(inputs=5, outputs=4, lanes=1, **fields, predictor=Predictor(kind="linear", history=2), max_delay=2,
+              delay=1),
+        Dense(inputs=4, outputs=2, lanes=2, **fields | {"activation": "linear"}, plastic=own)))
+
+    def found(net, kind):
+        return [cell.path for cell in chain(net) if cell.block == kind]
+    assert found(net, "ram") == [f"layer{n}.{name}.block0" for n, names in enumerate((
+        ("line.ring", "lanes.bank0", "lanes.bank1", "membranes", "activation.table", "lanes.bank2"),
+        ("lanes.bank0", "membranes", "activation.table"),
+        ("line.ring", "lanes.bank0", "membranes", "lanes.bank1"))) for name in names]
+    assert found(net, "multiplier") == [f"layer{n}.{name}.dsp" for n, names in enumerate((
+        ("lanes.multiplier0", "lanes.multiplier1", "unit.lag_multiplier", "unit.lead_multiplier", "lanes.multiplier2"),
+        ("lanes.multiplier0", "unit.lag_multiplier", "unit.lead_multiplier"),
+        ("lanes.multiplier0", "unit.lag_multiplier", "unit.lead_multiplier", "lanes.multiplier1"))) for name in names] \
+        + ["teacher.p_multiplier.dsp"]
+    squared = replace(net, teacher=Teacher(loss="squared_error"))
+    assert found(squared, "multiplier") == found(net, "multiplier")[:-1]
+
+
+@pytest.mark.parametrize(("n", "max_delay", "streams", "ring"), [
+    (0, 14, 1, True), (0, 15, 1, False), (0, 7, 2, True), (0, 8, 2, False), (1, 6, 2, True), (1, 7, 2, False)])
+def test_a_line_of_several_pages_is_left_to_the_placer(n, max_delay, streams, ring):
+    """A page holds 16 messages of 1024 words: one that arrives, and those of D ticks of each stream.
+
+    The first layer's message is there when its tick starts, that of others is made in a tick of all streams.
+    """
+    fields = {"activation": "linear", "operand": QFormat(0, 9), "weight": QFormat(3, 12), "state": QFormat(3, 10),
+              "lead": QFormat(1, 10), "lag": QFormat(0, 12), "rate": QFormat(0, 9), "lanes": 1}
+    own = Plastic(error=QFormat(2, 10), slope=QFormat(1, 8), rate=4)
+    wide = Dense(inputs=1024, outputs=1, **fields, max_delay=max_delay, plastic=own)
+    layers = (Dense(inputs=2, outputs=1024, **fields | {"lanes": 3}), wide)[1 - n:]
+    net = Network(name="wide", dt=1.0, layers=layers, teacher=Teacher(loss="squared_error", streams=streams))
+    assert (f"layer{n}.line.ring.block0" in [cell.path for cell in chain(net)]) == ring

@@ -13,9 +13,10 @@ from golden.fixed import QFormat
 from golden.image import HEADER_BYTES, Image, build_image, image_addresses, image_params, parameter_words
 from golden.rate.engine import random_params
 from golden.rate.layer import Dense
-from golden.rate.layout import bank_layout, delays
+from golden.rate.layout import bank_layout, delays, timing
 from golden.rate.network import Network
 from golden.regmap import parameter_address
+from golden.units.extrapolator import Predictor
 
 
 def network(sizes=(3, 5, 2), lanes=None, **changes):
@@ -55,6 +56,17 @@ def test_layout_by_hand():
     assert image.pairs.tolist() == [[addr, int(word) & mask] for addr, word in expected]
     assert image.crc == zlib.crc32(b"".join(int(addr).to_bytes(4, "little") + (int(word) & mask).to_bytes(4, "little")
                                             for addr, word in expected))
+
+
+@pytest.mark.parametrize(("predictor", "delay", "words"), [
+    (None, 2, {0: 2}), ({"kind": "linear"}, 2, {0: 2, 2: 2}), ({"kind": "linear"}, 0, {0: 0, 2: 0}),
+    ({"kind": "linear", "spacing": 3}, 6, {0: 6, 2: 3, 4: 3 << 14, 5: -2 << 14}),
+    ({"kind": "linear", "spacing": 3}, 0, {0: 0, 2: 3, 4: 1 << 14, 5: 0}),
+    ({"kind": "fir", "spacing": 5, "taps": 2}, 0, {0: 0, 2: 5})])
+def test_words_of_the_delays(predictor, delay, words):
+    p = None if predictor is None else Predictor(history=14, **predictor)
+    net = network((3, 5, 2))
+    assert timing(replace(net.layers[1], delay=delay, predictor=p)) == words
 
 
 def test_banks():

@@ -236,3 +236,11 @@ def test_paths_that_cannot_be(text, tmp_path):
     (tmp_path / "mine.toml").write_bytes(SPIKING.replace("digits", text.replace("\0", "\\u0000")).encode())
     with pytest.raises(ValueError, match="."):
         load(str(tmp_path / "mine.toml")).found()
+
+
+@pytest.mark.parametrize(("change", "most"), [("epochs", 1_000_000), ("answer_from", 1 << 20)])
+def test_ends_of_whole_numbers(file, change, most):
+    path = file(RATE)
+    assert getattr(load(path, [f"{change}={most}"]), change) == most
+    with pytest.raises(ValueError, match=f"{change} must be a whole number in"):
+        load(path, [f"{change}={most + 1}"])

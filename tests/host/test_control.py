@@ -9,6 +9,7 @@ from cases import random_input, random_network
 from device import learner, learner_params
 from learning import Vector, golden_run
 
+from firmware.protocol import READ, Request, Response, Status, encode_request, encode_response
 from golden.image import build_image, learning_addresses
 from golden.rate import engine
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, parameter_address
@@ -225,6 +226,33 @@ def test_line_and_patience_of_a_board():
     assert (top.rx.init, top.tx.init) == (1, 1)
     assert (top.idle_cycles, top.ack_cycles) == (64 * 80, 16 * 80 + 3 * cycles_per_tick(NET))
     assert SerialTop(NET, divisor=8, ack_cycles=7).ack_cycles == 7
+
+
+def test_bytes_through_the_pins():
+    """A request bit by bit, and the bits of its response."""
+    top, got = SerialTop(NET, divisor=4), []
+    request = encode_request(Request(op=READ, addr=REGISTERS["magic"].offset, count=1))
+    want = encode_response(Response(status=Status.OK, op=READ, count=1, data=(MAGIC,)))
+
+    async def host(ctx):
+        await ctx.tick().repeat(20)
+        for byte in request:
+            for bit in (0, *(byte >> n & 1 for n in range(8)), 1):
+                ctx.set(top.rx, bit)
+                await ctx.tick().repeat(4)
+
+    async def line(ctx):
+        while len(got) < len(want):
+            await ctx.tick().until(~top.tx)
+            await ctx.tick().repeat(5)      # the middle of the first bit
+            byte = 0
+            for n in range(8):
+                byte |= ctx.get(top.tx) << n
+                await ctx.tick().repeat(4)
+            assert ctx.get(top.tx), "no stop bit"
+            got.append(byte)
+    run(top, host, line, cycles=1500)
+    assert bytes(got) == want
 
 
 @pytest.mark.parametrize("when", ["half 0", "half 1", "load", "commit", "read", "tick", "vector"])

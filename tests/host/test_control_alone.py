@@ -23,7 +23,7 @@ from golden.regmap import (
     parameter_address,
 )
 from rtl.host.control import Control
-from rtl.host.core import CoreInfo
+from rtl.host.core import CoreInfo, ranges
 from sim.pysim import run
 
 NET = random_network("control 4", largest=3)
@@ -206,3 +206,10 @@ def test_reading_back():
         assert (ctx.get(dut.halve), ctx.get(dut.learning)) == (3, 1)
     run(dut, core, host, cycles=1000)
     assert asked == [(2, 5), (3, 5), (7, 5)]
+
+
+def test_ranges_and_what_a_core_has_by_itself():
+    """Numbers side by side are one range; a core that says nothing else is loaded in two halves and does not learn."""
+    assert ranges([]) == ()
+    assert ranges([3, 4, 5, 9, 11, 12]) == (range(3, 6), range(9, 10), range(11, 13))
+    assert CoreInfo({}, 1, 2) == CoreInfo(constants={}, settle=1, patience=2, halves=2, readable=(), learns=False)

@@ -22,7 +22,7 @@ from golden.rate import engine
 from golden.rate.engine import random_params
 from golden.rate.layer import Dense
 from golden.rate.network import Network
-from golden.regmap import INPUT, OUTPUT, REGISTERS, parameter_address
+from golden.regmap import FIRST_BIT, INPUT, OUTPUT, REGISTERS, WORD_MASK, parameter_address
 
 
 def network(inputs=3, outputs=2, hidden=5, lanes=2):
@@ -163,6 +163,31 @@ def test_run_after_a_run_cut_short(size):
         for word in [5] * (2 * size + left):
             assert device.write(INPUT, word)
         assert np.array_equal(host.run(x[None])[0], expected(net, x)), f"{left} words left"
+
+
+def test_run_behind_a_full_output_buffer():
+    """Whole vectors of an earlier program: nothing is cut short, and with one input there is nothing to complete."""
+    net = network(1, 2, 3, 1)
+    params = tuple(p._replace(weight=p.weight >> 4, bias=p.bias >> 4)
+                   for p in random_params(net, np.random.default_rng(1)))
+    host, device = board(net)
+    device.params = params
+    for word in (900, -7000, 30_000, -20_000):
+        assert device.write(INPUT, word & WORD_MASK)
+    assert not device.write(INPUT, 0), "the buffer is not full"
+    x = inputs(net, 5)
+    want = engine.run(net, params, x[None])[0]
+    assert len({*want.ravel().tolist(), *(word & WORD_MASK for word in device.outputs)}) > 10, "words that look alike"
+    assert np.array_equal(host.run(x[None])[0], want)
+
+
+def test_input_words_at_the_ends_of_their_format():
+    fmt = NET.layers[0].operand
+    x = np.array([[[fmt.min, fmt.max, 0]]])
+    assert NET.units(x).words.tolist() == [1 << FIRST_BIT | fmt.min & WORD_MASK, fmt.max, 0]
+    for word in (fmt.min - 1, fmt.max + 1):
+        with pytest.raises(ValueError, match="inputs hold words outside"):
+            NET.units(x * 0 + word)
 
 
 def test_device_that_never_ticks():

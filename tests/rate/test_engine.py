@@ -97,3 +97,13 @@ def test_check_params_refuses():
         engine.check_params(net, (first._replace(bias=first.bias[None]), *params[1:]))
     with pytest.raises(ValueError, match="layer 0: lag holds words outside of"):
         engine.check_params(net, (first._replace(lag=first.lag + (1 << 20)), *params[1:]))
+
+
+def test_random_words_reach_both_ends():
+    """Words of two bits: all four of weights, those that are not negative of constants."""
+    fmt = QFormat(0, 1)
+    layer = Dense(inputs=40, outputs=40, activation="linear", operand=fmt, weight=fmt, state=QFormat(1, 2), lead=fmt,
+                  lag=fmt, rate=fmt)
+    params, = engine.random_params(Network(name="small", dt=1.0, layers=(layer,)), np.random.default_rng(0))
+    assert [np.unique(words).tolist() for words in (params.weight, params.bias, params.lead, params.lag)] == [
+        [-2, -1, 0, 1], [-2, -1, 0, 1], [0, 1], [0, 1]]

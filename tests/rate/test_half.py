@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
 
 from golden.fixed import QFormat, wrap
 from golden.image import build_image
@@ -15,9 +16,10 @@ from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import INPUT, OUTPUT, REGISTERS, VALID_BIT
 from golden.units.delay import delay_line, delay_read, delay_write
 from golden.units.extrapolator import Predictor, Way
+from rtl.pipeline import ParameterBus
 from rtl.rate.half import HalfTop
 from rtl.rate.schedule import cycles_per_tick
-from rtl.rate.ways import FarLine
+from rtl.rate.ways import FarLine, loaded_times
 from sim.pysim import run
 
 FMT = QFormat(2, 5)
@@ -75,6 +77,40 @@ def test_far_line(size, depth, others, p):
             await ctx.tick().repeat(rng.choice((1, 3)))
     run(dut, far, near, cycles=ticks * (size * 6 + 150))
     assert max(waits) > 3, "no tick had to wait"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("p", [
+    None, Predictor(kind="linear", history=7), Predictor(kind="linear", history=7, spacing=2),
+    Predictor(kind="second_order", history=7, spacing=2), Predictor(kind="fir", history=7, spacing=2, taps=3)],
+    ids=lambda p: getattr(p, "kind", p))
+def test_words_of_the_delays_of_a_way(p, which):
+    """Those of the half in force, each at its address (golden.rate.layout.timing), and no others."""
+    m, bus, half = Module(), ParameterBus().create(), Signal()
+    found = loaded_times(m, bus, half, 5, Way(3, FMT, 2, 3, p), which)
+    fixed = 0 if p is None or p.has_taps or not p.spacing else p.words
+    addresses = {"delay": which, **({} if p is None else {"spacing": 2 + which})}
+    addresses |= {n: 4 + 4 * which + n for n in range(fixed)}
+    m.d.sync += Signal().eq(0)
+    assert len(found.get("fixed", [])) == fixed
+    assert found.keys() == ({"delay"} if p is None else {"delay", "spacing", "fixed"})
+
+    async def bench(ctx):
+        for half_of in (0, 1):
+            for bank in (4, 6, 5):
+                # all addresses that there are, and of other banks
+                for addr in range(12):
+                    for name, value in (("en", 1), ("bank", bank), ("half", half_of), ("addr", addr),
+                                        ("data", addr % 4 if addr < 4 else 30 * bank + 3 * addr + half_of)):
+                        ctx.set(getattr(bus, name), value)
+                    await ctx.tick()
+            ctx.set(bus.en, 0)
+        for half_of in (0, 1):
+            ctx.set(half, half_of)
+            await ctx.tick()
+            got = {name: ctx.get(found["fixed"][name] if isinstance(name, int) else found[name]) for name in addresses}
+            assert got == {name: addr if addr < 4 else 150 + 3 * addr + half_of for name, addr in addresses.items()}
+    run(m, bench, cycles=200)
 
 
 def network() -> Network:

@@ -13,6 +13,7 @@ from golden.checks import listed
 from golden.fixed import QFormat
 from golden.rate.layer import Dense
 from golden.rate.network import Network
+from golden.units.extrapolator import Predictor
 
 LAYER = Dense(inputs=3, outputs=4, activation="tanh", operand=QFormat(1, 6), weight=QFormat(1, 6), state=QFormat(3, 8),
               lead=QFormat(1, 8), lag=QFormat(0, 8), rate=QFormat(0, 7), max_delay=2)
@@ -35,6 +36,15 @@ def test_fingerprint_is_of_the_circuit():
     assert changed(delay=1) == NET.fingerprint
     for fields in ({"lanes": 2}, {"max_delay": 3}, {"outputs": 5}, {"activation": "relu"}, {"lead": QFormat(1, 9)}):
         assert changed(**fields) != NET.fingerprint, fields
+
+
+def test_a_spacing_is_in_the_fingerprint_its_length_is_not():
+    """Pinned: taps with a spacing are multiplied, and which spacing is loaded."""
+    def net(**fields):
+        p = Predictor(kind="linear", history=9, **fields)
+        return replace(NET, layers=(NET.layers[0], replace(NET.layers[1], predictor=p, delay=1))).fingerprint
+    assert net(spacing=2) == net(spacing=3) == "c22662c7053469c6"
+    assert net() == "5b92dda2d61e8f27"
 
 
 def test_derived_numbers():
@@ -69,6 +79,8 @@ def test_network_refuses():
         replace(NET, layers=(LAYER, LAYER))
     with pytest.raises(ValueError, match=r"layer 1 takes Q1.6, layer 0 sends Q0.7"):
         replace(NET, layers=(LAYER, replace(LAYER, inputs=4)))
+    with pytest.raises(ValueError, match="messages into layer 0 come from outside, which has to predict them"):
+        replace(NET, layers=(replace(LAYER, predictor=Predictor(kind="linear", history=2)), NET.layers[1]))
     for fields, message in (({"layers": ()}, "1 to 64 layers"), ({"dt": float("nan")}, "dt must be a positive"),
                             ({"name": "a b"}, "name must be")):
         with pytest.raises(ValueError, match=message):

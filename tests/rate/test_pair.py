@@ -90,15 +90,15 @@ async def access(ctx, bus, addr, data=None):
 
 
 def pair_run(net, params, vectors, *, cut=1, latency=0, max_latency=0, cycles_per_word=1, pattern="none"):
-    """Output words (ticks, outputs), and what both boards read back, by (bank, word)."""
+    """Output words (ticks, outputs), what both boards read back, by (bank, word), and the flags that either has."""
     pair = Pair(net, cut=cut, max_latency=max_latency or latency, cycles_per_word=cycles_per_word)
-    image, done, out, back = build_image(net, params), [], [], {}
+    image, done, out, back, flags = build_image(net, params), [], [], {}, {"overflow": 0, "lost": 0}
     words = np.stack([net.learning_units(v.x[None, None], v.target[None, None], first=v.first, learn=v.learn,
                                          teach=v.teach).words for v in vectors])
-    flags = words[:, 0] & (1 << 31)
+    firsts = words[:, 0] & (1 << 31)
     halves = {"lower": words[:, :net.inputs].copy(), "upper": words[:, net.inputs:].copy()}
     halves["lower"][:, -1] |= words[:, -1] & (3 << 29)
-    halves["upper"][:, 0] |= flags
+    halves["upper"][:, 0] |= firsts
 
     def board(name):
         bus, pauses = getattr(pair, name), random.Random(f"{pattern} {name}")
@@ -130,6 +130,9 @@ def pair_run(net, params, vectors, *, cut=1, latency=0, max_latency=0, cycles_pe
             for bank, word in learnt_words(net, params):
                 if bank in mine:
                     back[bank, word] = await access(ctx, bus, parameter_address(bank, word))
+            for flag in flags:
+                mine = await access(ctx, bus, REGISTERS[flag].offset)      # the other board's bench runs meanwhile
+                flags[flag] |= mine
             done.append(ctx.get(pair.overrun))
         return bench
 
@@ -138,12 +141,12 @@ def pair_run(net, params, vectors, *, cut=1, latency=0, max_latency=0, cycles_pe
     run(pair, board("lower"), board("upper"), cycles=budget)
     assert done == [0, 0], "a cable has lost a word"
     rates = np.array([(word & 0x3FFFF ^ 0x20000) - 0x20000 for word in out]).reshape(len(vectors), net.outputs)
-    return rates, back
+    return rates, back, flags
 
 
 def check(net, seed, **options):
     params, vectors = small_params(net, seed), random_run(net, seed)
-    got, back = pair_run(net, params, vectors, **options)
+    got, back, flags = pair_run(net, params, vectors, **options)
     want, state = golden_run(net, params, vectors)
     wrong = np.argwhere(got != want)
     assert not len(wrong), f"tick, output {wrong[0]}: {got[tuple(wrong[0])]} != {want[tuple(wrong[0])]}"
@@ -151,6 +154,9 @@ def check(net, seed, **options):
     assert set(back) == set(words)
     wrong = [at for at in words if back[at] != words[at]]
     assert not wrong, f"bank, word {wrong[0]}: {back[wrong[0]]} != {words[wrong[0]]}"
+    lost = [flag for pair in state.lost for flag in pair]
+    assert flags == {name: sum(bool(flag) << n for n, flag in enumerate(of))
+                     for name, of in (("overflow", state.overflow), ("lost", lost))}
     assert np.abs(want).max() > 0
     assert any(p.weight.tolist() != q.weight.tolist() for p, q in zip(params, state.params, strict=True))
 
@@ -251,6 +257,7 @@ def test_a_full_cable_says_so():
 
 def test_banks_of_the_other_board_are_a_bus_error():
     assert len(Pair(chain(delay=1), max_latency=16).latency) == len("10000"), "the longest cable can be asked for"
+    assert len(Pair(chain(delay=1)).latency) == 0, "by default there is no other than the shortest"
     net = chain(delay=1, predictor=fir(1), error_predictor=fir(1))
     pair, banks = Pair(net), {upper: learnt_here(net, 1, upper) for upper in (False, True)}
     every = {bank for bank, _ in learnt_words(net, small_params(net, 0))}

@@ -8,7 +8,7 @@ from cases import random_learner
 from golden.fixed import QFormat
 from golden.rate.layer import Dense
 from golden.rate.network import Network
-from golden.rate.plastic import Plastic, Teacher
+from golden.rate.plastic import Plastic, Teacher, increment_format, tau_shift, weight_shift
 from golden.tasks import learning as tasks
 
 
@@ -96,3 +96,13 @@ def test_refused_networks():
                 teacher=Teacher(loss="squared_error"))
     with pytest.raises(ValueError, match="cross-entropy takes the linear outputs"):
         Network(name="n", dt=1.0, layers=(layer(),), teacher=Teacher(loss="cross_entropy"))
+
+
+def test_shifts_by_hand():
+    """Fraction bits of a product less those of what it moves, and the rate."""
+    own = layer(halvings=2, tau=QFormat(8, 7), tau_r=QFormat(4, 8), tau_rate=3, rate=5)
+    # errors of 10 bits, rates of 9 and two halvings, weights of 12; membranes of 10 and 2 guard bits, tau of 7
+    assert weight_shift(own) == 10 + 9 + 2 - 12 + 5
+    assert tau_shift(own) == 10 + 10 - 7 + 3
+    assert tau_shift(replace(own, guard=2)) == 10 + 10 + 2 - 7 + 3
+    assert increment_format(replace(own, guard=2)) == QFormat(5, 12)

@@ -11,9 +11,12 @@ from learning import learnt_words
 from golden.rate import learn
 from golden.rate.layout import bank_layout
 from golden.rate.network import Network
+from golden.units.dense import dense_step
+from golden.units.leadlag import at_rest
 from rtl.rate.loss import OutputError
 from rtl.rate.plastic import PlasticLayer
 from rtl.rate.schedule import cycles_per_tick, errors_at, rates_at
+from rtl.rate.second import EpsLoad
 from rtl.rate.ways import ErrorsIn
 from sim.pysim import load, run
 
@@ -49,6 +52,70 @@ class Golden:
         self.state = self.state._replace(**{name: tuple(getattr(out, name) if k == n else old for k, old in enumerate(
             getattr(self.state, name))) for name in ("u", "v", "slope")})
         return out
+
+
+@pytest.mark.parametrize(("outputs", "lanes"), [(1, 1), (4, 4), (5, 3), (9, 4)])
+def test_eps_go_to_their_lanes(outputs, lanes):
+    """The first fold as its eps come, others at `swap`; rows that there are not send nothing down."""
+    layer = replace(learner().layers[0], inputs=9, outputs=outputs, lanes=lanes)
+    dut, rng, sent = EpsLoad(layer), np.random.default_rng(outputs), []
+    fmt = layer.plastic.error
+
+    async def bench(ctx):
+        for _ in range(3):
+            words = rng.integers(fmt.min, fmt.max + 1, outputs).tolist()
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            sent.append(words + [0] * (layer.folds * lanes - outputs))
+            for cycle in range(outputs + (layer.folds + 1) * (lanes + 12)):
+                ctx.set(dut.i.valid, cycle < outputs)
+                ctx.set(dut.i.payload, words[min(cycle, outputs - 1)])
+                after = cycle - outputs - lanes - 12
+                ctx.set(dut.swap, after >= 0 and after % (lanes + 12) == 0 and after // (lanes + 12) < layer.folds - 1)
+                await ctx.tick()
+
+    async def watch(ctx):
+        for words in range(3):
+            for row in range(layer.folds * lanes):
+                *_, valid, lane, eps = await ctx.tick().sample(dut.valid, dut.lane, dut.eps).until(dut.valid)
+                assert (lane, eps) == (row % lanes, sent[words][row]), f"tick {words}, row {row}"
+    run(dut, bench, watch, cycles=3 * (outputs + (layer.folds + 1) * (lanes + 12) + 20))
+
+
+def test_halves_change_between_ticks():
+    """The last neurons of a tick drain while the next one runs, with the constants that were in force when it began."""
+    net = learner(streams=1)
+    net = replace(net, layers=(replace(net.layers[0], delay=0), net.layers[1]))
+    layer, both, period = net.layers[1], [learner_params(net, seed=n) for n in (3, 4)], cycles_per_tick(net)
+    dut, rng, fmt = made(net, 1), np.random.default_rng(5), layer.operand
+    pre = rng.integers(fmt.min, fmt.max + 1, (TICKS, layer.inputs))
+    pre[-1], u, want, got = 0, np.full((1, layer.outputs), at_rest(layer)), [], []
+    for tick in range(TICKS):
+        # what is read in a tick came in the one before it
+        out = dense_step(u, pre[tick - 1][None], both[tick % 2][1], layer)
+        u = out.u
+        want += out.rate[0].tolist()
+
+    async def drive(ctx):
+        for half, params in enumerate(both):
+            await load(ctx, dut.params, image_writes(net, params), half=half, settle=net.lanes + 20)
+        for tick in range(TICKS):
+            for name, value in (("half", tick % 2), ("start", 1), ("fresh", tick == 0), ("restart", tick == 0)):
+                ctx.set(getattr(dut, name), value)
+            for cycle in range(period):
+                late = cycle - (period - layer.inputs)
+                ctx.set(dut.i.valid, late >= 0)
+                ctx.set(dut.i.payload, int(pre[tick][max(late, 0)]))
+                await ctx.tick()
+                ctx.set(dut.start, 0)
+
+    async def watch(ctx):
+        while len(got) < len(want):
+            *_, word = await ctx.tick().sample(dut.o.payload).until(dut.o.valid)
+            got.append(word)
+    run(dut, drive, watch, cycles=3000 + (TICKS + 3) * period)
+    assert got == want
 
 
 @pytest.mark.parametrize("delay", [0, 2])
@@ -109,6 +176,14 @@ def test_rtl_equals_golden(n, delay, monkeypatch):
                 await ctx.tick()
             back[bank, word] = ctx.get(dut.probe_data)
             await ctx.tick().repeat(layer.lanes)
+        # what does not learn answers nothing
+        for bank in {dut.first_bank + layer.lanes, dut.first_bank - 1} - {bank for bank, _ in mine}:
+            for name, value in (("probe", 1), ("probe_bank", max(bank, 0)), ("probe_addr", 0)):
+                ctx.set(getattr(dut, name), value)
+            for _ in range(40 * (bank >= 0)):
+                await ctx.tick()
+                ctx.set(dut.probe, 0)
+                assert not ctx.get(dut.probe_valid), f"bank {bank} was read"
 
     async def first_message(ctx):
         if n == 0:      # before the first tick

@@ -63,6 +63,22 @@ def test_layer_refuses(fields, message):
         layer(2, 2, **fields)
 
 
+def test_a_deviation_of_nothing_is_refused():
+    """Of any input, whatever the others are."""
+    given = {"name": "net", "dt": 0.2, "layers": network().layers, "training": {}, "mean": np.zeros(2)}
+    assert FloatNetwork(**given, deviation=np.array([2.0, 0.5])).scaled(np.ones((1, 1, 2))).tolist() == [[[0.5, 2.0]]]
+    for deviation in ([1.0, 0.0], [-1.0, 1.0], [0.0, 0.0]):
+        with pytest.raises(ValueError, match="deviation must be positive"):
+            FloatNetwork(**given, deviation=np.array(deviation))
+
+
+def test_shared_formats():
+    """Pinned: every network of the zoo that has no formats of its own has these."""
+    assert [str(fmt) for fmt in vars(Widths()).values()] == ["Q3.12", "Q4.9", "Q5.10", "Q1.10", "Q1.10", "Q0.9", "Q5.8"]
+    assert [str(Widths().rate(name)) for name in ("tanh", "sigmoid", "hard_sigmoid", "relu", "softplus", "linear")] == [
+        "Q0.9"] * 3 + ["Q5.8"] * 3
+
+
 def write(path, drop=(), **about):
     net = network()
     tensors = {f"layers.{n}.{t}": np.ascontiguousarray(getattr(part, t), np.float32)

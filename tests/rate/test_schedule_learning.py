@@ -1,5 +1,7 @@
 """The tick of a network that learns: lane-cycles counted in the circuit, and a schedule without slack to spare."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import random_learner
@@ -8,7 +10,7 @@ from learning import random_vectors
 
 from golden.rate import engine
 from golden.tasks import late as prospective
-from rtl.rate import schedule
+from rtl.rate import schedule, timing
 from rtl.rate.core import NetworkCore
 from rtl.rate.schedule import cycles_per_tick, fold, passes
 from sim.pysim import load, receive, run, send
@@ -45,6 +47,20 @@ def test_three_lane_cycles_a_synapse(seed):
     for n, count in counts.items():
         words = net.layers[n].folds * (net.layers[n].inputs + 1)
         assert count == passes(net.layers[n]) * words * len(vectors), f"layer {n}"
+
+
+def test_the_second_pass_waits_for_the_first():
+    """Nine folds of ten words, or errors that take longer to come and to reach the lanes."""
+    layer = replace(random_learner("count 1").layers[-1], inputs=9, outputs=9, lanes=1, error_predictor=None,
+                    predictor=None, max_delay=0, delay=0)
+    layer = replace(layer, plastic=replace(layer.plastic, gamma=None, tau=None, tau_r=None))
+    assert timing.lead_in(layer, 0) == 0
+    assert timing.second_pass(layer, 0) == 90
+    for top in (100, 200):
+        assert timing.second_pass(layer, top) == timing.first_error(layer, top) + 1 + timing.LOAD_LATENCY > 100
+    pulled = replace(layer, plastic=replace(layer.plastic, gamma=8))
+    assert timing.lead_in(pulled, 200) > 90
+    assert timing.second_pass(pulled, 200) == timing.lead_in(pulled, 200) + 90
 
 
 def test_fold_gives_a_layer_that_learns_three_times_the_lanes():

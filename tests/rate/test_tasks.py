@@ -100,3 +100,21 @@ def test_refusals():
         learning.learn("xor")
     with pytest.raises(ValueError, match="fourier has no sequences to hold out"):
         learning.learn("fourier", hold_out=True)
+
+
+def test_answers_of_sequences():
+    """Sums from tick ANSWER_FROM on decide; what is shorter has no answer."""
+    rates = np.zeros((tasks.ANSWER_FROM + 1, 2, 3))
+    rates[:tasks.ANSWER_FROM, :, 2], rates[-1, 0, 1], rates[-1, 1, 0] = 9, 1, 1
+    assert tasks.mnist1d_accuracy(rates, np.array([1, 0])) == 1
+    assert tasks.mnist1d_accuracy(rates, np.array([1, 2])) == 0.5
+    with pytest.raises(ValueError, match=f"sequences of {tasks.ANSWER_FROM} ticks: answers count from tick"):
+        tasks.mnist1d_accuracy(rates[:-1], np.array([1, 0]))
+
+
+def test_time_constants_of_the_learning_layers():
+    """tau_m = tau_r = 2, ten ticks: a lag of 0.1 and a lead of 1."""
+    net = tasks.mnist1d_net()
+    for layer, p in list(zip(net.layers, tasks.mnist1d_start(net, 0), strict=True))[4:]:
+        assert set(p.lag.tolist()) == {round(0.1 * 2 ** layer.lag.frac_bits)}
+        assert set(p.lead.tolist()) == {1 << layer.lead.frac_bits}

@@ -122,6 +122,16 @@ def test_spikes_reach_the_next_layer_in_the_same_tick():
     assert (found.answers.tick.tolist(), found.answers.fired.tolist()) == ([6], [True])
 
 
+def test_what_a_core_says_of_itself():
+    """Words wait for 8 + 8 + folds tokens of each lane below, every fold above, and to clear what is under way."""
+    below = single(inputs=2, outputs=6, lanes=2, delay_bits=3)
+    net = SpikingNetwork(name="n", ticks=8, layers=(below, single(inputs=6, outputs=2, delay_bits=4)))
+    core = SpikingCore(net)
+    assert core.stop_early
+    assert core.info.patience == (8 + 3 + 8) * 3 + (3 << 3) + (1 << 4) + 256
+    assert (core.info.halves, core.info.constants) == (1, {"cycles_per_tick": 0, "output_ticks": core.output_ticks})
+
+
 def test_decisions_by_hand():
     """First spike; ties by membrane, then by number; nobody: the largest membrane of the last tick."""
     spikes, x = np.zeros((4, 3, 3), bool), np.zeros((4, 3, 3), np.int64)

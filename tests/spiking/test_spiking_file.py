@@ -8,6 +8,7 @@ import pytest
 from golden import systems
 from golden.files import read_safetensors, write_safetensors
 from golden.fixed import QFormat
+from golden.spiking.codes import LevelCode
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.trained import SpikingTrained
@@ -113,3 +114,27 @@ def test_refused_files(changed, message, path):
 def test_refused_networks(changed, message):
     with pytest.raises(ValueError, match=message):
         trained(**changed)
+
+
+def test_lines_of_a_code():
+    """A code of levels has several for a channel; all others, and samples of another width, one each."""
+    net = replace(NET, layers=(replace(NET.layers[0], inputs=9), NET.layers[1]))
+    code = LevelCode(levels=((0.5, 1.0), (0.0, 1.0), (2.0, 3.0)))
+    own = trained(net=replace(net, code=code), delays=(np.zeros((2, 9)), BROKEN))
+    assert (own.lines(3), own.lines(4)) == (code.lines, 4)
+    assert trained().lines(3) == 3
+
+
+def test_descriptions_and_trainers(path, tmp_path, monkeypatch):
+    (tmp_path / "network.json").write_text(NET.to_json())
+    assert systems.load(tmp_path / "network.json") == NET
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match="other.json: network description must be an object"):
+        systems.load(tmp_path / "other.json")
+
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    for name, error in (("torch", RuntimeError), ("numpy", ModuleNotFoundError)):
+        monkeypatch.setattr(systems, "import_module", lambda module, name=name: missing(name))
+        with pytest.raises(error):
+            systems.trainer("spiking")

@@ -113,6 +113,12 @@ def test_lane(folds, form, vendor):
     run(dut, bench, cycles=len(plan) + 20)
 
 
+@pytest.mark.parametrize(("vendor", "domain"), [("generic", "comb"), ("ecp5", "comb"), ("ice40", "sync")])
+def test_accumulators_are_block_rams_where_there_are_no_others(vendor, domain):
+    memory = Lane(layer(2, threshold=3), vendor=vendor, spiking=True).elaborate(None).submodules.ring
+    assert [port.domain for port in memory.read_ports] == [domain]
+
+
 @pytest.mark.parametrize(("outputs", "lanes", "weight"), [
     (3, 3, QFormat(2, 1)), (7, 3, QFormat(2, 1)), (6, 6, Ternary(plus=6, minus=3, seed=0xC0FFEE)),
     (20, 8, Ternary(plus=8, minus=4, seed=11))], ids=str)

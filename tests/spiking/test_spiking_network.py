@@ -19,7 +19,7 @@ from golden.spiking.layer import Kick, SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT, answers, input_words
 from golden.units.weights import Ternary
-from rtl.spiking.cost import block_rams, layer_inventory
+from rtl.spiking.cost import block_rams, inventory, layer_inventory
 
 GOOD = {"inputs": 20, "outputs": 24, "weight": Ternary(plus=3, minus=4, seed=9), "delay_bits": 4,
         "state": QFormat(6, 4), "leak": (4,), "threshold": 40}
@@ -114,6 +114,18 @@ def test_layers_that_are_refused(change, message):
         SpikingLayer(**GOOD | change)
 
 
+def test_ends_of_a_kick():
+    for word in (1, (1 << 17) - 1):
+        assert Kick(word=word, leak=(1,)).word == word
+    for word in (0, 1 << 17):
+        with pytest.raises(ValueError, match=f"kick: word must be in 1..131071, not {word}"):
+            Kick(word=word, leak=(1,))
+
+
+def test_pinned_fingerprint():
+    assert network(SpikingLayer(**GOOD)).fingerprint == "39c8eb13aca52d0c"
+
+
 @pytest.mark.parametrize(("fields", "message"), [
     ({"ticks": 256}, "ticks must be in 1..255"), ({"name": "A b"}, "name must be"),
     ({"decision": "vote"}, "decision must be one of first_spike, potential, not 'vote'"),
@@ -193,6 +205,17 @@ def test_luts_by_hand(fields, ecp5, ice40):
     need = layer_inventory(layer, is_last=False)
     # the queue behind the lanes is a memory that tools make what they like of
     assert (ECP5.luts(need), ICE40.luts(need)) == (ecp5, ice40)
+
+
+def test_memories_by_hand():
+    """Queues: a word a fold and a few more, of all lanes; the last layer has one of answers."""
+    below = SpikingLayer(**GOOD | {"inputs": 3, "outputs": 5, "weight": QFormat(1, 0), "lanes": 3})
+    last = SpikingLayer(**GOOD | {"inputs": 5, "outputs": 2, "weight": QFormat(1, 0)})
+    found = inventory(network(below, last))
+    assert found.memories == layer_inventory(below, False).memories + layer_inventory(last, True).memories
+    queues = [(memory.depth, memory.width) for memory in found.memories if memory.form == "inferred"]
+    assert queues == [(8 + 2 + 3, 19), (16, 17)]
+    assert (found.multipliers, found.logic) == (0, {"engine": 2, "neuron_lane": 5})
 
 
 def test_the_deepest_bank():

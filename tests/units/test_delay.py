@@ -22,6 +22,10 @@ def test_golden_is_its_definition(messages, delay, spare):
         line = delay_write(line, message)
 
 
+def test_an_empty_line_is_empty():
+    assert delay_line(7, 2) == (0, 0, 0)
+
+
 def test_refuses_a_delay_beyond_its_depth():
     for delay in (-1, 4):
         with pytest.raises(ValueError, match=r"delay must be in 0..3"):

@@ -87,3 +87,7 @@ GOOD = {"count": 4, "words": 4, "lanes": 2, "weight": 8, "operand": 8}
 def test_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Rows(**(GOOD | wrong))
+
+
+def test_the_deepest_lane():
+    assert Rows(**(GOOD | {"count": 4096, "lanes": 1})).depth == 16384

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Module, ResetInserter, Signal, signed
 
-from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, hop, join, later
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, hop, join, later, merge_writes
 from sim.pysim import run
 
 
@@ -56,3 +56,27 @@ def test_bus():
         await ctx.tick()
         assert {name: ctx.get(getattr(last, name)) for name in values} == values
     run(m, bench, cycles=50)
+
+
+def test_learnt_words_come_first_and_loaded_ones_wait():
+    """Both at once, learnt ones while a loaded one waits, and each alone: every word comes out once, a cycle later."""
+    m = Module()
+    loaded, learnt, port = ((Signal(name=f"{name}_en"), Signal(4, name=f"{name}_addr"), Signal(6, name=f"{name}_data"))
+                            for name in ("loaded", "learnt", "port"))
+    merge_writes(m, "x", loaded, learnt, port)
+    # (loaded, learnt) of each cycle -> what is on the port in the next; a loaded word is kept for a cycle at least
+    sent = [((1, 9), None), (None, None), (None, None), ((2, 8), (3, 7)), (None, (4, 6)), (None, None), (None, None),
+            (None, (5, 5)), ((6, 4), None), (None, (7, 3)), (None, (8, 2)), (None, None), (None, None)]
+    want = [None, (1, 9), None, (3, 7), (4, 6), (2, 8), None, (5, 5), None, (7, 3), (8, 2), (6, 4), None]
+    got = []
+
+    async def bench(ctx):
+        for pair in sent:
+            for source, word in zip((loaded, learnt), pair, strict=True):
+                for signal, value in zip(source, (word is not None, *(word or (15, 63))), strict=True):
+                    ctx.set(signal, value)
+            await ctx.tick()
+            found = tuple(ctx.get(signal) for signal in port)
+            got.append(found[1:] if found[0] else None)
+    run(m, bench, cycles=50)
+    assert got == want

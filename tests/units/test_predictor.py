@@ -268,3 +268,23 @@ def test_no_delay_is_the_undelayed_network(kind, seed):
             for name in net.layers[n].names:
                 expected = getattr(began if name in net.layers[n].taps else old, name)
                 np.testing.assert_array_equal(getattr(found, name), expected, err_msg=f"{name} of layer {n}")
+
+
+@pytest.mark.parametrize("p", [None, Predictor(kind="linear", history=2)])
+def test_an_empty_line_is_empty(p):
+    way = Way(3, WORD, 1, 1, p)
+    line = extrapolator.line(np.full((2, 3), 9), way)
+    assert not np.any([*line] if p is None else [*line.sent, *line.history])
+    assert extrapolator.read(line, way).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("fields", "words", "coefficients", "multiplies"), [
+    ({"kind": "linear", "history": 5}, 6, 0, 0), ({"kind": "linear", "history": 5, "spacing": 2}, 6, 2, 2),
+    ({"kind": "second_order", "history": 9, "spacing": 2}, 10, 3, 3),
+    ({"kind": "fir", "history": 9, "spacing": 1, "taps": 5}, 10, 5, 5),
+    ({"kind": "fir", "history": 9, "spacing": 1, "taps": 5, "rate": 4}, 10, 5, 20),
+    ({"kind": "neural", "history": 9, "spacing": 1, "taps": 3, "hidden": 4}, 10, 21, 16)])
+def test_what_a_predictor_takes(fields, words, coefficients, multiplies):
+    assert extrapolator.memory(Way(3, WORD, 1, 1, Predictor(**fields))) == {
+        "history_words": words, "coefficients": coefficients, "multiplies": multiplies}
+    assert set(extrapolator.memory(Way(3, WORD, 1, 1, None)).values()) == {0}
