@@ -17,7 +17,7 @@ from golden.units.dense import dense_step
 from golden.units.extrapolator import Way
 from golden.units.leadlag import at_rest
 from golden.units.plasticity import Noise
-from golden.units.rows import Rows, row_sums
+from golden.units.rows import Rows, row_sums, to_bus
 
 #: a draw of words begins with so many from the cross product of the corners, where it has as many
 CROSSED = 400
@@ -132,13 +132,14 @@ def dense_ticks(layer, params, name: str, *, ticks: int = 12):
 
 
 def row_problem(rows: Rows, name: str, *, vectors: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (count, words), and vectors (vectors, words) to multiply them with; ends of the formats among them."""
+    """Weights (count, words * side), vectors (vectors, words * side) to multiply them with; ends of the formats too."""
     rng = generator(name)
 
     def words(bits, shape):
         low, high = -1 << bits - 1, (1 << bits - 1) - 1
         return np.where(rng.random(shape) < 0.3, rng.choice([low, high], shape), rng.integers(low, high + 1, shape))
-    weight, x = words(rows.weight, (rows.count, rows.words)), words(rows.operand, (vectors, rows.words))
+    length = rows.words * rows.side
+    weight, x = words(rows.weight, (rows.count, length)), words(rows.operand, (vectors, length))
     weight[0], x[0] = -1 << rows.weight - 1, -1 << rows.operand - 1
     return weight, x
 
@@ -146,9 +147,9 @@ def row_problem(rows: Rows, name: str, *, vectors: int = 6) -> tuple[np.ndarray,
 def row_writes(rows: Rows, first_bank: int, weight):
     """(bank, word, data) of all rows: row j in lane j mod lanes, fold j // lanes; rows that do not exist hold zero."""
     for row in range(rows.folds * rows.lanes):
-        words = map(int, weight[row]) if row < rows.count else [0] * rows.words
+        words = map(int, to_bus(weight[row], rows)) if row < rows.count else [0] * rows.words * rows.columns
         for k, word in enumerate(words):
-            yield first_bank + row % rows.lanes, row // rows.lanes * rows.words + k, word
+            yield first_bank + row % rows.lanes, row // rows.lanes * rows.words * rows.columns + k, word
 
 
 def row_times(rows: Rows, weight, x, latency: int) -> dict[int, int]:
