@@ -87,7 +87,9 @@ def _ecp5_blocks(depth: int, width: int) -> int:
 def _ecp5_memory(memory: Memory) -> int:
     if memory.form in ("soft", "at_once"):
         return 0
-    return (Bank.blocks if memory.form == "bank" else _ecp5_blocks)(memory.depth, memory.width)
+    if memory.form == "bank":
+        return Bank.blocks(memory.depth, memory.width, memory.columns)
+    return _ecp5_blocks(memory.depth, memory.width)
 
 
 #: words x bits of a block RAM of an iCE40, and up to how many bits a block yosys takes registers (measured)

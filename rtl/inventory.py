@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Memory(NamedTuple):
-    """`count` memories of `depth` words of `width` bits.
+    """`count` memories of `depth` words of `width` bits, which are written in `columns` of equal width.
 
     form: "bank", a block RAM with all its registers (rtl.primitives); "inferred", read a cycle late, from which tools
     make what suits its size; "soft", LUT RAM where a family has it, else inferred; "at_once", read in the cycle of its
@@ -19,6 +19,7 @@ class Memory(NamedTuple):
     width: int
     count: int = 1
     form: str = "bank"
+    columns: int = 1
 
 
 class Inventory(NamedTuple):

@@ -4,6 +4,8 @@ yosys does not infer these registers, nextpnr knows them: an inferred array of l
 Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
 """
 
+from typing import NamedTuple
+
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal
 
 from rtl.pipeline import later
@@ -11,6 +13,10 @@ from rtl.vendor import generic
 
 #: words x bits that a DP16KD may be configured to, widest first
 _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+#: the shape in which one port only writes and the other only reads (pseudo dual port; the cell PDPW16KD)
+_WIDE = (512, 36)
+#: bits of a block's word that a write may leave alone, in words of 18 and 36 bits
+_BYTE = 9
 #: bits of the address port, hence words of a page
 PAGE = 16384
 
@@ -45,26 +51,27 @@ class Multiplier(generic.Multiplier):
 class Bank(generic.Bank):
     """DP16KD blocks side by side, port A to write, port B to read through its output register.
 
-    A bank of more words than a block holds bits is made of pages, whose words meet in a multiplexer behind the output
-    registers.
+    Columns of a word lie on bytes of nine bits, which a block can write alone, several in a block; up to 512 such
+    words take blocks of 36 bits where these are fewer. A bank of more words than a block holds bits is made of pages,
+    whose words meet in a multiplexer behind the output registers.
     """
 
     @staticmethod
-    def blocks(depth: int, width: int) -> int:
+    def blocks(depth: int, width: int, columns: int = 1) -> int:
         """Number of DP16KD that a bank takes."""
         pages = -(-depth // PAGE)
-        return pages * -(-width // _block_shape(min(depth, PAGE))[1])
+        return pages * len(_layout(min(depth, PAGE), width, columns)[1])
 
     def elaborate(self, platform):
         m = Module()
         if self.depth > PAGE:
             return self._pages(m)
-        words, bits = _block_shape(self.depth)
-        for n in range(self.blocks(self.depth, self.width)):
-            part = slice(n * bits, min((n + 1) * bits, self.width))
-            block, read = self._block(words, bits, part)
+        shape, blocks = _layout(self.depth, self.width, self.columns)
+        for n, parts in enumerate(blocks):
+            block, read = self._block(shape, parts)
             m.submodules[f"block{n}"] = block
-            m.d.comb += self.read_data[part].eq(read)
+            for part in parts:
+                m.d.comb += self.read_data[part.bits].eq(read[part.place:])
         return m
 
     def _pages(self, m):
@@ -73,47 +80,65 @@ class Bank(generic.Bank):
         for n, first in enumerate(range(0, self.depth, PAGE)):
             m.submodules[f"page{n}"] = page = Bank(
                 depth=min(PAGE, self.depth - first), width=self.width, init=self.init[first:first + PAGE],
-                writable=self.writable)
+                writable=self.writable, columns=self.columns)
             pages.append(page.read_data)
             m.d.comb += page.read_addr.eq(self.read_addr[:low])
             if self.writable:
-                m.d.comb += [page.write_en.eq(self.write_en & (self.write_addr[low:] == n)),
+                mine = self.write_addr[low:] == n
+                m.d.comb += [page.write_en.eq(self.write_en & mine.replicate(self.columns)),
                              page.write_addr.eq(self.write_addr[:low]), page.write_data.eq(self.write_data)]
         m.d.comb += self.read_data.eq(Array(pages)[chosen])
         return m
 
-    def _block(self, words, bits, part):
-        low = (16384 // words).bit_length() - 1          # address bits below the word
+    def _block(self, shape, parts):
+        """A block, and the word that it reads."""
+        words, bits = shape
+        low = (PAGE // words).bit_length() - 1          # address bits below the word
         ada, dia, dob = Signal(14), Signal(18), Signal(18)
-        read_addr = Cat(Const(0, low), self.read_addr)
-        # with 18-bit words the two lowest address bits of a write port are its byte enables
-        enables = Const(3 if bits == 18 else 0, low) if low else Const(0, 0)
-        ports = {}
+        read_addr, read = Cat(Const(0, low), self.read_addr), dob
+        ports, data = {}, Const(0, 36)
         if self.writable:
-            ports |= {f"i_ADA{n}": Cat(enables, self.write_addr, Const(0, 14))[n] for n in range(14)}
-            ports |= {f"i_DIA{n}": Cat(self.write_data[part], Const(0, 18))[n] for n in range(18)}
-            ports |= {"i_WEA": self.write_en}
+            enables, write = self._enables(bits, parts)
+            data = Cat(*(Cat(self.write_data[part.bits], Const(0, 36))[:part.room] for part in parts), data)
+            ports |= {f"i_ADA{n}": Cat(enables, Const(0, low - len(enables)), self.write_addr, Const(0, 14))[n]
+                      for n in range(14)}
+            ports |= {f"i_DIA{n}": data[n] for n in range(18)}
+            ports |= {"i_WEA": write}
         else:
             ports |= {f"i_ADA{n}": ada[n] for n in range(14)} | {f"i_DIA{n}": dia[n] for n in range(18)}
             ports |= {"i_WEA": Const(0)}
         ports |= {f"i_ADB{n}": Cat(read_addr, Const(0, 14))[n] for n in range(14)}
-        ports |= {f"i_DIB{n}": Const(0) for n in range(18)}
+        ports |= {f"i_DIB{n}": data[18 + n] if bits == 36 else Const(0) for n in range(18)}
         ports |= {f"o_DOB{n}": dob[n] for n in range(18)}
+        if bits == 36:
+            # both ports' outputs make the word that port B reads, the lower half is that of port A
+            doa = Signal(18)
+            ports |= {f"o_DOA{n}": doa[n] for n in range(18)}
+            read = Cat(doa, dob)
         ports |= {f"i_CS{port}{n}": Const(0) for port in "AB" for n in range(3)}
         block = Instance(
-            "DP16KD", p_DATA_WIDTH_A=bits, p_DATA_WIDTH_B=bits, p_REGMODE_A="NOREG", p_REGMODE_B="OUTREG",
-            p_RESETMODE="SYNC", p_GSR="DISABLED", p_WRITEMODE_A="NORMAL", p_WRITEMODE_B="NORMAL",
-            p_CSDECODE_A="0b000", p_CSDECODE_B="0b000", **self._initvals(words, bits, part), **ports,
+            "DP16KD", p_DATA_WIDTH_A=bits, p_DATA_WIDTH_B=bits, p_REGMODE_A="OUTREG" if bits == 36 else "NOREG",
+            p_REGMODE_B="OUTREG", p_RESETMODE="SYNC", p_GSR="DISABLED", p_WRITEMODE_A="NORMAL",
+            p_WRITEMODE_B="NORMAL", p_CSDECODE_A="0b000", p_CSDECODE_B="0b000",
+            **self._initvals(words, bits, parts[0].bits), **ports,
             i_CLKA=ClockSignal(), i_CLKB=ClockSignal(), i_CEA=Const(1), i_CEB=Const(1), i_OCEA=Const(1),
             i_OCEB=Const(1), i_WEB=Const(0), i_RSTA=Const(0), i_RSTB=Const(0))
-        return block, dob[:part.stop - part.start]
+        return block, read
+
+    def _enables(self, bits, parts):
+        """Byte enables, the lowest address bits of a port that writes 18 or 36 bits, and the enable of the block."""
+        if len(parts) == 1:
+            count = bits // _BYTE if bits > _BYTE else 0
+            return Const((1 << count) - 1, count), self.write_en[parts[0].column]
+        return Cat(self.write_en[part.column].replicate(part.room // _BYTE) for part in parts), Const(1)
 
     def _initvals(self, words, bits, part):
         """INITVAL_00..3F: 16 words of 18 bits, each in a slot of 20."""
         if not any(self.init):
             return {}
-        if bits != 18:
-            raise ValueError(f"initial contents are supported up to 1024 words, not {self.depth}")
+        if bits != 18 or self.columns > 1:
+            raise ValueError(f"initial contents are supported up to 1024 words without columns, not {self.depth} x "
+                             f"{self.columns}")
         mask = (1 << (part.stop - part.start)) - 1
         values = {}
         for row in range(64):
@@ -129,6 +154,35 @@ def _constant(m, name: str, value: int) -> Signal:
     m.submodules[name] = Instance("LUT4", a_keep=1, p_INIT=Const(0xFFFF * value, 16), o_Z=signal,
                                   **{f"i_{pin}": Const(0) for pin in "ABCD"})
     return signal
+
+
+class _Part(NamedTuple):
+    """Bits of a bank's word, all of one column, `room` bits for them in a block's word, and where these begin."""
+
+    bits: slice
+    column: int
+    place: int
+    room: int
+
+
+def _layout(depth: int, width: int, columns: int) -> tuple[tuple[int, int], list[list[_Part]]]:
+    """Shape of a bank's blocks (words, bits), and the parts of each block."""
+    shapes = [_block_shape(depth)]
+    # not without columns: what stands in bitstreams that there are stays as it is
+    if columns > 1 and depth <= _WIDE[0]:
+        shapes.append(_WIDE)
+    return min(((shape, _parts(shape[1], width, columns)) for shape in shapes), key=lambda found: len(found[1]))
+
+
+def _parts(bits: int, width: int, columns: int) -> list[list[_Part]]:
+    column = width // columns
+    room = -(-column // _BYTE) * _BYTE
+    together = bits // room
+    if columns > 1 and together > 1:
+        return [[_Part(slice(c * column, (c + 1) * column), c, (c - first) * room, room)
+                 for c in range(first, min(first + together, columns))] for first in range(0, columns, together)]
+    return [[_Part(slice(low, min(low + bits, (c + 1) * column)), c, 0, bits)]
+            for c in range(columns) for low in range(c * column, (c + 1) * column, bits)]
 
 
 def _block_shape(depth: int) -> tuple[int, int]:

@@ -12,20 +12,26 @@ class Bank(wiring.Component):
     Reading the word that is being written gives either value: schedules keep the two apart. Reset does not touch the
     contents.
 
-    Parameters: depth; width in bits; init, the words at configuration (a ROM when `writable` is False).
+    Parameters: depth; width in bits; init, the words at configuration (a ROM when `writable` is False); columns of a
+    word, of equal width, each with a bit of `write_en` of its own.
     Members: write (en, addr, data); read_addr; read_data.
     """
 
     LATENCY = 2
 
-    def __init__(self, *, depth: int, width: int, init=(), writable: bool = True):
+    def __init__(self, *, depth: int, width: int, init=(), writable: bool = True, columns: int = 1):
         if depth < 1 or width < 1:
             raise ValueError(f"a bank needs a word and a bit, not {depth} x {width}")
+        if columns < 1 or width % columns:
+            raise ValueError(f"{width} bits are not {columns} columns of equal width")
+        if columns > 1 and not writable:
+            raise ValueError("a bank that is not written has no columns")
         self.depth, self.width, self.init, self.writable = depth, width, list(init), writable
+        self.columns = columns
         self.addr_bits = max(1, (depth - 1).bit_length())
         members = {"read_addr": In(self.addr_bits), "read_data": Out(width)}
         if writable:
-            members |= {"write_en": In(1), "write_addr": In(self.addr_bits), "write_data": In(width)}
+            members |= {"write_en": In(columns), "write_addr": In(self.addr_bits), "write_data": In(width)}
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -35,7 +41,7 @@ class Bank(wiring.Component):
         m.d.comb += [read.addr.eq(self.read_addr), read.en.eq(1)]
         m.d.sync += self.read_data.eq(read.data)
         if self.writable:
-            write = mem.write_port()
+            write = mem.write_port(granularity=self.width // self.columns if self.columns > 1 else None)
             m.d.comb += [write.en.eq(self.write_en), write.addr.eq(self.write_addr),
                          write.data.eq(self.write_data)]
         return m

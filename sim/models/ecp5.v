@@ -64,6 +64,8 @@ endmodule
 // 18 kbit of true dual-port memory, 1 to 18 bits wide on each port. An 18-bit row holds two halves of 9 bits (address
 // bit 3); ports of 4, 2 and 1 bits reach the lower 8 bits of each half. In an 18-bit write the address bits 1 and 0
 // enable the halves. A port that writes keeps its output (WRITEMODE NORMAL); a row that the other port writes reads old.
+// 36 bits wide, port A only writes and port B only reads: two rows, the lower one through DIA and DOA, the other through
+// DIB and DOB; in a write the address bits 3 to 0 enable the four bytes.
 module DP16KD #(
     parameter integer DATA_WIDTH_A = 18, DATA_WIDTH_B = 18,
     parameter [47:0] REGMODE_A = "NOREG", REGMODE_B = "NOREG", WRITEMODE_A = "NORMAL", WRITEMODE_B = "NORMAL",
@@ -125,16 +127,28 @@ module DP16KD #(
     word = width == 18 ? row : (row >> place(addr, width)) & ((18'd1 << width) - 18'd1);
   endfunction
 
+  localparam WIDE = DATA_WIDTH_A == 36 && DATA_WIDTH_B == 36;
+
+  // bits of a row that two byte enables reach
+  function [17:0] both(input [1:0] enable);
+    both = {{9{enable[1]}}, {9{enable[0]}}};
+  endfunction
+
   // port A
   wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
   wire [17:0] dia = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4,
                      DIA3, DIA2, DIA1, DIA0};
+  wire [17:0] dib = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4,
+                     DIB3, DIB2, DIB1, DIB0};
   wire [17:0] reach_a = reach(ada[3:0], DATA_WIDTH_A);
   // the characters 0 and 1 of the decode string differ in their last bit
   wire on_a = CEA && {CSA2, CSA1, CSA0} == {CSDECODE_A[16], CSDECODE_A[8], CSDECODE_A[0]};
-  reg [17:0] read_a = 0, kept_a = 0;
+  reg [17:0] read_a = 0, kept_a = 0, read_low = 0, kept_low = 0;
   always @(posedge CLKA) begin
-    if (on_a && WEA)
+    if (on_a && WEA && WIDE) begin
+      rows[{ada[13:5], 1'b0}] <= (rows[{ada[13:5], 1'b0}] & ~both(ada[1:0])) | (dia & both(ada[1:0]));
+      rows[{ada[13:5], 1'b1}] <= (rows[{ada[13:5], 1'b1}] & ~both(ada[3:2])) | (dib & both(ada[3:2]));
+    end else if (on_a && WEA)
       rows[ada[13:4]] <= (rows[ada[13:4]] & ~reach_a) | ((dia << place(ada[3:0], DATA_WIDTH_A)) & reach_a);
     if (RSTA) read_a <= 0;
     else if (on_a && !WEA) read_a <= word(rows[ada[13:4]], ada[3:0], DATA_WIDTH_A);
@@ -142,29 +156,37 @@ module DP16KD #(
     else if (OCEA) kept_a <= read_a;
   end
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3,
-          DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? kept_a : read_a;
+          DOA2, DOA1, DOA0} = WIDE ? (REGMODE_B == "OUTREG" ? kept_low : read_low)
+                                   : (REGMODE_A == "OUTREG" ? kept_a : read_a);
 
   // port B
   wire [13:0] adb = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
-  wire [17:0] dib = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4,
-                     DIB3, DIB2, DIB1, DIB0};
   wire [17:0] reach_b = reach(adb[3:0], DATA_WIDTH_B);
   // the characters 0 and 1 of the decode string differ in their last bit
   wire on_b = CEB && {CSB2, CSB1, CSB0} == {CSDECODE_B[16], CSDECODE_B[8], CSDECODE_B[0]};
   reg [17:0] read_b = 0, kept_b = 0;
+  wire [9:0] row_b = WIDE ? {adb[13:5], 1'b1} : adb[13:4];
   always @(posedge CLKB) begin
-    if (on_b && WEB)
+    if (on_b && WEB && !WIDE)
       rows[adb[13:4]] <= (rows[adb[13:4]] & ~reach_b) | ((dib << place(adb[3:0], DATA_WIDTH_B)) & reach_b);
     if (RSTB) read_b <= 0;
-    else if (on_b && !WEB) read_b <= word(rows[adb[13:4]], adb[3:0], DATA_WIDTH_B);
+    else if (on_b && !WEB) read_b <= word(rows[row_b], adb[3:0], DATA_WIDTH_B);
     if (RSTB) kept_b <= 0;
     else if (OCEB) kept_b <= read_b;
+    if (RSTB) read_low <= 0;
+    else if (on_b) read_low <= rows[{adb[13:5], 1'b0}];
+    if (RSTB) kept_low <= 0;
+    else if (OCEB) kept_low <= read_low;
   end
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3,
           DOB2, DOB1, DOB0} = REGMODE_B == "OUTREG" ? kept_b : read_b;
 
   initial if (WRITEMODE_A != "NORMAL" || WRITEMODE_B != "NORMAL" || RESETMODE != "SYNC") begin
     $display("ecp5.v: DP16KD is modelled with WRITEMODE NORMAL and RESETMODE SYNC only");
+    $finish;
+  end
+  initial if (!WIDE && (DATA_WIDTH_A == 36 || DATA_WIDTH_B == 36)) begin
+    $display("ecp5.v: DP16KD is modelled with 36 bits on both ports only");
     $finish;
   end
 endmodule

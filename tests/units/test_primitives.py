@@ -13,6 +13,11 @@ from sim.pysim import run
 def test_sizes():
     assert [Bank(depth=depth, width=3).addr_bits for depth in (1, 2, 3, 4, 5, 8, 9, 1024)] == [1, 1, 2, 2, 3, 3, 4, 10]
     assert set(Bank(depth=4, width=3, writable=False).signature.members) == {"read_addr", "read_data"}
+    assert len(Bank(depth=4, width=6, columns=3).write_en) == 3
+    with pytest.raises(ValueError, match="7 bits are not 2 columns of equal width"):
+        Bank(depth=4, width=7, columns=2)
+    with pytest.raises(ValueError, match="a bank that is not written has no columns"):
+        Bank(depth=4, width=6, columns=2, writable=False)
     for depth, width in ((0, 3), (3, 0)):
         with pytest.raises(ValueError, match=f"a bank needs a word and a bit, not {depth} x {width}"):
             Bank(depth=depth, width=width)

@@ -17,6 +17,7 @@ from golden.rate.engine import random_params, run
 from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.units.dense import dense_rows
+from golden.units.rows import Rows
 from rtl.primitives import VENDORS, Bank, bank, multiplier
 from rtl.units.mac import MacLanes
 from rtl.vendor import ecp5
@@ -28,6 +29,10 @@ CYCLES = 40_000
 BANKS = [(d, w) for d in (2, 100, 1024) for w in (1, 2, 7, 17, 18, 19, 36, 40)] + [
     (1025, 9), (2048, 17), (2048, 18), (2049, 4), (4096, 5), (4097, 2), (8192, 3), (8193, 1), (16384, 3),
     (16385, 2), (40000, 1)]
+#: depth, width and columns: bytes of a block of 18 and of 36 bits, columns of two bytes, of a block and of more; pages
+COLUMNS = [(216, 32, 2), (512, 36, 2), (256, 32, 4), (300, 36, 4), (100, 27, 3), (512, 40, 2), (512, 64, 8),
+           (784, 32, 4), (784, 16, 2), (1000, 18, 2), (1000, 24, 3), (600, 36, 2), (700, 48, 2), (2048, 16, 2),
+           (3000, 12, 2), (16385, 2, 2)]
 FACTORS = [(18, 18), (17, 16), (12, 18), (2, 3)]
 _STATE = {"weight": QFormat(4, 11), "state": QFormat(5, 11), "lead": QFormat(1, 14), "lag": QFormat(1, 14)}
 NETWORK = Network(name="vendor", dt=0.2, layers=(
@@ -107,11 +112,17 @@ def units() -> dict:
     """Name -> function of the vendor."""
     rows = [k * 2654435761 % (1 << 22) for k in range(600)]
     found = {f"bank {depth} x {width}": partial(bank, depth=depth, width=width) for depth, width in BANKS}
+    for depth, width, columns in COLUMNS:
+        found[f"bank {depth} x {width} by {columns}"] = partial(bank, depth=depth, width=width, columns=columns)
     found["rom"] = partial(bank, depth=len(rows), width=22, init=rows, writable=False)
     found["filled bank"] = partial(bank, depth=1024, width=18, init=[row % (1 << 18) for row in rows])
     for a, b in FACTORS:
         found[f"multiplier {a} x {b}"] = partial(multiplier, a_width=a, b_width=b)
     found["lanes"] = lambda vendor: MacLanes(dense_rows(NETWORK.layers[0]), vendor=vendor)
+    # held: random addresses stay within the bank
+    for side in (2, 4):
+        rows = Rows(count=9, words=7, lanes=3, weight=9, operand=9, shift=4, side=side, halves=1, held=32)
+        found[f"lanes of {side}"] = lambda vendor, rows=rows: MacLanes(rows, vendor=vendor)
     return found
 
 
@@ -142,3 +153,11 @@ def test_shapes():
     # deeper ones are made of pages
     assert ecp5.Bank.blocks(16385, 1) == 2
     assert ecp5.Bank.blocks(40000, 18) == 3 * 18
+
+
+def test_shapes_of_columns():
+    """What the lanes and maps of a convolution take."""
+    blocks = {each: ecp5.Bank.blocks(*each) for each in COLUMNS}
+    assert list(blocks.values()) == [1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 2, 2, 4, 2, 4, 4]
+    # without columns the shapes are what they were
+    assert ecp5.Bank.blocks(216, 32) == 2
