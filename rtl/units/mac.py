@@ -1,4 +1,4 @@
-"""MacLanes: rows of weights times a vector, one multiply a lane and cycle, the circuit of golden.units.rows.
+"""MacLanes: rows of weights times a vector, one multiply a multiplier and cycle, the circuit of golden.units.rows.
 
     addr ----+-> [bank 0] -> w -+            +-> [bank 1] -> w -+
              |                  x -> p -> acc |                  x -> p -> acc      acc 0, acc 1, ... one a cycle,
@@ -7,6 +7,9 @@
 Address, operand, flags and the parameter bus hop from lane to lane, one register each (systolic): no net reaches more
 than one lane (docs/architecture.md). Lane k therefore runs k cycles behind
 lane 0, and the sums come out one a cycle in lane order. Row j of the matrix is in lane j mod lanes, fold j // lanes.
+
+A lane of several multipliers (`Rows.side`) multiplies a word of weights by a word of factors, and adds the products in
+a tree of registers, two a level, before its accumulator.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -25,83 +28,119 @@ def bank_bits(rows: Rows) -> int:
 
 
 def lane_bank(rows: Rows) -> tuple[int, int]:
-    """Depth and width of a lane's bank, both halves."""
-    return 2 << bank_bits(rows), rows.weight
+    """Depth and width of a lane's bank: both halves where there are two."""
+    return 2 << bank_bits(rows) if rows.halves == 2 else rows.depth, rows.side * rows.weight
 
 
 class MacLanes(wiring.Component):
-    """All lanes of a matrix.
+    """All lanes of a matrix, or of several that are walked in turn.
 
     Parameters: rows; vendor form; first_bank, number of the first lane's bank on the parameter bus.
     Members
-      addr, first, last   bank address, start and end of a row, for lane 0
-      operand             the factor for `addr`, OPERAND_OFFSET cycles after it
+      addr, first, last   bank address below rows.depth (above it the half, where there are two), start and end of a
+                          row, for lane 0
+      operand             the factor for `addr`, OPERAND_OFFSET cycles after it; an array of `side` where that is not 1
       params, params_out  parameter bus; weights are banks first_bank .. first_bank + lanes - 1
       valid, sum          a finished row, in `rows.acc` bits
     LATENCY: from the address of a row's last word to its `valid`, for lane 0; lane k is k cycles later.
-    Throughput: one multiply a lane and cycle, without a gap between rows. Source: design.md 8.
+    Throughput: one multiply a multiplier and cycle, without a gap between rows. Rows may differ in length, and cycles
+    may be idle: between rows whatever is there, within a row with operands that are zero. Only the ends of rows must
+    lie `lanes` cycles apart, or two sums would leave at a time. Source: design.md 8.
     """
 
     OPERAND_OFFSET = Bank.LATENCY + 1
-    #: from address to accumulator: bank, register, multiplier, register, accumulator
+    #: from address to accumulator with a multiplier a lane: bank, register, multiplier, register, accumulator
     ACC_LATENCY = OPERAND_OFFSET + Multiplier.LATENCY + 2
 
     def __init__(self, rows: Rows, *, vendor: str = "generic", first_bank: int = 0):
         self.rows, self.vendor, self.first_bank = rows, vendor, first_bank
         self.LATENCY = self.latency(rows)
+        factor = In(signed(rows.operand))
         super().__init__({
-            "addr": In(bank_bits(rows) + 1), "first": In(1), "last": In(1), "operand": In(signed(rows.operand)),
+            "addr": In(bank_bits(rows) + rows.halves - 1), "first": In(1), "last": In(1),
+            "operand": factor if rows.side == 1 else factor.array(rows.side),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
             "valid": Out(1), "sum": Out(signed(rows.acc)),
         })
 
     @classmethod
+    def acc_latency(cls, rows: Rows) -> int:
+        """From address to accumulator: with several multipliers a lane, a tree of adders more."""
+        return cls.ACC_LATENCY + rows.side.bit_length() - 1
+
+    @classmethod
     def latency(cls, rows: Rows) -> int:
         """LATENCY of the lanes of `rows`."""
-        return cls.ACC_LATENCY + _tree_depth(rows.lanes)
+        return cls.acc_latency(rows) + _tree_depth(rows.lanes)
 
     def elaborate(self, platform):
         m = Module()
-        lanes = []
-        addr, operand, params = self.addr, self.operand, self.params
-        first = later(m, self.first, self.ACC_LATENCY - 1, name="first")
+        lanes, latency = [], self.acc_latency(self.rows)
+        addr, params = self.addr, self.params
+        operands = {"": self.operand} if self.rows.side == 1 else {f"_{k}": x for k, x in enumerate(self.operand)}
+        first = later(m, self.first, latency - 1, name="first")
         # tokens without reset, a net of its own over all lanes: they run out while a board holds its reset
-        done = later(m, self.last, self.ACC_LATENCY, name="done")
+        done = later(m, self.last, latency, name="done")
         for n in range(self.rows.lanes):
             if n:
                 addr = later(m, addr, 1, name=f"addr{n}")
-                operand = later(m, operand, 1, name=f"operand{n}")
+                operands = {k: later(m, x, 1, name=f"operand{n}{k}") for k, x in operands.items()}
                 first = later(m, first, 1, name=f"first{n}")
                 done = later(m, done, 1, name=f"done{n}")
             params = hop(m, params, name=f"params{n}")
-            lanes.append((done, self._lane(m, n, addr, operand, first, params)))
+            lanes.append((done, self._lane(m, n, addr, operands, first, params)))
         join(m, self.params_out, params)
         valid, total = gather(m, lanes)
         m.d.comb += [self.valid.eq(valid), exact(self.sum, total)]
         return m
 
-    def _lane(self, m, n, addr, operand, first, params):
+    def _lane(self, m, n, addr, operands, first, params):
         rows, (depth, width) = self.rows, lane_bank(self.rows)
-        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=depth, width=width)
-        m.submodules[f"multiplier{n}"] = mul = multiplier(self.vendor, a_width=width, b_width=rows.operand)
-        hit = Signal(name=f"hit{n}", reset_less=True)
-        write_addr = Signal(bank_bits(rows) + 1, name=f"write_addr{n}", reset_less=True)
-        write_data = Signal(width, name=f"write_data{n}", reset_less=True)
-        weight = Signal(signed(width), name=f"weight{n}", reset_less=True)
-        product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
+        m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=depth, width=width, columns=rows.columns)
+        hit, write_addr, write_data = self._write(m, n, params)
+        m.d.comb += weights.read_addr.eq(addr)
+        products = []
+        for k, (suffix, operand) in enumerate(operands.items()):
+            mul = multiplier(self.vendor, a_width=rows.weight, b_width=rows.operand)
+            m.submodules[f"multiplier{n}{suffix}"] = mul
+            weight = Signal(signed(rows.weight), name=f"weight{n}{suffix}", reset_less=True)
+            product = Signal(signed(len(mul.p)), name=f"product{n}{suffix}", reset_less=True)
+            m.d.sync += [weight.eq(weights.read_data[k * rows.weight:(k + 1) * rows.weight]), product.eq(mul.p)]
+            m.d.comb += [mul.a.eq(weight), mul.b.eq(operand)]
+            products.append(product)
         acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
         half = Const(rows.half, signed(rows.acc))
-        m.d.sync += [
-            hit.eq(params.en & (params.bank == self.first_bank + n)),
-            write_addr.eq(Cat(params.addr[:bank_bits(rows)], params.half)), write_data.eq(params.data),
-            weight.eq(weights.read_data), product.eq(mul.p),
-            # wraps never (Rows.acc)
-            acc.eq(Mux(first, half, acc) + product),
-        ]
-        m.d.comb += [weights.read_addr.eq(addr), mul.a.eq(weight), mul.b.eq(operand),
-                     weights.write_en.eq(hit), weights.write_addr.eq(write_addr),
-                     weights.write_data.eq(write_data)]
+        # wraps never (Rows.acc)
+        m.d.sync += acc.eq(Mux(first, half, acc) + _added(m, products, name=f"added{n}"))
+        m.d.comb += [weights.write_en.eq(hit), weights.write_addr.eq(write_addr),
+                     weights.write_data.eq(write_data.replicate(rows.columns))]
         return acc
+
+    def _write(self, m, n, params):
+        """Write port of lane n's bank, registered: a bit a column, address, word of a column."""
+        rows, column = self.rows, self.rows.columns.bit_length() - 1
+        hit = Signal(rows.columns, name=f"hit{n}", reset_less=True)
+        write_addr = Signal(bank_bits(rows) + rows.halves - 1, name=f"write_addr{n}", reset_less=True)
+        write_data = Signal(rows.side * rows.weight // rows.columns, name=f"write_data{n}", reset_less=True)
+        mine = params.en & (params.bank == self.first_bank + n)
+        half = [params.half] if rows.halves == 2 else []
+        m.d.sync += [
+            hit.eq(mine << params.addr[:column] if column else mine),
+            write_addr.eq(Cat(params.addr[column:column + bank_bits(rows)], *half)), write_data.eq(params.data),
+        ]
+        return hit, write_addr, write_data
+
+
+def _added(m, values, *, name: str):
+    """The sum of 2**n values, n cycles later."""
+    level = 0
+    while len(values) > 1:
+        level, pairs, values = level + 1, zip(values[::2], values[1::2], strict=True), []
+        for k, (a, b) in enumerate(pairs):
+            total = Signal.like(a + b, name=f"{name}_{level}_{k}", reset_less=True)
+            m.d.sync += total.eq(a + b)
+            values.append(total)
+    return values[0]
 
 
 def _tree_depth(lanes: int) -> int:
