@@ -78,13 +78,15 @@ def own(raw: dict[str, Raw], *, name: str, source: str = "", form: str | None = 
         labels: tuple | None = None) -> DataSet:
     """A data set of raw arrays {"train": ..., "test": ...}; without "test" a fixed part of "train" takes its place."""
     check("train" in raw, f"{name}: no training samples")
-    form = form or ("image" if _bytes3(raw["train"].x) else "sequence")
+    form = form or ("image" if _is_images(raw["train"].x) else "sequence")
     parts = {split: _checked(part, f"{name} {split}", form) for split, part in raw.items()}
-    train = parts["train"][0]
+    train, shape = parts["train"][0], _shape(raw["train"].x, form)
     for split, (x, *_) in parts.items():
         inputs = x.shape[-1]
         check(inputs == train.shape[-1], f"{name} {split}: {inputs} {_inputs(form)}, the training samples have "
                                          f"{train.shape[-1]}")
+        found = _shape(raw[split].x, form)
+        check(found == shape, f"{name} {split}: images of {found}, the training samples are of {shape}")
     targets, names = _targets({split: part.y for split, part in raw.items()}, name,
                               {split: len(part[0]) for split, part in parts.items()}, labels or raw["train"].labels)
     whole = {split: Samples(x, targets[split], lengths) for split, (x, lengths) in parts.items()}
@@ -98,15 +100,20 @@ def own(raw: dict[str, Raw], *, name: str, source: str = "", form: str | None = 
     what = f"{classes} classes" if names else f"{targets['train'].shape[1]} targets"
     return DataSet(name=name, doc=f"{what}, {train.shape[-1]} {_inputs(form)}; {counts}, from {source or 'arrays'}",
                    form=form, inputs=train.shape[-1], classes=classes, read=whole.__getitem__, source=source,
-                   targets=0 if names else targets["train"].shape[1], labels=names)
+                   targets=0 if names else targets["train"].shape[1], labels=names, shape=shape)
 
 
 def _inputs(form: str, samples: bool = False) -> str:
     return ("images" if samples else "pixels") if form == "image" else ("sequences" if samples else "channels")
 
 
-def _bytes3(x) -> bool:
-    return isinstance(x, np.ndarray) and x.ndim == 3 and x.dtype == np.uint8
+def _shape(x, form: str) -> tuple[int, ...]:
+    """Rows, columns and channels of images; nothing of sequences."""
+    return (*x.shape[1:], 1)[:3] if form == "image" else ()
+
+
+def _is_images(x) -> bool:
+    return isinstance(x, np.ndarray) and x.ndim in (3, 4) and x.dtype == np.uint8
 
 
 def _checked(raw: Raw, what: str, form: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -151,7 +158,10 @@ def _padded(found, what: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pixels(x: np.ndarray, what: str) -> np.ndarray:
-    check(x.ndim == 3 and 0 not in x.shape, f"{what}: images are (n, rows, columns), not of shape {x.shape}")
+    check(x.ndim in (3, 4) and 0 not in x.shape, f"{what}: images are (n, rows, columns) or (n, rows, columns, "
+                                                 f"channels), not of shape {x.shape}")
+    if x.dtype == np.uint8:
+        return x.reshape(len(x), -1).copy()
     x = reals(f"{what}: x", x)
     top = 1 if x.max() <= 1 and not (x == np.floor(x)).all() else 255
     check(x.min() >= 0 and x.max() <= 255 and (top == 1 or (x == np.floor(x)).all()),

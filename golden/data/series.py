@@ -1,15 +1,15 @@
-"""Readers of a user's files: raw arrays by split, from .npz, .csv, .ts, or a folder of IDX files. All say one line.
+"""Readers of a user's files: raw arrays by split, from .npz, .csv, .ts, or a folder of images. All say one line.
 
-.npz    x_train, y_train, x_test, y_test: sequences (n, ticks) or (n, ticks, channels), images (n, rows, columns); y
-        integers or texts for classes, reals (n,) or (n, targets) for regression; lengths_train and lengths_test (n,)
-        where sequences are shorter than their arrays
+.npz    x_train, y_train, x_test, y_test: sequences (n, ticks) or (n, ticks, channels), images (n, rows, columns) or,
+        of bytes, (n, rows, columns, channels); y integers or texts for classes, reals (n,) or (n, targets) for
+        regression; lengths_train and lengths_test (n,) where sequences are shorter than their arrays
 .csv    a heading, then either a row a sequence: "label" (a class) or "target", "target2", ... (regression), and every
         other column a tick of the one channel, in order, empty behind the end of a sequence; or, with a column
         "series", a row a tick: the other columns are channels, and rows of one series stand together. A column "split"
         says train or test
 .ts     time series of the UCR and UEA archives (with classes or targets): any number of channels, each series of its
         own length; no time stamps, no missing values
-folder  the four IDX files of train and t10k, images and labels, gzip or not
+folder  the four IDX files of train and t10k, images and labels, gzip or not; or the binary files of CIFAR-10 or -100
 
 Of .csv and .ts the test set stands in a file of its own beside it, NAME_TRAIN.ts and NAME_TEST.ts, of which either is
 named. Where there is none, a fixed part of the samples is the test set.
@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.checks import check, listed
+from golden.data import cifar
 from golden.data.images import LIMIT, read_idx
 
 #: bytes of a file that is read
@@ -43,6 +44,8 @@ class Raw(NamedTuple):
 def read(path: Path) -> dict[str, Raw]:
     """The samples of a file or folder by split, "train" and, where it has one, "test"."""
     if os.path.isdir(path):
+        if cifar.is_folder(path):
+            return {split: Raw(*arrays) for split, arrays in cifar.read(path).items()}
         return _idx_folder(path)
     return READERS[path.suffix.lower()](path)
 

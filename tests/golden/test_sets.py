@@ -265,7 +265,7 @@ def test_npz_refusals(tmp_path, name):
 @pytest.mark.parametrize(("values", "said"), [
     (np.full((20, 3, 4), 256.0), "images are whole numbers of 0 to 255, or reals of 0 to 1, not 256 to 256"),
     (np.full((20, 3, 4), -0.5), "not -0.5 to -0.5"), (np.full((20, 3, 4), 1.5), "not 1.5 to 1.5"),
-    (np.ones((20, 3)), r"images are \(n, rows, columns\), not of shape \(20, 3\)")])
+    (np.ones((20, 3)), r"images are \(n, rows, columns\) or \(n, rows, columns, channels\), not of shape \(20, 3\)")])
 def test_images_refusals(tmp_path, values, said):
     with pytest.raises(ValueError, match=said):
         find(saved(tmp_path / "a.npz", x_train=values, x_test=values[:10]), form="image")
