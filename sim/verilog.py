@@ -12,7 +12,7 @@ from golden.files import write_whole
 from golden.tools import yosys
 
 #: what makes Icarus 4.5 times as fast (no `always @*` is left) and Verilator a third faster
-_PASSES = ("proc", "flatten", "opt", "memory -nomap", "opt_clean")
+_PASSES = ("proc", "flatten", "opt_clean", "opt", "memory -nomap", "opt_clean")
 
 
 class Pins(Elaboratable):
