@@ -1,8 +1,8 @@
 """A cascaded network as a circuit: stem, joints in a row, head; engines beside them that convolve, all at once.
 
-    frame --> [image] --> stem --> [Joint 1] --> [Joint 2] --> ... --> [Head] --> logits, verdict
-                           |           |             |
-                       [engine]    [engine]      [engine]
+frame --> [image] --> stem --> [Joint 1] --> [Joint 2] --> ... --> [Head] --> logits, verdict
+|           |             |
+[engine]    [engine]      [engine]
 """
 
 from amaranth.hdl import Cat, Module, Signal, unsigned

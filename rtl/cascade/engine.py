@@ -1,6 +1,6 @@
 """An engine: lanes that work through the convolutions of some layers, one after the other, without a gap.
 
-    wanted work --> [Walk] --> addresses --> maps (outside) --> operands --> [MacLanes] --> [Affine] --> words, places
+wanted work --> [Walk] --> addresses --> maps (outside) --> operands --> [MacLanes] --> [Affine] --> words, places
 """
 
 from amaranth.hdl import Array, Module, Mux, Signal, signed

@@ -1,7 +1,7 @@
 """The head: mean over the pixels, logits, and whether the answer is given; golden.cascade.engine.head_step and exits.
 
-    values --> [pool: a sum a channel] --> [MacLanes] --> logits --> margin, softmax --> verdict
-                                                             +--> output words
+values --> [pool: a sum a channel] --> [MacLanes] --> logits --> margin, softmax --> verdict
++--> output words
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def output_layout() -> data.StructLayout:
 
 
 class Judged(NamedTuple):
-    """Of a step: all values are here; a logit comes; index of the one read; its exp is asked for; all are summed; ends."""
+    """Of a step: all values came; a logit comes; index of the one read; its exp is asked for, all are summed; it ends."""
 
     begin: Signal
     valid: Signal

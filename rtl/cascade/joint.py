@@ -152,15 +152,14 @@ class Joint(wiring.Component):
         m.d.comb += [residual.write_en.eq(self.residual.en), residual.write_addr.eq(self.residual.address),
                      residual.write_data.eq(self.residual.data)]
         reading = self._reading(m, first)
-        passed = Signal(init=1)         # nothing of the step is still to come: residuals may change
-        with m.If(first):
-            m.d.sync += passed.eq(0)
         inner = self._rows(m, "inner", self.taken, self.hidden.en & self.hidden.row)
-        m.d.comb += self.inner.eq(Mux(passed, inner, 0))
         if block.shortcut is None:
-            self._identity(m, outbox, taken, first, place, residual, reading, passed)
+            released = self._identity(m, outbox, taken, first, place, residual, reading)
+            m.d.comb += self.inner.eq(Mux(released, inner, 0))
         else:
-            self._shortcut(m, outbox, taken, first, place, residual, reading, passed)
+            # the engine has made the shortcut, with all residuals, before it begins the first convolution
+            self._shortcut(m, outbox, taken, first, place, residual, reading)
+            m.d.comb += self.inner.eq(inner)
         return m
 
     def _rows(self, m, name, clear, row, init=0):
@@ -201,8 +200,8 @@ class Joint(wiring.Component):
             m.d.sync += want.eq(0)
         return want
 
-    def _identity(self, m, outbox, taken, first, place, residual, reading, passed):
-        """A value, the residual of the step before, their sum."""
+    def _identity(self, m, outbox, taken, first, place, residual, reading):
+        """A value, the residual of the step before, their sum; whether the block's residuals may change."""
         i, told, end = self.i, self.decision, Signal()
         m.d.comb += end.eq(taken & place.end)
         whole = self._rows(m, "residual", end & told.works, self.residual.en & self.residual.row,
@@ -212,8 +211,14 @@ class Joint(wiring.Component):
             m.d.sync += inside.eq(~place.end)
         m.d.comb += [i.ready.eq(outbox.room & (whole > place.y) & (inside | ~reading)), outbox.reserve.eq(taken),
                      residual.read_addr.eq(place.address)]
+        # residuals change when the step that reads them has passed, which may be before or after the engine has begun
+        passed, released = Signal(init=1), Signal()
+        with m.If(first):
+            m.d.sync += passed.eq(0)
+        with m.If(self.taken):
+            m.d.sync += released.eq(passed)
         with m.If(end):
-            m.d.sync += passed.eq(1)
+            m.d.sync += [passed.eq(1), released.eq(1)]
         asks = first & told.works if self.alone else end & told.works
         m.d.comb += self.want.eq(self._wanted(m, "wanted", asks, self.taken))
         value = later(m, i.payload, Bank.LATENCY, name="value")
@@ -222,6 +227,7 @@ class Joint(wiring.Component):
         identity = value.h << RESIDUAL_FRACTION
         self._join(m, outbox, later(m, taken, Bank.LATENCY, name="taken", reset_less=False), value, identity,
                    Mux(empty, 0, residual.read_data.as_signed()))
+        return released
 
     @staticmethod
     def _join(m, outbox, valid, value, identity, residual):
@@ -231,7 +237,7 @@ class Joint(wiring.Component):
         m.d.sync += [out.eq(value), out.h.eq(clipped(total, 0, (1 << ACTIVATION_BITS) - 1)), there.eq(valid)]
         m.d.comb += [outbox.i.eq(out), outbox.i_valid.eq(there)]
 
-    def _shortcut(self, m, outbox, taken, first, place, residual, reading, passed):
+    def _shortcut(self, m, outbox, taken, first, place, residual, reading):
         """Sums of shortcut and residual are made where the engine makes the shortcut, then sent in order."""
         i, told = self.i, self.decision
         m.submodules.sums = sums = bank(self.vendor, depth=self.values, width=ACTIVATION_BITS)
@@ -249,7 +255,7 @@ class Joint(wiring.Component):
         inside = Signal()
         begin = Signal(value_layout())
         with m.If(send & out.end):
-            m.d.sync += [sending.eq(0), passed.eq(1)]
+            m.d.sync += sending.eq(0)
         with m.If(first):
             m.d.sync += [sending.eq(1), begin.eq(i.payload)]
         with m.If(taken):

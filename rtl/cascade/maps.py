@@ -1,6 +1,6 @@
 """Maps in block RAM: written a value at a time, read as many channels as an engine takes at once."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,12 +27,11 @@ class Map(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        parts = []
-        for n in range(self.side):
-            m.submodules[f"column{n}"] = store = bank(self.vendor, depth=self.words, width=ACTIVATION_BITS)
-            m.d.comb += [store.write_en.eq(self.write_en & (self.write_addr[:self.low] == n)),
-                         store.write_addr.eq(self.write_addr[self.low:]), store.write_data.eq(self.write_data),
-                         store.read_addr.eq(self.read_addr)]
-            parts.append(store.read_data)
-        m.d.comb += self.read_data.eq(Cat(parts))
+        m.submodules.store = store = bank(self.vendor, depth=self.words, width=self.side * ACTIVATION_BITS,
+                                          columns=self.side)
+        column = self.write_addr[:self.low]
+        m.d.comb += [store.write_en.eq(Mux(self.write_en, 1 << column, 0)),
+                     store.write_addr.eq(self.write_addr[self.low:]),
+                     store.write_data.eq(self.write_data.replicate(self.side)),
+                     store.read_addr.eq(self.read_addr), self.read_data.eq(store.read_data)]
         return m

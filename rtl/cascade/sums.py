@@ -1,4 +1,4 @@
-"""What becomes of the sums of an engine: scale and bias, clipped words, and where they go; golden.cascade.engine.affine.
+"""What becomes of the sums of an engine: scale and bias, clipped words, and where they go (golden.cascade.engine).
 
     sum --> [shift, saturate] --> [x scale] --> [+ bias, shift, clip] --> word      address: pixel, channel
                                   [bank]--^  [bank]--^
@@ -75,9 +75,7 @@ def clipped(x, low: int, high: int):
 
 
 def place_layout(program: Program) -> data.StructLayout:
-    """Where a word goes: its task; value `address` of the map, channels innermost; with it a row of the map is whole,
-    or the convolution is.
-    """
+    """Where a word goes: its task; value `address` of the map; with it a row of the map, or all of it, is there."""
     return data.StructLayout({"valid": 1, "task": unsigned(bits([len(program.tasks) - 1])),
                               "address": unsigned((MAX_MAP - 1).bit_length()), "row": 1, "whole": 1})
 

@@ -40,8 +40,10 @@ class Program:
 
     @property
     def runs(self) -> list[tuple[list, list]]:
-        """For each task: of each output row (first word of weights, runs - 1, first word of the map, last input row),
-        of each output column (words of weights to skip, words of a run - 1, words of the map to skip).
+        """For each task tables of its output rows and columns, as `table_layouts` names them.
+
+        Rows: first word of weights, runs - 1, first word of the map, last input row; columns: words of weights to skip,
+        words of a run - 1, words of the map to skip.
         """
         found = []
         for task in self.tasks:
