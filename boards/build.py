@@ -204,7 +204,7 @@ def _figures(net, board, clock, stat, best) -> dict:
     figures = {
         "network": net.name, "board": board.name, "part": board.part.name, "fingerprint": net.fingerprint,
         "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz,
-        "lanes": net.lanes, "lanes_by_layer": [layer.lanes for layer in net.layers],
+        "lanes": net.lanes, "lanes_by_layer": net.lanes_by_layer,
         "lut4": stat.get(family.lut, 0), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
     figures |= circuit(net).pace(net, clock_mhz, fmax)

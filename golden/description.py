@@ -85,6 +85,11 @@ class Description(ABC):
         return sum(layer.lanes for layer in self.layers)
 
     @property
+    def lanes_by_layer(self) -> list[int]:
+        """Lanes of each layer, or of each engine where layers share them."""
+        return [layer.lanes for layer in self.layers]
+
+    @property
     @abstractmethod
     def size(self) -> str:
         """How large it is, for a person: "14,956 parameters"."""

@@ -136,6 +136,11 @@ class CascadeNetwork(Description):
         return sum(unit.multipliers for unit in self.engines)
 
     @property
+    def lanes_by_layer(self) -> list[int]:
+        """Multipliers of each engine."""
+        return [unit.multipliers for unit in self.engines]
+
+    @property
     def parameters(self) -> int:
         """Weights, scales and biases."""
         affine = sum(2 * self.affine_rows(n) * conv.outputs for n, layer in enumerate(self.layers[:-1])

@@ -39,7 +39,7 @@ def output_layout() -> data.StructLayout:
 
 
 class Judged(NamedTuple):
-    """Of a step: all values came; a logit comes; index of the one read; its exp is asked for, all are summed; it ends."""
+    """Of a step: all values came; a logit comes; index of that read; its exp is asked for, all are summed; it ends."""
 
     begin: Signal
     valid: Signal
