@@ -73,8 +73,7 @@ class Join(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, straight: Tensor, late: Tensor, n: int) -> Tensor:
-        out = torch.empty(len(late) + n, *late.shape[1:], dtype=late.dtype, memory_format=torch.channels_last)
-        out[:-n], out[-n:] = straight, straight[-n:]
+        out = torch.cat([straight, straight[-n:]])
         out[n:] += late
         out.relu_()
         ctx.save_for_backward(out)
@@ -84,7 +83,7 @@ class Join(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):
         out, = ctx.saved_tensors
-        grad = grad.contiguous(memory_format=torch.channels_last) * (out > 0)
+        grad = torch.empty_like(out).copy_(grad).mul_(out > 0)
         straight = grad[:-ctx.n].clone()
         straight[-ctx.n:] += grad[-ctx.n:]
         return straight, grad[ctx.n:], None
