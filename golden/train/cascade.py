@@ -43,13 +43,22 @@ def fit(recipe: CascadeRecipe, data: DataSet, *, seed: int = 0, hold_out: bool =
     is that on the test set, read once, at the end. After each epoch report(epoch, mean loss) is called.
     """
     torch.set_num_threads(1)
-    began, generator = time.process_time(), torch.Generator().manual_seed(seed)
-    split = "fit" if hold_out else "train"
+    began, split = time.process_time(), "fit" if hold_out else "train"
     learnt = data.load(split)
-    net = Cascade(shape=recipe.shape(data), channels=recipe.channels, strides=recipe.strides, kernel=recipe.kernel,
-                  classes=data.classes, heads=len(recipe.channels) if recipe.heads == "step" else 1, norm=recipe.norm,
-                  alpha=recipe.alpha if recipe.delay == "smooth" else None)
-    net = net.started(generator).to(memory_format=torch.channels_last)
+    net = learn(recipe, data, learnt, seed=seed, report=report)
+    figures = {"train_cpu_s": round(time.process_time() - began, 1), "epochs": recipe.epochs, "seed": seed}
+    trained = _kept(net, recipe, data, pixels(learnt.x[:PROBED], recipe.shape(data)))
+    figures |= written(data, split, recipe.read_as) | {"loss": recipe.loss, "scheme": recipe.scheme}
+    figures |= {"lambda": recipe.lambda_} if recipe.loss == "td" else {}
+    figures |= _score(trained, data, hold_out)
+    return replace(trained, training=recipe.made_by(seed, hold_out) | figures)
+
+
+def learn(recipe: CascadeRecipe, data: DataSet, learnt: Samples, *, seed: int = 0,
+          report: Callable | None = None) -> Cascade:
+    """The network of a recipe after its epochs on the samples `learnt` of a data set, ready to answer."""
+    generator = torch.Generator().manual_seed(seed)
+    net = drawn(recipe, data, generator)
     images, labels = _bytes(learnt, recipe.shape(data)), torch.from_numpy(learnt.y)
     batch = min(recipe.batch, len(labels))
     batches, step, optimiser = len(labels) // batch, 0, _optimiser(net, recipe)
@@ -66,13 +75,15 @@ def fit(recipe: CascadeRecipe, data: DataSet, *, seed: int = 0, hold_out: bool =
             total += loss.item()
         if report:
             report(epoch + 1, total / batches)
-    net.eval()
-    figures = {"train_cpu_s": round(time.process_time() - began, 1), "epochs": recipe.epochs, "seed": seed}
-    trained = _kept(net, recipe, data, pixels(learnt.x[:PROBED], recipe.shape(data)))
-    figures |= written(data, split, recipe.read_as) | {"loss": recipe.loss, "scheme": recipe.scheme}
-    figures |= {"lambda": recipe.lambda_} if recipe.loss == "td" else {}
-    figures |= _score(trained, data, hold_out)
-    return replace(trained, training=recipe.made_by(seed, hold_out) | figures)
+    return net.eval()
+
+
+def drawn(recipe: CascadeRecipe, data: DataSet, generator: torch.Generator) -> Cascade:
+    """The network of a recipe before it has learnt; convolutions are fastest on maps with channels last in memory."""
+    net = Cascade(shape=recipe.shape(data), channels=recipe.channels, strides=recipe.strides, kernel=recipe.kernel,
+                  classes=data.classes, heads=len(recipe.channels) if recipe.heads == "step" else 1, norm=recipe.norm,
+                  alpha=recipe.alpha if recipe.delay == "smooth" else None)
+    return net.started(generator).to(memory_format=torch.channels_last)
 
 
 def _optimiser(net: Cascade, recipe: CascadeRecipe) -> torch.optim.SGD:

@@ -282,10 +282,10 @@ def test_a_file_answers_as_the_network_did(learnt, digits, tmp_path):
 @pytest.mark.parametrize("fields", [
     {"norm": "step"}, {"heads": "step"}, {"loss": "last"}, {"scheme": "serial"}, {"delay": "smooth", "alpha": 0.3},
     {"delay": "smooth", "norm": "step"}, {"lambda_": 0.0}, {"lambda_": 1.0}, {"since": 1}, {"bf16": True},
-    {"shift": 1, "noise": 0.1}, {"momentum": 0.0}])
+    {"shift": 1, "noise": 0.1, "epochs": 3}, {"momentum": 0.0}])
 def test_every_setting_trains_convolutions(fields, digits, tmp_path):
     """With norms folded, the file is the network as it was: its figures come of the file."""
-    trained = cascade.fit(dataclasses.replace(MAPS, epochs=1, **fields), digits, hold_out=True)
+    trained = cascade.fit(dataclasses.replace(MAPS, **({"epochs": 1} | fields)), digits, hold_out=True)
     assert trained.training["held_out_accuracy"] > 0.2, "chance is 0.1"
     trained.save(tmp_path / "n")
     again = CascadeTrained.load(tmp_path / "n")
