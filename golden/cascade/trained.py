@@ -26,6 +26,17 @@ SCHEMES = ("parallel", "serial")
 SIZES = ("name", "shape", "channels", "strides", "kernel", "classes", "scheme", "alpha")
 
 
+#: what lists of whole numbers may hold: least, most, how many at least
+_WHOLE = {"shape": (1, 4096, 3), "channels": (1, 4096, 2), "strides": (1, 2, 2)}
+
+
+def _whole(name: str, value) -> tuple[int, ...]:
+    low, high, least = _WHOLE[name]
+    check(isinstance(value, list | tuple) and least <= len(value) <= 1024 and all(is_int(v, low, high) for v in value),
+          f"{name} must be {least} or more whole numbers in {low}..{high}, not {value!r}")
+    return tuple(value)
+
+
 class Conv(NamedTuple):
     """A convolution without bias, and the affine function behind it."""
 
@@ -68,11 +79,9 @@ class CascadeTrained(Trained):
     alpha: float | None = None
 
     def __post_init__(self):
-        for name, low, high, least in (("shape", 1, 4096, 3), ("channels", 1, 4096, 2), ("strides", 1, 2, 2)):
-            value = getattr(self, name)
-            check(isinstance(value, list | tuple) and len(value) >= least and all(is_int(v, low, high) for v in value),
-                  f"{name} must be {least} or more whole numbers in {low}..{high}, not {value!r}")
-            object.__setattr__(self, name, tuple(value))
+        check(isinstance(self.name, str), f"name must be a text, not {self.name!r}")
+        for name in _WHOLE:
+            self._set(name, _whole(name, getattr(self, name)))
         check(len(self.shape) == 3, f"shape must be height, width and channels, not {self.shape}")
         check(len(self.strides) == self.steps == len(self.blocks) + 1,
               f"{self.name}: {self.steps} channels, {len(self.strides)} strides, {len(self.blocks)} blocks: one for "
@@ -168,9 +177,8 @@ class CascadeTrained(Trained):
     def _made(cls, tensors: dict, sizes, training) -> "CascadeTrained":
         check(isinstance(sizes, dict) and set(sizes) == set(SIZES),
               f"{cls.KEY} must be an object with {', '.join(SIZES)}, not {sizes!r}")
-        channels, strides = sizes["channels"], sizes["strides"]
-        check(isinstance(channels, list) and isinstance(strides, list) and len(channels) == len(strides) <= 1024,
-              f"channels and strides must be lists of one length, not {channels!r} and {strides!r}")
+        channels, strides = (_whole(name, sizes[name]) for name in ("channels", "strides"))
+        check(len(channels) == len(strides), f"{len(channels)} channels, and {len(strides)} strides")
         left = dict(tensors)
 
         def take(name):
