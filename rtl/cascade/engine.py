@@ -93,7 +93,8 @@ class ConvolutionEngine(wiring.Component):
             with m.If(self.want[n]):
                 m.d.comb += chosen.eq(n)
         firsts, doubles = Array([first for first, _ in self.jobs]), Array([tasks == 2 for _, tasks in self.jobs])
-        with m.If(~working & self.want.any()):
+        # a joint that is told of a new job no longer lets the last one wait for rows
+        with m.If(~working & walk.idle & self.want.any()):
             m.d.sync += [working.eq(1), task.eq(firsts[chosen]), more.eq(doubles[chosen])]
             m.d.comb += self.taken.eq(1 << chosen)
         m.d.comb += [begin.eq(working & walk.idle & places.room), walk.start.eq(begin), walk.task_in.eq(task),
