@@ -46,6 +46,15 @@ def affine_words(net, unit: Engine) -> int:
     return sum(rows_of(net, task) * task.conv.outputs for task in net.program(unit))
 
 
+def smallest_engine(net, layer: int) -> Engine:
+    """An engine for one layer with as few lanes as hold its weights."""
+    for lanes in range(1, net.layers[layer].outputs + 1):
+        unit = Engine(layers=(layer,), lanes=lanes)
+        if lane_words(net, unit) <= MAX_LANE_WORDS:
+            return unit
+    raise ValueError(f"layer {layer}: its weights do not fit {net.layers[layer].outputs} lanes")
+
+
 def check_depths(net) -> None:
     """ValueError where a lane or a bank of scales has more words than the bus reaches."""
     for number, unit in enumerate(net.engines):

@@ -76,7 +76,8 @@ class CascadeNetwork(Description):
               f"network: threshold must be a word of 0..{words.MAX_THRESHOLD}, not {self.threshold!r}")
         self._check_layers()
         if not self.engines:
-            object.__setattr__(self, "engines", tuple(Engine(layers=(n,)) for n in range(len(self.layers) - 1)))
+            object.__setattr__(self, "engines", tuple(
+                layout.smallest_engine(self, n) for n in range(len(self.layers) - 1)))
         object.__setattr__(self, "engines", tuple(self.engines))
         self._check_engines()
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden.cascade import quantize
 from golden.checks import check, is_int
 from golden.description import Description, Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
@@ -202,13 +203,10 @@ class CascadeTrained(Trained):
     # ---- the circuit
 
     def describe(self) -> Description:
-        from golden.cascade.quantize import describe
-        return describe(self)
+        return quantize.describe(self)
 
     def quantize(self, net: Description) -> tuple:
-        from golden.cascade.quantize import quantize
-        return quantize(self, net)
+        return quantize.quantize(self, net)
 
     def inputs_of(self, samples, net: Description, lengths=None) -> np.ndarray:
-        from golden.cascade.quantize import inputs_of
-        return inputs_of(self, samples, net, lengths)
+        return quantize.inputs_of(self, samples, net, lengths)

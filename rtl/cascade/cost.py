@@ -1,45 +1,86 @@
 """Lanes of cascaded networks: as many as a part has room for, and what they cost."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from golden.cascade.layer import ACTIVATION_BITS, RESIDUAL_BITS, SCALE_BITS, SIDES, Engine
+from golden.cascade.layer import ACTIVATION_BITS, HEAD_BITS, RESIDUAL_BITS, SCALE_BITS, SIDES, WEIGHT_BITS, Engine
 from golden.cascade.layout import affine_words, columns, lane_words
 from golden.cascade.network import CascadeNetwork
 from rtl.cascade.core import step_cycles
-from rtl.inventory import Inventory, Memory
+from rtl.inventory import Budget, Inventory, Memory
+
+#: a new frame's stem takes this share of a step at most, where there is room for more lanes
+STEM_SHARE = 8
+
+
+def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
+    """Of an engine and of the maps of its layers."""
+    found = [Memory(lane_words(net, unit), unit.side * WEIGHT_BITS, unit.lanes, columns=columns(unit)),
+             Memory(affine_words(net, unit), SCALE_BITS, 2)]
+    for n in unit.layers:
+        layer = net.layers[n]
+        values = layer.out[0] * layer.out[1] * layer.out[2]
+        maps = [layer.height * layer.width * layer.inputs, *([values] if n else [])]
+        found += [Memory(-(-size // unit.side), unit.side * ACTIVATION_BITS, columns=unit.side) for size in maps]
+        if n:
+            found.append(Memory(values, RESIDUAL_BITS))
+        if not n or layer.shortcut is not None:
+            found.append(Memory(values, ACTIVATION_BITS))
+    return found
 
 
 def inventory(net: CascadeNetwork) -> Inventory:
-    """Weights, scales and maps of the layers, and their multipliers."""
-    memories, multipliers = [], 1
-    for unit in net.engines:
-        memories.append(Memory(lane_words(net, unit), unit.side * 8, unit.lanes))
-        memories.append(Memory(affine_words(net, unit), SCALE_BITS, 2))
-        multipliers += unit.multipliers + 1
-        for n in unit.layers:
-            layer = net.layers[n]
-            values = layer.out[0] * layer.out[1] * layer.out[2]
-            read = layer.height * layer.width * layer.inputs
-            memories.append(Memory(-(-read // unit.side), ACTIVATION_BITS, unit.side))
-            if n:
-                memories += [Memory(-(-values // unit.side), ACTIVATION_BITS, unit.side),
-                             Memory(values, RESIDUAL_BITS)]
-            if not n or layer.shortcut is not None:
-                memories.append(Memory(values, ACTIVATION_BITS))
-    memories.append(Memory(net.outputs * (net.head.inputs + 1), 12))
-    return Inventory(tuple(memories), multipliers, {"lane": net.lanes, "layer": len(net.layers)})
+    """Weights, scales, maps, the head; a multiplier for each product at a time, for each engine's scale, for the head."""
+    memories = [memory for unit in net.engines for memory in engine_memories(net, unit)]
+    memories.append(Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS))
+    return Inventory(tuple(memories), net.lanes + len(net.engines) + 1,
+                     {"layer": len(net.layers), "mac_lane": net.lanes})
 
 
-def fold_within(net, budget) -> CascadeNetwork:
-    """The engines as they are."""
-    _ = (replace, columns, SIDES, Engine)
-    return net
+def options(net: CascadeNetwork, layers: tuple[int, ...]) -> Iterator[tuple[int, int, Engine]]:
+    """Every engine that the layers may have: cycles of a step, multipliers, engine."""
+    convs = [conv for n in layers for conv in (*net.layers[n].main, *filter(None, (net.layers[n].shortcut,)))]
+    most = min(conv.outputs for conv in convs)
+    longest = max(conv.taps * conv.inputs for conv in convs)
+    for side in SIDES:
+        if any(conv.inputs % side for conv in convs):
+            continue
+        for lanes in range(1, min(most, longest // side) + 1):
+            unit = Engine(layers=layers, lanes=lanes, side=side)
+            try:
+                replace(net, engines=tuple(other if not set(other.layers) & set(layers) else unit
+                                           for other in net.engines))
+            except ValueError:
+                continue        # a lane would be too deep
+            yield sum(unit.cycles(conv) for conv in convs), unit.multipliers, unit
+
+
+def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
+    """The engines with which a step is shortest within multipliers and block RAMs; layers stay as they are dealt.
+
+    ValueError where none fit.
+    """
+    room = budget.multipliers - len(net.engines) - 1
+    choices = [sorted(options(net, unit.layers), key=lambda each: (each[1], each[0])) for unit in net.engines]
+    blocks = [0 if any(unit.layers) else STEM_SHARE for unit in net.engines]
+    for target in sorted({each[0] for choice, share in zip(choices, blocks, strict=True) if not share
+                          for each in choice}):
+        picked = [next((each for each in choice if each[0] * max(1, share) <= target), None)
+                  for choice, share in zip(choices, blocks, strict=True)]
+        if None in picked or sum(each[1] for each in picked) > room:
+            continue
+        found = replace(net, engines=tuple(each[2] for each in picked))
+        need = inventory(found)
+        if budget.blocks(need) <= budget.bram and budget.luts(need) <= budget.routable_lut4:
+            return found
+    raise ValueError(f"{net.name} has {net.parameters:,} parameters: there are no lanes with which they fit "
+                     f"{budget.multipliers} multipliers, {budget.bram} block RAMs and {budget.lut4} LUTs")
 
 
 def pace(net: CascadeNetwork, clock_mhz: float, fmax_mhz: float) -> dict:
-    """Cycles of a step, and frames a second where each step has one."""
+    """Cycles of a step, and frames a second where each has one step."""
     cycles = step_cycles(net)
-    found = {"cycles_per_step": cycles}
-    if clock_mhz:
-        found |= {"frames_per_s": clock_mhz * 1e6 / cycles}
-    return found
+    products = sum(task.conv.products for unit in net.engines for task in net.program(unit) if task.layer)
+    lanes = sum(unit.multipliers for unit in net.engines if any(unit.layers))
+    return {"cycles_per_step": cycles, "tap_use": products / (lanes * cycles), "frames_per_s": clock_mhz * 1e6 / cycles,
+            "frames_per_s_at_fmax": fmax_mhz * 1e6 / cycles}
