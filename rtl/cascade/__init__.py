@@ -5,4 +5,4 @@ from rtl.cascade.cost import fold_within, inventory, pace
 from rtl.systems import Circuit
 
 CIRCUIT = Circuit(core=CascadeCore, fold=fold_within, inventory=inventory, pace=pace, notes=lambda net: [],
-                  chain=lambda net: iter(()))
+                  chain=lambda net: iter(()), clock={"ecp5": 130.0})

@@ -16,7 +16,7 @@ STEM_SHARE = 8
 def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
     """Of an engine and of the maps of its layers."""
     found = [Memory(lane_words(net, unit), unit.side * WEIGHT_BITS, unit.lanes, columns=columns(unit)),
-             Memory(affine_words(net, unit), SCALE_BITS, 2)]
+             Memory(affine_words(net, unit), 2 * SCALE_BITS, columns=2)]
     for n in unit.layers:
         layer = net.layers[n]
         values = layer.out[0] * layer.out[1] * layer.out[2]
@@ -30,7 +30,7 @@ def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
 
 
 def inventory(net: CascadeNetwork) -> Inventory:
-    """Weights, scales, maps, the head; a multiplier for each product at a time, for each engine's scale, for the head."""
+    """Weights, scales, maps, the head; a multiplier a product at a time, one for the scales of each engine, the head's."""
     memories = [memory for unit in net.engines for memory in engine_memories(net, unit)]
     memories.append(Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS))
     return Inventory(tuple(memories), net.lanes + len(net.engines) + 1,
@@ -61,15 +61,15 @@ def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
     ValueError where none fit.
     """
     room = budget.multipliers - len(net.engines) - 1
-    choices = [sorted(options(net, unit.layers), key=lambda each: (each[1], each[0])) for unit in net.engines]
-    blocks = [0 if any(unit.layers) else STEM_SHARE for unit in net.engines]
-    for target in sorted({each[0] for choice, share in zip(choices, blocks, strict=True) if not share
-                          for each in choice}):
-        picked = [next((each for each in choice if each[0] * max(1, share) <= target), None)
-                  for choice, share in zip(choices, blocks, strict=True)]
+    choices = [[(cycles * (1 if any(unit.layers) else STEM_SHARE), products,
+                 budget.blocks(Inventory(tuple(engine_memories(net, unit)), 0, {})), unit)
+                for cycles, products, unit in options(net, unit.layers)] for unit in net.engines]
+    for target in sorted({cycles for choice in choices for cycles, *_ in choice}):
+        picked = [min((each for each in choice if each[0] <= target), key=lambda each: each[1:3], default=None)
+                  for choice in choices]
         if None in picked or sum(each[1] for each in picked) > room:
             continue
-        found = replace(net, engines=tuple(each[2] for each in picked))
+        found = replace(net, engines=tuple(each[-1] for each in picked))
         need = inventory(found)
         if budget.blocks(need) <= budget.bram and budget.luts(need) <= budget.routable_lut4:
             return found

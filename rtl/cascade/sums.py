@@ -7,7 +7,7 @@ Sums come lane after lane, pixel after pixel, fold after fold, convolution after
 them; counters follow them here.
 """
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -41,22 +41,22 @@ class Affine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        net, stores = self.net, []
+        net = self.net
         bus = hop(m, self.params, name="params_q")
-        for n, name in enumerate(("scales", "biases")):
-            m.submodules[name] = store = bank(self.vendor, depth=self.words, width=SCALE_BITS)
-            hit = Signal(name=f"hit_{name}", reset_less=True)
-            m.d.sync += hit.eq(bus.en & (bus.bank == self.bank0 + n))
-            m.d.comb += [store.read_addr.eq(self.address), store.write_en.eq(hit),
-                         store.write_addr.eq(later(m, bus.addr, 1, name=f"addr_{name}")),
-                         store.write_data.eq(later(m, bus.data, 1, name=f"data_{name}"))]
-            stores.append(later(m, store.read_data.as_signed(), 1, name=name))
         join(m, self.params_out, bus)
+        m.submodules.store = store = bank(self.vendor, depth=self.words, width=2 * SCALE_BITS, columns=2)
+        hits = Signal(2, reset_less=True)
+        m.d.sync += hits.eq(Cat(bus.en & (bus.bank == self.bank0 + n) for n in range(2)))
+        m.d.comb += [store.read_addr.eq(self.address), store.write_en.eq(hits),
+                     store.write_addr.eq(later(m, bus.addr, 1, name="addr")),
+                     store.write_data.eq(later(m, bus.data, 1, name="data").replicate(2))]
+        scale, bias = (later(m, store.read_data.word_select(n, SCALE_BITS).as_signed(), 1, name=name)
+                       for n, name in enumerate(("scale", "bias")))
         s = Signal(signed(SUM.width), reset_less=True)
         m.d.sync += exact(s, saturate(round_shift(self.sum, net.pre), SUM))
         m.submodules.multiplier = mul = multiplier(self.vendor, a_width=SCALE_BITS, b_width=SUM.width)
-        m.d.comb += [mul.a.eq(stores[0]), mul.b.eq(later(m, s, Bank.LATENCY, name="s"))]
-        bias = later(m, stores[1], Multiplier.LATENCY, name="bias")
+        m.d.comb += [mul.a.eq(scale), mul.b.eq(later(m, s, Bank.LATENCY, name="s"))]
+        bias = later(m, bias, Multiplier.LATENCY, name="bias_for")
         total = Signal(signed(max(len(mul.p), SCALE_BITS + net.post - BIAS_FRACTION) + 2), reset_less=True)
         m.d.sync += total.eq(mul.p + (bias << net.post - BIAS_FRACTION) + (1 << net.post - 1))
         rounded = total.shift_right(net.post)
