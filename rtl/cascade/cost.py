@@ -30,7 +30,7 @@ def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
 
 
 def inventory(net: CascadeNetwork) -> Inventory:
-    """Weights, scales, maps, the head; a multiplier a product at a time, one for the scales of each engine, the head's."""
+    """Weights, scales, maps, the head's row; multipliers of lanes, of each engine's scales, of the head."""
     memories = [memory for unit in net.engines for memory in engine_memories(net, unit)]
     memories.append(Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS))
     return Inventory(tuple(memories), net.lanes + len(net.engines) + 1,
