@@ -48,7 +48,7 @@ class CascadeNetwork(Description):
     MARK = "leadlag_cascade_network"
     TENSORS = np.int32
     SAMPLE = ("image", "step", "output")
-    END = None
+    END = 1 << words.END_BIT
 
     name: str
     steps: int

@@ -3,6 +3,7 @@
 A frame is two words and its values, row after row, channels innermost. Word 0: steps in bits 3..0, CUT_BIT (what the
 network remembers of earlier frames is forgotten first), SERIAL_BIT (a block works once, when all blocks below it have
 contributed), the rule of the early exit in bits 7..6. Word 1: its threshold.
+A word with END_BIT, wherever it comes, ends a frame that was cut short: nothing comes of it.
 For each step come the logits and a word of what happened: the step in bits 3..0, COMPUTED_BIT (unset behind an exit:
 logits are 0 then), EXIT_BIT in the last computed step, and from BLOCKS_BIT on a bit a block that worked.
 """
@@ -13,7 +14,7 @@ import numpy as np
 
 from golden.checks import check
 
-CUT_BIT, SERIAL_BIT, RULE_SHIFT = 4, 5, 6
+CUT_BIT, SERIAL_BIT, RULE_SHIFT, END_BIT = 4, 5, 6, 17
 COMPUTED_BIT, EXIT_BIT, BLOCKS_BIT = 4, 5, 6
 #: a frame has its steps in 4 bits
 MAX_STEPS = 15
@@ -21,9 +22,9 @@ HEADER_WORDS = 2
 #: when a frame is answered: behind its last step; when the two largest logits are so far apart, or when the largest
 #: softmax is so large
 RULES = ("never", "margin", "softmax")
-#: fraction bits of 1 / q, the threshold of "softmax" (so q is 1/32 at least)
-INVERSE_FRACTION = 12
-MAX_THRESHOLD = (1 << 18) - 1
+#: fraction bits of 1 / q, the threshold of "softmax"
+INVERSE_FRACTION = 11
+MAX_THRESHOLD = (1 << END_BIT) - 1
 
 
 class Header(NamedTuple):

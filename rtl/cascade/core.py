@@ -38,7 +38,7 @@ class CascadeCore(wiring.Component):
     """
 
     #: frames whose answers wait until they are read
-    output_ticks = 2
+    output_ticks = 4
 
     def __init__(self, net: CascadeNetwork, *, vendor: str = "generic"):
         self.net, self.vendor = net, vendor
@@ -101,7 +101,8 @@ class CascadeCore(wiring.Component):
                      self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data), buffer.r_en.eq(self.o.ready)]
         # a frame is under way from its first word to its last answer
         begun, ended = Signal(8), Signal(8)
-        m.d.sync += [begun.eq(begun + source.begins), ended.eq(ended + (self.o.valid & self.o.ready & self.o.p.last)),
+        finished = self.o.valid & self.o.ready & self.o.p.last
+        m.d.sync += [begun.eq(begun + source.begins - source.drops), ended.eq(ended + finished),
                      self.busy.eq((begun != ended) | self.i.valid)]
 
     def _work(self, m, number: int, engine, stores):

@@ -30,7 +30,7 @@ class Source(wiring.Component):
       read_addr, read_data  words of the image for the engine; hidden, words of the stem's map from it
       want, taken, arrived, row    as those of a Joint; inner, inner_addr are not used
       told                  of each step, to the head; verdict, ends from there
-      tick, begins          a step begins; a frame comes
+      tick, begins, drops   a step begins; a frame comes; one that has come in part is dropped
     """
 
     def __init__(self, net, *, side: int, vendor: str):
@@ -41,7 +41,8 @@ class Source(wiring.Component):
             "read_addr": In(self.image.read_addr.shape()), "read_data": Out(self.image.read_data.shape()),
             "hidden": In(Write(ACTIVATION_BITS)), "want": Out(1), "taken": In(1),
             "arrived": Out(range(MAX_SIDE + 1)), "row": Out(4), "told": Out(stream.Signature(pass_layout(net))),
-            "verdict": In(1), "ends": In(1), "tick": Out(1), "begins": Out(1)})
+            "verdict": In(1), "ends": In(1), "tick": Out(1), "begins": Out(1),
+            "drops": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -76,9 +77,10 @@ class Source(wiring.Component):
         index, taken = Signal(range(self.net.inputs + words.HEADER_WORDS)), Signal()
         address = Signal(range(max(2, self.net.inputs)))
         m.submodules.image = image = self.image
-        is_value = index >= words.HEADER_WORDS
+        is_value, cut_short = index >= words.HEADER_WORDS, self.i.payload[words.END_BIT]
         m.d.comb += [taken.eq(self.i.valid & self.i.ready), self.i.ready.eq(~complete),
-                     self.begins.eq(taken & (index == 0)), image.write_en.eq(taken & is_value),
+                     self.begins.eq(taken & (index == 0) & ~cut_short),
+                     self.drops.eq(taken & (index != 0) & cut_short), image.write_en.eq(taken & is_value),
                      image.write_addr.eq(address), image.write_data.eq(self.i.payload),
                      image.read_addr.eq(self.read_addr), self.read_data.eq(image.read_data)]
         with m.If(taken):
@@ -89,6 +91,8 @@ class Source(wiring.Component):
                 m.d.sync += coming.threshold.eq(self.i.payload)
             with m.If(index == self.net.inputs + words.HEADER_WORDS - 1):
                 m.d.sync += [index.eq(0), complete.eq(1)]
+            with m.If(cut_short):
+                m.d.sync += [index.eq(0), complete.eq(0)]
         with m.If(whole):
             m.d.sync += complete.eq(0)
         return coming, complete
