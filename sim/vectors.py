@@ -6,6 +6,7 @@ All is drawn from names: the same name gives the same words everywhere.
 import itertools
 import random
 import zlib
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -157,6 +158,44 @@ def row_times(rows: Rows, weight, x, latency: int) -> dict[int, int]:
     sums, found = row_sums(x, weight, rows), {}
     for n in range(len(x)):
         for row in range(rows.folds * rows.lanes):
-            when = n * rows.depth + (row // rows.lanes + 1) * rows.words - 1 + row % rows.lanes + latency
+            when = (n * rows.folds + row // rows.lanes + 1) * rows.words - 1 + row % rows.lanes + latency
             found[when] = int(sums[n, row]) if row < rows.count else rows.half
     return found
+
+
+class RowStep(NamedTuple):
+    """What lanes are given in a cycle; the factors follow OPERAND_OFFSET cycles later."""
+
+    addr: int
+    first: bool
+    last: bool
+    factors: list[int]
+
+
+def row_walk(rows: Rows, name: str, *, latency: int, count: int = 60) -> tuple[np.ndarray, list[RowStep], dict]:
+    """Rows of any length at any addresses, with idle cycles between and within them.
+
+    Returns what each lane holds (lanes, depth * side), the walk by cycle, and by cycle the sums that lanes give.
+    """
+    rng, held = random.Random(name), row_problem(replace(rows, count=rows.lanes, words=rows.depth, held=None), name)[0]
+    factors, sums, walk = held.reshape(rows.lanes, rows.depth, rows.side), {}, []
+    low, high = -1 << rows.operand - 1, (1 << rows.operand - 1) - 1
+
+    def step(first=False, last=False, idle=False):
+        given = [0 if idle else rng.choice((low, high, rng.randint(low, high))) for _ in range(rows.side)]
+        walk.append(RowStep(rng.randrange(rows.depth), first, last, given))
+    for _ in range(count):
+        length, last = rng.randint(1, rows.words), max(sums, default=-1)
+        # the last lane's sum of a row leaves before the first lane's of the next one
+        for _ in range(max(rng.choice((0, 0, 1, 5)), last + 1 - latency - len(walk) - length + 1)):
+            step()
+        row = []
+        for k in range(length):
+            while k and rng.random() < 0.1:
+                step(idle=True)
+            step(first=k == 0, last=k == length - 1)
+            row.append(walk[-1])
+        for lane in range(rows.lanes):
+            sums[len(walk) - 1 + latency + lane] = rows.half + sum(
+                int(factors[lane, each.addr] @ each.factors) for each in row)
+    return held, walk, sums

@@ -125,7 +125,10 @@ def test_predicted_line(p):
 @pytest.mark.parametrize("rows", [
     Rows(count=7, words=7, lanes=3, weight=12, operand=10, shift=8), Rows(count=10, words=10, lanes=10, weight=8,
                                                                           operand=18),
-    Rows(count=4, words=4, lanes=1, weight=12, operand=10, shift=1)], ids=["folds", "wide", "one lane"])
+    Rows(count=4, words=4, lanes=1, weight=12, operand=10, shift=1),
+    Rows(count=8, words=7, lanes=4, weight=8, operand=9, shift=6, side=2, halves=1, held=20),
+    Rows(count=7, words=9, lanes=3, weight=8, operand=9, shift=7, side=4)],
+    ids=["folds", "wide", "one lane", "two multipliers", "four multipliers"])
 def test_mac(rows):
     bench(MacLanes(rows, first_bank=4), "mac", rows=asdict(rows), first_bank=4, latency=MacLanes.latency(rows),
           operand_offset=MacLanes.OPERAND_OFFSET)

@@ -11,7 +11,7 @@ from golden.units.dense import dense_rows
 from golden.units.rows import Rows, from_bus, row_sums, to_bus
 from rtl.units.mac import MacLanes
 from sim.pysim import load, run
-from sim.vectors import row_writes
+from sim.vectors import row_walk, row_writes
 
 
 def drawn(bits, rng) -> int:
@@ -61,51 +61,29 @@ def test_rtl_equals_golden(rows):
                    for row, total in enumerate(sums)]
 
 
-def drawn_walk(rows, rng, count):
-    """Cycles (address, first, last, factors), with idle ones between and within rows; words of each row by its end."""
-    walk, ends, least = [], {}, 0
-    for _ in range(count):
-        length, row = rng.randint(1, rows.words), []
-        idle = rng.choice([0, 0, 1, 5])
-        # the sums of a row leave before those of the next one
-        for _ in range(max(idle, least - len(walk) - length)):
-            walk.append((rng.randrange(rows.depth), 0, 0, [drawn(rows.operand, rng) for _ in range(rows.side)]))
-        for k in range(length):
-            while k and rng.random() < 0.1:
-                walk.append((rng.randrange(rows.depth), 0, 0, [0] * rows.side))
-            word = rng.randrange(rows.depth), [drawn(rows.operand, rng) for _ in range(rows.side)]
-            row.append(word)
-            walk.append((word[0], k == 0, k == length - 1, word[1]))
-        ends[len(walk) - 1] = row
-        least = len(walk) + rows.lanes
-    return walk, ends
-
-
 @pytest.mark.parametrize(("side", "lanes"), [(1, 1), (1, 5), (2, 3), (4, 1), (4, 6)])
 def test_rows_of_any_length(side, lanes):
     """Rows of several matrices, at any addresses, in any order; sums are of the words that a row is given."""
     rows = Rows(count=lanes, words=9, lanes=lanes, weight=8, operand=9, shift=5, side=side, halves=1, held=40)
-    rng = random.Random(f"{side} {lanes}")
-    weight = np.array([[drawn(8, rng) for _ in range(40 * side)] for _ in range(lanes)])
-    pairs = [(7 + lane, k, int(word)) for lane in range(lanes) for k, word in enumerate(to_bus(weight[lane], rows))]
-    walk, ends = drawn_walk(rows, rng, 60)
-    dut, got, weight = MacLanes(rows, first_bank=7), {}, weight.reshape(lanes, 40, side)
+    lanes_hold, walk, expected = row_walk(rows, f"{side} {lanes}", latency=MacLanes.latency(rows))
+    pairs = [(7 + lane, k, int(word)) for lane, held in enumerate(lanes_hold)
+             for k, word in enumerate(to_bus(held, rows))]
+    dut, got = MacLanes(rows, first_bank=7), {}
 
     async def bench(ctx):
         await load(ctx, dut.params, pairs, half=0, settle=lanes + 2)
         for cycle in range(len(walk) + dut.LATENCY + lanes):
-            addr, first, last, _ = walk[cycle] if cycle < len(walk) else (0, 0, 0, 0)
-            ctx.set(dut.addr, addr)
-            ctx.set(dut.first, first)
-            ctx.set(dut.last, last)
+            step = walk[min(cycle, len(walk) - 1)]
+            ctx.set(dut.addr, step.addr)
+            ctx.set(dut.first, step.first)
+            ctx.set(dut.last, step.last and cycle < len(walk))
             if 0 <= cycle - dut.OPERAND_OFFSET < len(walk):
-                give(ctx, dut, walk[cycle - dut.OPERAND_OFFSET][3])
+                give(ctx, dut, walk[cycle - dut.OPERAND_OFFSET].factors)
             if ctx.get(dut.valid):
                 got[cycle] = ctx.get(dut.sum)
             await ctx.tick()
     run(dut, bench, cycles=len(pairs) + 2 * len(walk) + 200)
-    assert got == {end + dut.LATENCY + lane: rows.half + sum(int(weight[lane, addr] @ x) for addr, x in row)
-                   for end, row in ends.items() for lane in range(lanes)}
+    assert got == expected
 
 
 @pytest.mark.parametrize(("side", "weight", "columns"), [(1, 18, 1), (2, 9, 1), (4, 4, 1), (4, 8, 2), (4, 9, 2),
