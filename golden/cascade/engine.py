@@ -182,14 +182,15 @@ def run(net, params, frames, progress=None) -> np.ndarray:
                 (heads[end] == heads[start]).all() and (end + 1 == len(frames) or cuts[end + 1]):
             end += 1
         memory = Memory(net, end - start) if cuts[start] else memory
-        found.append(_together(net, params, frames[start:end], memory))
+        found.append(refine(net, params, frames[start:end], memory))
         if progress is not None:
             progress(end - start)
         start = end
     return np.concatenate(found)
 
 
-def _together(net, params, frames, memory: Memory) -> np.ndarray:
+def refine(net, params, frames, memory: Memory) -> np.ndarray:
+    """Outputs of frames side by side, all with the same header, from what earlier ones have left in `memory`."""
     told, n = words.header(frames[0, :2]), len(frames)
     x = frames[:, words.HEADER_WORDS:].reshape(n, net.stem.height, net.stem.width, net.stem.inputs)
     h = stem_step(x, params[0], net)

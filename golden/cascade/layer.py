@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from golden.checks import check, is_int, listed
+from golden.fixed import MULTIPLIER_BITS
+from golden.units.rows import MAX_LANE_WORDS
 
 WEIGHT_BITS, ACTIVATION_BITS, RESIDUAL_BITS = 8, 8, 12
 #: fraction bits that a residual has beyond an activation: its range is that of an activation, with a sign
@@ -165,9 +167,13 @@ class Head:
 
     def __post_init__(self):
         for name, low, high in (("inputs", 1, MAX_CHANNELS), ("outputs", 2, MAX_CLASSES), ("pixels", 1, MAX_MAP),
-                                ("shift", 1, 24), ("fraction", 4, 12)):
+                                ("shift", 1, MULTIPLIER_BITS - 2), ("fraction", 4, 12)):
             check(is_int(getattr(self, name), low, high),
                   f"head: {name} must be an integer in {low}..{high}, not {getattr(self, name)!r}")
+        check(self.pool_bits < MULTIPLIER_BITS, f"head: a sum over {self.pixels} pixels has {self.pool_bits} bits, "
+                                                f"{MULTIPLIER_BITS - 1} at most")
+        words = self.outputs * (self.inputs + 1)
+        check(words <= MAX_LANE_WORDS, f"head: its lane would hold {words} words, {MAX_LANE_WORDS} at most")
 
     @property
     def pool_bits(self) -> int:

@@ -106,6 +106,9 @@ class CascadeNetwork(Description):
                                                     f"multiple of its {unit.side} inputs at once")
                 check(unit.lanes <= conv.outputs, f"engine {number}: {unit.lanes} lanes, and layer {n} has "
                                                   f"{conv.outputs} channels")
+            longest = max(conv.taps * unit.groups(conv) for _, _, conv in self.program(unit))
+            check(unit.lanes <= longest, f"engine {number}: {unit.lanes} lanes, and its longest pixel has {longest} "
+                                         f"words: sums leave one a cycle")
         layout.check_depths(self)
 
     # ---- its parts

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden.cascade.network import CascadeNetwork
 from golden.spiking.network import SpikingNetwork
+from leadlag.bench.random_cascades import CascadeHost
 from leadlag.bench.random_hosts import SpikingHost
 from leadlag.bench.random_networks import FAMILIES, draw
 from leadlag.bench.random_rates import PairHost, RateHost
 from leadlag.terminal import bars
+from rtl.cascade.core import CascadeCore
 from rtl.host.top import NetworkTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.pair import Pair
@@ -44,12 +47,12 @@ def check(index: int, seed: int = SEED) -> Outcome:
     family = FAMILIES[index % len(FAMILIES)]
     rng, words = random.Random(f"{seed}/{index}"), np.random.default_rng([seed, index])
     net, host, cycles, message = draw(family, rng), None, 0, ""
-    wide, spiking, pair = family.startswith("wide"), isinstance(net, SpikingNetwork), family == "two-boards"
+    wide, pair = family.startswith("wide"), family == "two-boards"
     bare = not wide and not pair and rng.random() < 0.7
-    options = {} if spiking else {"family": family}
+    kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost}.get(type(net), PairHost if pair else RateHost)
+    options = {} if kind in (SpikingHost, CascadeHost) else {"family": family}
     try:
-        host = (SpikingHost if spiking else PairHost if pair else RateHost)(
-            net, rng, words, budget=COMPILED_BUDGET if wide else BUDGET, button=not wide, bare=bare, **options)
+        host = kind(net, rng, words, budget=COMPILED_BUDGET if wide else BUDGET, button=not wide, bare=bare, **options)
         if wide:
             cycles = script.compiled(net, host.script())
         elif pair:
@@ -68,10 +71,14 @@ def check(index: int, seed: int = SEED) -> Outcome:
 
 def _core(net, host, *, whole: bool) -> Bare:
     """A core alone; whole: every image of a spiking network runs to its end, and hidden spikes are compared, too."""
-    spiking = isinstance(net, SpikingNetwork)
-    core = SpikingCore(net, stop_early=not whole) if spiking else NetworkCore(net)
-    if spiking and whole and len(net.layers) > 1:
-        host.tokens = []
+    if isinstance(net, CascadeNetwork):
+        core = CascadeCore(net)
+    elif isinstance(net, SpikingNetwork):
+        core = SpikingCore(net, stop_early=not whole)
+        if whole and len(net.layers) > 1:
+            host.tokens = []
+    else:
+        core = NetworkCore(net)
     host.device = Bare(core, pace_in=host.pace_in, pace_out=host.pace_out, seed="stalls", seen=host.tokens)
     return host.device
 

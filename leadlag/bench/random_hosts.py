@@ -32,7 +32,7 @@ from sim.harness.script import Access, Idle, Reset
 #: reads of a register or of an output before a device is given up
 _POLLS = 3000
 #: cycles of a reset, longer than any pipeline
-_RESET = 200
+RESET = 200
 
 
 class Mismatch(AssertionError):
@@ -221,7 +221,31 @@ class Host:
     sent = received = 0     # ticks, or images
 
 
-class SpikingHost(Host):
+class InPlaceHost(Host):
+    """The host of a network that has one half of the memories: what is loaded is in force at once."""
+
+    def room(self):
+        """Images whose answers may wait."""
+        return self.buffered - 1
+
+    def take_image(self):
+        """Nothing has changed in it."""
+
+    def load(self):
+        """Between images."""
+        yield from self.drain()
+        yield from super().load()
+
+    def lost_image(self):
+        """Half of another image is in the memories."""
+        for board in self.boards:
+            self.expect((yield from self.get("status", board)) & 1, 0, "bit 0 of status after a load that was refused")
+        if self.pairs is not None:
+            yield from self.send_image(self.pairs)
+            yield from self.commit()
+
+
+class SpikingHost(InPlaceHost):
     """The host of a spiking network, image by image."""
 
     actions = (*("run",) * 6, "load", "repeat", "refused", "partial", "reset")
@@ -234,30 +258,10 @@ class SpikingHost(Host):
         """Synapses that the seeds of `net` go with."""
         return spiking.random_synapses(self.net, self.words)
 
-    def room(self):
-        """Images whose answers may wait."""
-        return self.buffered - 1
-
     def new_image(self):
         """Synapses and seeds."""
         self.held, self.params = synapses(self.net, self.words)
         self.pairs = build_image(self.held, self.params).pairs.tolist()
-
-    def take_image(self):
-        """Nothing has changed in it."""
-
-    def load(self):
-        """Between images: there is one half of the memories."""
-        yield from self.drain()
-        yield from super().load()
-
-    def lost_image(self):
-        """Half of another image is in the memories."""
-        for board in self.boards:
-            self.expect((yield from self.get("status", board)) & 1, 0, "bit 0 of status after a load that was refused")
-        if self.pairs is not None:
-            yield from self.send_image(self.pairs)
-            yield from self.commit()
 
     def run(self):
         """Some images, from none to all of their spikes."""
@@ -307,7 +311,7 @@ class SpikingHost(Host):
             raise Mismatch("no answer to an image that ended early")
         yield from self.drain()
         # the end of an image is taken by the layer above once that has cleared its accumulators
-        yield Idle(_RESET + sum(layer.folds << layer.delay_bits for layer in self.net.layers))
+        yield Idle(RESET + sum(layer.folds << layer.delay_bits for layer in self.net.layers))
         if self.tokens is not None:
             self.tokens.clear()
 
@@ -319,8 +323,8 @@ class SpikingHost(Host):
         yield from self.check_tokens()
         for line in range(self.rng.choice((0, self.net.inputs))):
             yield from self.access(True, INPUT, line)
-        self.cost += _RESET
-        yield Reset(_RESET)
+        self.cost += RESET
+        yield Reset(RESET)
         self.ticks = 0
         loads_first = self.rng.random() < 0.5
         if loads_first:

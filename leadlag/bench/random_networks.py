@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from golden.cascade.layer import SIDES, Block, Engine, Head, Stem
+from golden.cascade.network import NORMS, CascadeNetwork
 from golden.fixed import QFormat
 from golden.rate.layer import Dense
 from golden.rate.network import Network
@@ -27,7 +29,7 @@ from rtl.rate.half import cut_ways
 #: what network number n is of: FAMILIES[n % len(FAMILIES)]
 FAMILIES = ("rate", "leaky", "linear", "learning", "alpha", "le", "learning-late", "leaky-seeded", "second-order",
             "two-boards", "alpha-seeded", "delays", "learning-tau", "neural", "learning-batch", "wide", "fir",
-            "learning-nlms", "alpha-kick", "wide-spiking")
+            "learning-nlms", "alpha-kick", "wide-spiking", "cascade", "wide-cascade")
 _PREDICTORS = {"linear": "linear", "second-order": "second_order", "fir": "fir", "neural": "neural"}
 #: first layer of the upper of two boards
 CUT = 1
@@ -40,7 +42,9 @@ def pick(rng: random.Random, low: int, high: int) -> int:
 
 
 def draw(family: str, rng: random.Random):
-    """A Network or SpikingNetwork of `family`."""
+    """A Network, SpikingNetwork or CascadeNetwork of `family`."""
+    if family.endswith("cascade"):
+        return _cascade(family, rng)
     spiking = "spiking" in family or family.startswith(("leaky", "alpha"))
     for _ in range(_ATTEMPTS):
         try:
@@ -319,3 +323,42 @@ def synapses(net: SpikingNetwork, rng: np.random.Generator) -> tuple[SpikingNetw
         layers.append(layer)
         params.append(Synapses(rng.integers(least, longest + 1, shape), weight))
     return replace(net, layers=tuple(layers)), tuple(params)
+
+
+# cascades
+
+
+def _cascade(family: str, rng) -> CascadeNetwork:
+    """1 to 4 blocks on maps of one pixel and more, dealt to engines in any way."""
+    wide = family.startswith("wide")
+    side, channels = (7, (1, 2, 3, 4, 4, 6, 8, 8, 12)) if wide else (4, (1, 2, 3, 4, 4, 8))
+    flat, layers = rng.random() < 0.2, []
+    shape = (1, 1, rng.choice(channels)) if flat else (rng.randint(1, side), rng.randint(1, side), rng.choice(channels))
+    for n in range(rng.choice((2, 3, 3, 4, 5) if wide else (2, 2, 3, 4))):
+        high, deep, inputs = shape
+        layers.append((Block if n else Stem)(
+            height=high, width=deep, inputs=inputs, stride=rng.choice((1, 1, 2)),
+            outputs=inputs if n and rng.random() < 0.5 else rng.choice(channels),
+            kernel=1 if flat else rng.choice((1, 3, 3))))
+        shape = layers[-1].out
+    head = Head(inputs=shape[2], outputs=rng.randint(2, 6), pixels=shape[0] * shape[1], shift=pick(rng, 1, 16),
+                fraction=pick(rng, 4, 12))
+    return _valid(lambda: CascadeNetwork(
+        name="random", steps=pick(rng, 1, len(layers)), layers=(*layers, head), pre=pick(rng, 0, 8),
+        post=pick(rng, 4, 24), norm=rng.choice(NORMS), engines=_dealt(layers, rng)))
+
+
+def _dealt(layers, rng) -> list[Engine]:
+    """Engines: one for all, one a layer, or any parts."""
+    count = rng.choice((1, len(layers), rng.randint(1, len(layers))))
+    parts = [[] for _ in range(count)]
+    for n in range(len(layers)):
+        parts[n if count == len(layers) else rng.randrange(count)].append(n)
+    convs = [(*layer.main, *filter(None, (layer.shortcut,))) for layer in layers]
+    return [_engine(part, [conv for n in part for conv in convs[n]], rng) for part in filter(None, parts)]
+
+
+def _engine(part, convs, rng) -> Engine:
+    side = rng.choice([side for side in SIDES if not any(conv.inputs % side for conv in convs)])
+    longest = max(conv.taps * conv.inputs // side for conv in convs)
+    return Engine(layers=part, lanes=pick(rng, 1, min(longest, *(conv.outputs for conv in convs))), side=side)

@@ -7,7 +7,7 @@ from golden.image import build_image, learning_addresses
 from golden.rate import engine, learn
 from golden.regmap import BANK_SHIFT, FIRST_BIT, LEARN_BIT, MAX_HALVINGS, TEACH_BIT, WORD_MASK
 from golden.units import extrapolator
-from leadlag.bench.random_hosts import _RESET, Host
+from leadlag.bench.random_hosts import RESET, Host
 from leadlag.bench.random_networks import CUT, other_delays, rate_params
 from rtl.rate.half import learnt_here
 from rtl.rate.schedule import cycles_per_tick
@@ -246,12 +246,12 @@ class RateHost(Host):
         rest = self.rng.random() < 0.5
         if rest:
             yield from self.drain()
-            yield Idle(_RESET)
+            yield Idle(RESET)
         else:
             yield from self.run(self.rng.randint(1, 4))
             yield Idle(self.rng.randint(0, 60))
-        self.cost += _RESET
-        yield Reset(_RESET)
+        self.cost += RESET
+        yield Reset(RESET)
         self.due.clear()
         self.received, self.ticks = self.sent, 0
         self.must_start, self.learning, self.errors, self.halve = True, self.errors_always, self.errors_always, 0

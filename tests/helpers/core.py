@@ -1,7 +1,7 @@
 """NetworkCore in Amaranth's simulator, driven by its streams."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory
 
 from golden.image import build_image
@@ -55,13 +55,13 @@ def strict_bank(bank, platform):
 
     The contract of Bank leaves that read open, and so do block RAMs: schedules must keep the two apart.
     """
-    m, collision = Module(), Signal()
+    m, collision, each = Module(), Signal(bank.columns), bank.width // bank.columns
     m.submodules.memory = store = memory.Memory(shape=bank.width, depth=bank.depth, init=bank.init)
     read = store.read_port(domain="sync")
     m.d.comb += [read.addr.eq(bank.read_addr), read.en.eq(1)]
-    m.d.sync += bank.read_data.eq(Mux(collision, ~read.data, read.data))
+    m.d.sync += bank.read_data.eq(read.data ^ Cat(one.replicate(each) for one in collision))
     if bank.writable:
-        write = store.write_port()
+        write = store.write_port(granularity=each if bank.columns > 1 else None)
         m.d.comb += [write.en.eq(bank.write_en), write.addr.eq(bank.write_addr), write.data.eq(bank.write_data)]
-        m.d.sync += collision.eq(bank.write_en & (bank.write_addr == bank.read_addr))
+        m.d.sync += collision.eq(Mux(bank.write_addr == bank.read_addr, bank.write_en, 0))
     return m

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from core import strict_bank
 
+from golden.cascade.network import CascadeNetwork
 from golden.rate.network import Network
 from golden.spiking.network import SpikingNetwork
 from leadlag.bench import random as bench_random
@@ -28,6 +29,20 @@ def test_random_networks(part, monkeypatch):
 
 def test_the_drawing_covers_every_option():
     nets = [draw(FAMILIES[n % len(FAMILIES)], random.Random(f"1/{n}")) for n in range(bench_random.NETWORKS)]
+    cascades = [net for net in nets if isinstance(net, CascadeNetwork)]
+    engines = [unit for net in cascades for unit in net.engines]
+    maps = [layer for net in cascades for layer in net.layers[:-1]]
+    assert {unit.side for unit in engines} == {1, 2, 4, 8}
+    assert any(unit.lanes > 4 and unit.side > 2 for unit in engines)
+    assert {len(net.engines) for net in cascades} >= {1, 2, 4}
+    assert any(0 in unit.layers and 1 < len(unit.layers) < len(net.layers) - 1 for net in cascades
+               for unit in net.engines)
+    assert {(layer.kernel, layer.stride) for layer in maps} == {(1, 1), (1, 2), (3, 1), (3, 2)}
+    assert any(layer.height == layer.width == 1 for layer in maps)
+    assert {net.norm for net in cascades} == {"shared", "step"}
+    assert {net.pre for net in cascades} >= {0, 8}
+    assert {net.post for net in cascades} >= {4, 24}
+    assert any(net.steps > len(net.blocks) for net in cascades)
     rates = [layer for net in nets if isinstance(net, Network) for layer in net.layers]
     spikes = [layer for net in nets if isinstance(net, SpikingNetwork) for layer in net.layers]
     plastic = [layer.plastic for layer in rates if layer.plastic is not None]
