@@ -4,6 +4,8 @@ import random
 
 from amaranth.sim import Simulator
 
+from sim.engine import Engine
+
 PERIOD = 1e-8
 
 
@@ -17,7 +19,7 @@ def run(dut, *benches, cycles: int) -> None:
             done.append(bench)
         return body
 
-    simulator = Simulator(dut)
+    simulator = Simulator(dut, engine=Engine)
     simulator.add_clock(PERIOD)
     for bench in benches:
         simulator.add_testbench(wrap(bench))

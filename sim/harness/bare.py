@@ -24,6 +24,7 @@ from golden.regmap import (
     VALID_BIT,
     WORD_MASK,
 )
+from sim.engine import Engine
 from sim.harness.device import SimulationError
 from sim.harness.script import PATIENCE, Access, Answer, Idle
 from sim.pysim import PERIOD, stalls
@@ -74,7 +75,7 @@ class Bare:
                 else:
                     await self._reset(ctx, request.cycles)
 
-        simulator = Simulator(ResetInserter(self.button)(self.core))
+        simulator = Simulator(ResetInserter(self.button)(self.core), engine=Engine)
         simulator.add_clock(PERIOD)
         simulator.add_testbench(bench)
         simulator.run()

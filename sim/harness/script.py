@@ -10,6 +10,7 @@ from typing import NamedTuple
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
+from sim.engine import Engine
 from sim.harness.device import Device, SimulationError
 from sim.pysim import PERIOD
 
@@ -91,7 +92,7 @@ def amaranth(top, host, *, buses=("bus",)) -> int:
                 await idle(ctx, request.cycles)
                 ctx.set(reset, 0)
 
-    simulator = Simulator(ResetInserter(reset)(top))
+    simulator = Simulator(ResetInserter(reset)(top), engine=Engine)
     simulator.add_clock(PERIOD)
     simulator.add_testbench(bench)
     simulator.run()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from golden import fixed
 from golden.fixed import QFormat
 from rtl import fixed as circuit
+from sim.engine import Engine
 
 formats = st.builds(QFormat, st.integers(0, 6), st.integers(1, 12))
 
@@ -93,7 +94,7 @@ def test_circuit_equals_golden(n, fmt):
             assert ctx.get(shifted) == fixed.round_shift(word, n), f"round_shift({word}, {n})"
             assert ctx.get(clipped) == fixed.saturate(word, fmt), f"saturate({word}, {fmt})"
             assert ctx.get(circuit.wrap(x, 4)) == fixed.wrap(word, 4)
-    simulator = Simulator(m)
+    simulator = Simulator(m, engine=Engine)
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
     simulator.run()

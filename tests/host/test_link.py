@@ -25,6 +25,7 @@ from rtl.host import link as rtl_link
 from rtl.host.link import BusMaster, HostLink
 from rtl.host.top import NetworkTop
 from rtl.host.uart import UartRx, UartTx
+from sim.engine import Engine
 from sim.pysim import PERIOD, receive, run, stalls
 
 IDLE, ACK = 40, 24
@@ -86,7 +87,7 @@ def simulate(top, *benches, device=None, bus=None, delays=None, cycles):
             await ctx.tick()
         raise AssertionError(f"a bench still waits after {cycles} cycles")
 
-    simulator = Simulator(top)
+    simulator = Simulator(top, engine=Engine)
     simulator.add_clock(PERIOD)
     for bench in benches:
         simulator.add_testbench(bench)
@@ -452,7 +453,7 @@ class SimLine(Transport):
 
     def __init__(self, top, i, o, *benches):
         self.out, self.waiting = deque(), deque()
-        self.now, self.simulator = 0, Simulator(top)
+        self.now, self.simulator = 0, Simulator(top, engine=Engine)
         self.simulator.add_clock(PERIOD)
 
         async def send(ctx):
