@@ -55,9 +55,20 @@ def smallest_engine(net, layer: int) -> Engine:
     raise ValueError(f"layer {layer}: its weights do not fit {net.layers[layer].outputs} lanes")
 
 
-def check_depths(net) -> None:
-    """ValueError where a lane or a bank of scales has more words than the bus reaches."""
+def check_engines(net) -> None:
+    """ValueError where engines do not share the layers out, or one cannot work on its own."""
+    dealt = sorted(n for unit in net.engines for n in unit.layers)
+    check(dealt == list(range(len(net.layers) - 1)),
+          f"network: engines work on layers {dealt}, each of 0..{len(net.layers) - 2} belongs to one engine")
     for number, unit in enumerate(net.engines):
+        for n, _, conv in net.program(unit):
+            check(conv.inputs % unit.side == 0, f"engine {number}: {conv.inputs} channels of layer {n} are no multiple "
+                                                f"of its {unit.side} inputs at once")
+            check(unit.lanes <= conv.outputs, f"engine {number}: {unit.lanes} lanes, and layer {n} has {conv.outputs} "
+                                              f"channels")
+        longest = max(conv.taps * unit.groups(conv) for _, _, conv in net.program(unit))
+        check(unit.lanes <= longest, f"engine {number}: {unit.lanes} lanes, and its longest pixel has {longest} words: "
+                                     f"sums leave one a cycle")
         depth, scales = lane_words(net, unit) * columns(unit), affine_words(net, unit)
         check(depth <= MAX_LANE_WORDS, f"engine {number}: a lane would hold {depth} words of the bus, "
                                        f"{MAX_LANE_WORDS} at most: more lanes")

@@ -79,7 +79,7 @@ class CascadeNetwork(Description):
             object.__setattr__(self, "engines", tuple(
                 layout.smallest_engine(self, n) for n in range(len(self.layers) - 1)))
         object.__setattr__(self, "engines", tuple(self.engines))
-        self._check_engines()
+        layout.check_engines(self)
 
     def _check_layers(self):
         check(3 <= len(self.layers) <= MAX_BLOCKS + 2, f"network: a stem, 1 to {MAX_BLOCKS} blocks and a head, not "
@@ -95,21 +95,6 @@ class CascadeNetwork(Description):
         check((self.head.pixels, self.head.inputs) == (high * wide, channels),
               f"network: the head takes {self.head.pixels} pixels of {self.head.inputs} channels, the last block gives "
               f"{_by((high, wide, channels))}")
-
-    def _check_engines(self):
-        dealt = sorted(n for unit in self.engines for n in unit.layers)
-        check(dealt == list(range(len(self.layers) - 1)),
-              f"network: engines work on layers {dealt}, each of 0..{len(self.layers) - 2} belongs to one engine")
-        for number, unit in enumerate(self.engines):
-            for n, _, conv in self.program(unit):
-                check(conv.inputs % unit.side == 0, f"engine {number}: {conv.inputs} channels of layer {n} are no "
-                                                    f"multiple of its {unit.side} inputs at once")
-                check(unit.lanes <= conv.outputs, f"engine {number}: {unit.lanes} lanes, and layer {n} has "
-                                                  f"{conv.outputs} channels")
-            longest = max(conv.taps * unit.groups(conv) for _, _, conv in self.program(unit))
-            check(unit.lanes <= longest, f"engine {number}: {unit.lanes} lanes, and its longest pixel has {longest} "
-                                         f"words: sums leave one a cycle")
-        layout.check_depths(self)
 
     # ---- its parts
 
