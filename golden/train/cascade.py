@@ -30,7 +30,7 @@ BATCH = 250     # images at a time where nothing learns
 
 def pixels(samples, shape) -> Tensor:
     """Images (n, height * width * channels) of uint8 -> float32 (n, channels, height, width), 0 to 255/256."""
-    x = torch.from_numpy(np.ascontiguousarray(samples)).reshape(-1, *shape).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.array(samples)).reshape(-1, *shape).permute(0, 3, 1, 2)
     return x.to(torch.float32, memory_format=torch.channels_last) / 256
 
 

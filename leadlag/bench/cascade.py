@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from golden.cascade import words
 from golden.cascade.trained import CascadeTrained
 from golden.data import sets
 from golden.recipe import load
 from leadlag import flow
 from leadlag.bench import sources
-from leadlag.terminal import status
+from leadlag.terminal import bars, status
 from leadlag.training import reported
 
 NAME = "cascade-fashion"
@@ -22,21 +23,20 @@ CURVES = {"td": ("td", "parallel"), "label_every_step": ("label_every_step", "pa
           "label_last_step": ("label_last_step", "parallel"), "serial_td": ("serial_td", "serial"),
           "serial_label": ("label_last_step", "serial")}
 THRESHOLDS = 100        # of the largest softmax
+HELD_OUT_EPOCHS = 4     # of the trainings by whose held-out images lambda was chosen
 BATCH, RUNS = 128, 7    # images of a training step that is timed, and how often
 
 
 def cascade(console) -> dict:
-    """Float accuracy of a cascaded network by step and seed, area under accuracy against exit time, training time."""
+    """Accuracy of a cascaded network by step, area under accuracy against exit time, training time; the comparisons."""
     recipe, logits = load(NAME), {}
-    data = recipe.found()
-    asked = data.load("test")
+    asked = recipe.found().load("test")
     nets = {name: [trained(name, seed, console) for seed in seeds] for name, (_, seeds) in TRAININGS.items()}
     with status(console, "cascade: answers of the test set"):
         for name, (training, scheme) in CURVES.items():
             logits[name] = [_steps(net, asked.x, scheme) for net in nets[training]]
     curves = {name: [exits(each, asked.y) for each in found] for name, found in logits.items()}
-    figures = {"parameters": nets["td"][0].parameters, "test_images": len(asked.y),
-               "float_accuracy_steps": nets["td"][0].training["float_accuracy_steps"],
+    figures = {"test_images": len(asked.y),
                "float_accuracy_seeds": [net.training["float_accuracy"] for net in nets["td"]],
                "accuracy_steps": {name: [by_step(each, asked.y) for each in found] for name, found in logits.items()},
                "area": {name: round(float(np.mean([area(curve) for curve in found])), 2)
@@ -44,9 +44,31 @@ def cascade(console) -> dict:
                "area_seeds": {name: [round(area(curve), 2) for curve in found] for name, found in curves.items()},
                "curves": {name: [[round(value, 4) for value in row] for row in found[0].T]
                           for name, found in curves.items()},
-               "train_cpu_s": {name: found[0].training["train_cpu_s"] for name, found in nets.items()},
+               "train_cpu_s": nets["td"][0].training["train_cpu_s"],
+               "train_cpu_s_by_training": {name: found[0].training["train_cpu_s"] for name, found in nets.items()},
                "epochs": recipe.epochs, "seeds": {name: list(seeds) for name, (_, seeds) in TRAININGS.items()}}
-    return figures | literal_ratio(console)
+    return figures | of_the_zoo(NAME, console) | choice(console) | literal_ratio(console)
+
+
+def of_the_zoo(network: str, console) -> dict:
+    """Accuracy by step of a network of the zoo on the whole test set, in float and in integers."""
+    real = flow.find(network)
+    net, asked = real.describe(), sets.learnt(real.training)[0].load("test")
+    with bars(console) as bar:
+        task = bar.add_task(f"{network}: integers", total=len(asked.y))
+        found = net.run(real.quantize(net), real.inputs_of(asked.x, net), lambda n: bar.advance(task, n))
+    floats = by_step(_steps(real, asked.x, real.scheme), asked.y)
+    integers = by_step(words.split(found).logits, asked.y)
+    return {"parameters": real.parameters, "float_accuracy_steps": floats, "integer_accuracy_steps": integers,
+            "integer_points_off": round(100 * max(abs(a - b) for a, b in zip(floats, integers, strict=True)), 2)}
+
+
+def choice(console) -> dict:
+    """Accuracy by step on held-out images, which lambda was chosen by."""
+    found = {name: trained(name, 0, console, hold_out=True, epochs=HELD_OUT_EPOCHS).training
+             for name in ("td", "label_every_step")}
+    return {"held_out_accuracy_steps": {name: training["held_out_accuracy_steps"] for name, training in found.items()},
+            "held_out_epochs": HELD_OUT_EPOCHS}
 
 
 def trained(name: str, seed: int, console=None, *, hold_out: bool = False, network: str = NAME,
@@ -75,6 +97,12 @@ def by_step(logits: np.ndarray, label) -> list[float]:
     return [round(float(value), 4) for value in (logits.argmax(2) == np.asarray(label)[:, None]).mean(0)]
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits, along the last axis."""
+    p = np.exp((logits - logits.max(-1, keepdims=True)).astype(np.float64))
+    return p / p.sum(-1, keepdims=True)
+
+
 def exits(logits: np.ndarray, label, thresholds: int = THRESHOLDS) -> np.ndarray:
     """Accuracy against time (thresholds + 1, 2): mean exit step, and accuracy, a row a threshold.
 
@@ -82,8 +110,7 @@ def exits(logits: np.ndarray, label, thresholds: int = THRESHOLDS) -> np.ndarray
     row waits for every last step. As [CASCADE]'s figure 3 has it: thresholds from 0 to 1.
     """
     steps = logits.shape[1]
-    shifted = logits - logits.max(2, keepdims=True)
-    sure = 1 / np.exp(shifted.astype(np.float64)).sum(2)
+    sure = softmax(logits).max(2)
     right = logits.argmax(2) == np.asarray(label)[:, None]
     rows = []
     for threshold in (*np.linspace(0, 1, thresholds), np.inf):
@@ -131,14 +158,6 @@ def _step_ms(trainer, recipe, data, x, y, name: str) -> float:
     began = time.process_time()
     trainer.td_loss(run(x), y, recipe.lambda_).backward()
     return round(1000 * (time.process_time() - began), 1)
-
-
-def held_out(console, **changes) -> list[float]:
-    """Accuracy by step on the held-out images, of the recipe with other fields: what settings were chosen by."""
-    data = sets.find(load(NAME).data)
-    net = trained("td", 0, console, hold_out=True, **changes)
-    asked = data.load("held_out")
-    return by_step(_steps(net, asked.x, net.scheme), asked.y)
 
 
 GROUPS = {"cascade": cascade}
