@@ -45,8 +45,8 @@ def trained(path) -> Trained:
     for kind in trained_kinds().values():
         if kind.KEY in about:
             return kind.load(path)
-    keys = " or ".join(kind.KEY for kind in trained_kinds().values())
-    raise ValueError(f"{path}: no {keys} in the metadata: not a trained network")
+    *others, last = (kind.KEY for kind in trained_kinds().values())
+    raise ValueError(f"{path}: no {', '.join(others)} or {last} in the metadata: not a trained network")
 
 
 def trainer(kind: str):

@@ -181,6 +181,10 @@ class Head:
         return (self.pixels * ((1 << ACTIVATION_BITS) - 1)).bit_length()
 
 
+#: how layers are dealt to engines: one a layer, the stem's and one for all blocks, one for all
+DEALINGS = ("layer", "blocks", "all")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """Lanes that work through the convolutions of some layers (0 is the stem), one after the other.

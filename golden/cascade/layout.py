@@ -46,13 +46,24 @@ def affine_words(net, unit: Engine) -> int:
     return sum(rows_of(net, task) * task.conv.outputs for task in net.program(unit))
 
 
-def smallest_engine(net, layer: int) -> Engine:
-    """An engine for one layer with as few lanes as hold its weights."""
-    for lanes in range(1, net.layers[layer].outputs + 1):
-        unit = Engine(layers=(layer,), lanes=lanes)
+def smallest_engine(net, layers: tuple[int, ...]) -> Engine:
+    """An engine for some layers with as few lanes as hold their weights."""
+    most = min(net.layers[n].outputs for n in layers)
+    for lanes in range(1, most + 1):
+        unit = Engine(layers=layers, lanes=lanes)
         if lane_words(net, unit) <= MAX_LANE_WORDS:
             return unit
-    raise ValueError(f"layer {layer}: its weights do not fit {net.layers[layer].outputs} lanes")
+    raise ValueError(f"layers {', '.join(map(str, layers))}: their weights do not fit {most} lanes of one engine")
+
+
+def dealt(net, dealing: str) -> tuple[Engine, ...]:
+    """Engines with as few lanes as hold the weights: one a "layer"; the stem's and one for all "blocks"; "all" in one.
+
+    ValueError where that cannot be done.
+    """
+    numbers = range(len(net.layers) - 1)
+    groups = {"layer": [(n,) for n in numbers], "blocks": [(0,), tuple(numbers[1:])], "all": [tuple(numbers)]}
+    return tuple(smallest_engine(net, group) for group in groups[dealing])
 
 
 def check_engines(net) -> None:

@@ -76,8 +76,7 @@ class CascadeNetwork(Description):
               f"network: threshold must be a word of 0..{words.MAX_THRESHOLD}, not {self.threshold!r}")
         self._check_layers()
         if not self.engines:
-            object.__setattr__(self, "engines", tuple(
-                layout.smallest_engine(self, n) for n in range(len(self.layers) - 1)))
+            object.__setattr__(self, "engines", layout.dealt(self, "layer"))
         object.__setattr__(self, "engines", tuple(self.engines))
         layout.check_engines(self)
 

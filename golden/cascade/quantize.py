@@ -6,6 +6,7 @@ logits.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from golden.cascade.layer import (
     Head,
     Stem,
 )
+from golden.cascade.layout import dealt
 from golden.cascade.network import CascadeNetwork
 from golden.checks import check
 from golden.fixed import MULTIPLIER_BITS, QFormat
@@ -35,7 +37,7 @@ FRACTION = 8
 
 
 def describe(real) -> CascadeNetwork:
-    """The network of a trained one, each layer with an engine of its own, as few lanes as hold its weights.
+    """The network of a trained one, its engines with as few lanes as hold the weights.
 
     ValueError for what no circuit is there for: heads a step, residuals that are smoothed.
     """
@@ -57,8 +59,9 @@ def describe(real) -> CascadeNetwork:
     factor = max(np.abs(scale).max() for _, _, scale, _ in convolutions) * 2 ** pre
     post = _room(factor, _SCALE.max, 4, 24)
     rows = max(block.conv1.scale.shape[0] for block in real.blocks)
-    return CascadeNetwork(name=real.name, steps=real.steps, layers=tuple(layers), pre=pre, post=post,
+    net = CascadeNetwork(name=real.name, steps=real.steps, layers=tuple(layers), pre=pre, post=post,
                           norm="step" if rows > 1 else "shared", scheme=real.scheme)
+    return replace(net, engines=dealt(net, real.engines))
 
 
 def _room(value: float, most: int, low: int, high: int) -> int:

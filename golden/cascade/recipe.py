@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from golden.cascade.layer import DEALINGS
 from golden.checks import check
 from golden.data.dataset import DataSet
 from golden.recipe import Recipe, choice, flag, maybe, real, several, whole
@@ -23,6 +24,7 @@ class CascadeRecipe(Recipe):
     heads        "one" for all steps, or one a "step"
     delay        what is between a residual branch and its sum: a "delay" of one step, or "smooth", an exponential
     alpha        ... that keeps so much of the step before
+    engines      of the circuit: one a "layer", as in the paper; the stem's, and one for all "blocks"; one for "all"
     scheme       "parallel", or "serial": block k counts from step k on
     loss         "td", every step is held to its TD(lambda) target; or "last", the last step to the label
     lambda_      of "td"; 1 is the label at every step, 0 the answer of the next step
@@ -44,6 +46,7 @@ class CascadeRecipe(Recipe):
     heads: str = choice(*HEADS, default="one")
     delay: str = choice(*DELAYS, default="delay")
     alpha: float = real(0, 0.999, 0.5)
+    engines: str = choice(*DEALINGS, default="layer")
     scheme: str = choice(*SCHEMES, default="parallel")
     loss: str = choice(*LOSSES, default="td")
     lambda_: float = real(0, 1, 0.5)

@@ -18,13 +18,14 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.cascade import quantize
+from golden.cascade.layer import DEALINGS
 from golden.checks import check, is_int
 from golden.description import Description, Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 
 SCHEMES = ("parallel", "serial")
 #: of the metadata
-SIZES = ("name", "shape", "channels", "strides", "kernel", "classes", "scheme", "alpha")
+SIZES = ("name", "shape", "channels", "strides", "kernel", "classes", "scheme", "engines", "alpha")
 
 
 #: what lists of whole numbers may hold: least, most, how many at least
@@ -59,7 +60,8 @@ class CascadeTrained(Trained):
     """A cascaded network with real parameters, float64; shapes as in the file.
 
     shape (height, width, channels) of an image, channels and strides of the stem and of each block; kernel 1 or 3;
-    scheme in which it was trained; alpha of the smooth kernel, None for the delay of a step.
+    scheme in which it was trained; engines, how layers are dealt to those of the circuit (golden.cascade.layout.dealt);
+    alpha of the smooth kernel, None for the delay of a step.
     """
 
     kind = "cascade"
@@ -77,6 +79,7 @@ class CascadeTrained(Trained):
     ranges: np.ndarray
     training: dict
     scheme: str = "parallel"
+    engines: str = "layer"
     alpha: float | None = None
 
     def __post_init__(self):
@@ -89,6 +92,7 @@ class CascadeTrained(Trained):
               f"the stem and one a block")
         check(is_int(self.kernel, 1, 3) and self.kernel != 2, f"kernel must be 1 or 3, not {self.kernel!r}")
         check(self.scheme in SCHEMES, f"scheme must be one of {', '.join(SCHEMES)}, not {self.scheme!r}")
+        check(self.engines in DEALINGS, f"engines must be one of {', '.join(DEALINGS)}, not {self.engines!r}")
         check(self.alpha is None or isinstance(self.alpha, int | float) and 0 <= self.alpha < 1,
               f"alpha must be a number in 0..1, or null, not {self.alpha!r}")
         check(isinstance(self.training, dict), f"training must be an object, not {self.training!r}")
@@ -176,6 +180,8 @@ class CascadeTrained(Trained):
 
     @classmethod
     def _made(cls, tensors: dict, sizes, training) -> "CascadeTrained":
+        if isinstance(sizes, dict):
+            sizes = {"engines": "layer"} | sizes
         check(isinstance(sizes, dict) and set(sizes) == set(SIZES),
               f"{cls.KEY} must be an object with {', '.join(SIZES)}, not {sizes!r}")
         channels, strides = (_whole(name, sizes[name]) for name in ("channels", "strides"))

@@ -138,7 +138,7 @@ def _kept(net: Cascade, recipe: CascadeRecipe, data: DataSet, probe: Tensor) -> 
         for block in net.blocks)
     return CascadeTrained(
         name=recipe.name, shape=recipe.shape(data), channels=recipe.channels, strides=recipe.strides,
-        kernel=recipe.kernel, scheme=recipe.scheme, alpha=net.alpha,
+        kernel=recipe.kernel, scheme=recipe.scheme, engines=recipe.engines, alpha=net.alpha,
         stem=Conv(stem.weight, stem.scale[0], stem.bias[0]), blocks=blocks, head=net.head.numpy(),
         offset=net.offset.numpy(), ranges=_ranges(net, probe), training={})
 

@@ -1,10 +1,20 @@
 """Lanes of cascaded networks: as many as a part has room for, and what they cost."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from golden.cascade.layer import ACTIVATION_BITS, HEAD_BITS, RESIDUAL_BITS, SCALE_BITS, SIDES, WEIGHT_BITS, Engine
-from golden.cascade.layout import affine_words, columns, lane_words
+from golden.cascade.layer import (
+    ACTIVATION_BITS,
+    DEALINGS,
+    HEAD_BITS,
+    RESIDUAL_BITS,
+    SCALE_BITS,
+    SIDES,
+    WEIGHT_BITS,
+    Engine,
+)
+from golden.cascade.layout import affine_words, columns, dealt, lane_words
 from golden.cascade.network import CascadeNetwork
 from rtl.cascade.core import step_cycles
 from rtl.inventory import Budget, Inventory, Memory
@@ -56,10 +66,39 @@ def options(net: CascadeNetwork, layers: tuple[int, ...]) -> Iterator[tuple[int,
 
 
 def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
-    """The engines with which a step is shortest within multipliers and block RAMs; layers stay as they are dealt.
+    """The engines with which a step is shortest within multipliers and block RAMs.
 
+    Layers stay as they are dealt where a part has the room; else one engine works on all blocks, or on all layers.
     ValueError where none fit.
     """
+    dealings = [net.engines]
+    for name in DEALINGS[1:]:
+        with contextlib.suppress(ValueError):       # more weights than the lanes of one engine hold
+            dealings.append(dealt(net, name))
+    fewer = (engines for engines in dealings if len(engines) <= len(net.engines))
+    for engines in fewer:
+        found = _dealt_within(replace(net, engines=engines), budget)
+        if found is not None:
+            return found
+    raise ValueError(f"{net.name} needs at least {_least(net, dealings, budget)}; there are {budget.multipliers} "
+                     f"multipliers, {budget.bram} block RAMs and {budget.lut4} LUTs")
+
+
+def _least(net: CascadeNetwork, dealings, budget: Budget) -> str:
+    """Of each resource what the network can do with, whatever that costs of the others."""
+    needs = []
+    for engines in dealings:
+        dealt_net = replace(net, engines=engines)
+        for least in (lambda o: o[1], lambda o: budget.blocks(Inventory(tuple(engine_memories(net, o[2])), 0, {}))):
+            picked = [min(options(dealt_net, unit.layers), key=least, default=None) for unit in engines]
+            if None not in picked:
+                needs.append(inventory(replace(net, engines=tuple(unit for _, _, unit in picked))))
+    return (f"{min(need.multipliers for need in needs)} multipliers, {min(map(budget.blocks, needs))} block RAMs and "
+            f"{min(map(budget.luts, needs))} LUTs")
+
+
+def _dealt_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork | None:
+    """Lanes for the engines as they are; None where none fit."""
     room = budget.multipliers - len(net.engines) - 1
     choices = [[(cycles * (1 if any(unit.layers) else STEM_SHARE), products,
                  budget.blocks(Inventory(tuple(engine_memories(net, unit)), 0, {})), unit)
@@ -73,8 +112,7 @@ def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
         need = inventory(found)
         if budget.blocks(need) <= budget.bram and budget.luts(need) <= budget.routable_lut4:
             return found
-    raise ValueError(f"{net.name} has {net.parameters:,} parameters: there are no lanes with which they fit "
-                     f"{budget.multipliers} multipliers, {budget.bram} block RAMs and {budget.lut4} LUTs")
+    return None
 
 
 def pace(net: CascadeNetwork, clock_mhz: float, fmax_mhz: float) -> dict:

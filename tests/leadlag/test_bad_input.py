@@ -151,7 +151,7 @@ quantize {there}/still.safetensors                    | still.safetensors: layer
 quantize {there}/wide.safetensors                     | layer 0: weight\\[0, 0\\] .*99
 quantize {there}/slash.safetensors                    | name .*'../outside'
 quantize {there}/relu.safetensors                     | activation must be one of .*, not 'swish'
-quantize {there}/bare.safetensors                     | bare.safetensors: no network or spiking_network in the metadata
+quantize {there}/bare.safetensors                     | bare.safetensors: no network, spiking_network or cascade_network
 quantize {there}/json.safetensors                     | json.safetensors: no usable network description inside
 quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
 quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
