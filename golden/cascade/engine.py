@@ -90,7 +90,7 @@ def stem_step(x, params: StemParams, net):
 
 
 def branch_step(h, params: BlockParams, block: Block, row: int, net):
-    """R of h (n, height, width, inputs): row `row` of the block's scales and biases."""
+    """R of h (n, height, width, inputs): row `row` of the block's scales and biases; or rows (n, 1, 1)."""
     first, second = block.main
     inner = affine(convolve(h, params.weight1, first), params.scale1[row], params.bias1[row], net,
                    LIMITS["activation"])
