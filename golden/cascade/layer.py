@@ -222,9 +222,12 @@ class Engine:
         return self.folds(conv) * conv.taps * self.groups(conv)
 
     def cycles(self, conv: Convolution) -> int:
-        """Cycles of a convolution: real taps alone, but a pixel takes `lanes` at least, as sums leave one a cycle."""
+        """Cycles of a convolution: real taps alone.
+
+        A pixel takes `lanes` at least, as sums leave one a cycle, and two, as the walk makes one in two cycles.
+        """
         groups = self.groups(conv)
-        return self.folds(conv) * sum(max(self.lanes, high * wide * groups)
+        return self.folds(conv) * sum(max(self.lanes, 2, high * wide * groups)
                                       for _, high, _ in conv.rows for _, wide, _ in conv.columns)
 
 

@@ -181,6 +181,8 @@ class Taps(wiring.Component):
       busy              the addresses are those of a real tap; where not, operands have to be zero
     """
 
+    LATENCY = 2
+
     def __init__(self, program: Program):
         self.program, layout = program, pixel_layout(program)
         super().__init__({
@@ -220,7 +222,9 @@ class Taps(wiring.Component):
 
 
 class Walk(wiring.Component):
-    """Pixels, a queue, Taps: members of both."""
+    """Pixels, a queue, Taps: members of both. A start's first address comes LATENCY cycles later, if rows are there."""
+
+    LATENCY = 9
 
     def __init__(self, program: Program):
         self.pixels, self.taps = Pixels(program), Taps(program)
