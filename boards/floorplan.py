@@ -15,6 +15,8 @@ from rtl.systems import circuit
 
 #: where link and network are in the flattened design of boards.base.BoardDesign
 LINK, CORE = "top.link", "top.top.core"
+#: block RAMs of the link's buffer
+LINK_RAMS = 2
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,16 @@ def floorplan(net: Description, grid: Grid | None) -> dict[str, str]:
         if plan[cell] is None:
             raise ValueError(f"{net.name} has more {what} than the part has sites for")
 
-    for n in range(2):
+    for n in range(LINK_RAMS):
         put(f"{LINK}.buffer.block{n}", rams, "block RAMs")
-    for cell in circuit(net).chain(net):
+    cells = list(circuit(net).chain(net))
+    spare = sum(1 for _ in grid.ram_sites()) - sum(cell.block == "ram" for cell in cells) - LINK_RAMS
+    for cell in cells:
+        if cell.block == "room":
+            if spare > 0:
+                spare -= 1
+                next(rams)
+            continue
         put(f"{CORE}.{cell.path}", *((multipliers, "multipliers") if cell.block == "multiplier" else
                                      (rams, "block RAMs")))
     return plan

@@ -110,8 +110,8 @@ def test_data_that_cannot_be_learnt():
 
 
 BAD = {
-    "kind": (SPIKING.replace('"spiking"', '"spking"'), r"kind must be one of rate, spiking, not 'spking' \(did you m"),
-    "no kind": ('name = "mine"\n', "kind must be one of rate, spiking, not None"),
+    "kind": (SPIKING.replace('"spiking"', '"spking"'), r"be one of rate, spiking, cascade, not 'spking' \(did you"),
+    "no kind": ('name = "mine"\n', "kind must be one of rate, spiking, cascade, not None"),
     "misspelt": (SPIKING + "epoch = 3\n", r"recipe: no field epoch \(did you mean epochs\?\): there is name, data"),
     "other kind": (SPIKING + "dt = 0.2\n", "recipe: no field dt: there is"),
     "missing": (SPIKING.replace("hidden = [8]\n", ""), "recipe: hidden missing"),
@@ -160,7 +160,7 @@ def test_refusals(file, name):
 
 def test_files_that_cannot_be_read(file, tmp_path):
     for path, said in ((str(tmp_path / "no.toml"), "no.toml: no such file"), ("gle-mnist1", "did you mean gle-mnist1d"),
-                       ("nothing", "no network 'nothing' to train here: there is delays-digits"),
+                       ("nothing", "no network 'nothing' to train here: there is cascade-digits, cascade-"),
                        (file("#" * (recipes.LIMIT + 1)), "1,048,577 bytes: 1,048,576 at most")):
         with pytest.raises(ValueError, match=said):
             load(path)
