@@ -48,7 +48,7 @@ class BuildResult:
         """One line: verdict, clock, ticks, use."""
         r = self.report
         verdict = "meets" if self.ok else "FAILS"
-        pace = f"{r['ticks_per_s']:,.0f} ticks/s, " if "ticks_per_s" in r else ""
+        pace = "".join(f"{r[f'{name}_per_s']:,.0f} {name}/s, " for name in ("ticks", "frames") if f"{name}_per_s" in r)
         return (f"{r['network']} on {r['board']} {verdict} {r['clock_mhz']:g} MHz (Fmax {r['fmax_mhz']:.1f}, seed "
                 f"{r['nextpnr_seed']}): {pace}{r['lut4']} LUT4, {r['ff']} FF, {r['dsp']} DSP, {r['bram']} BRAM")
 

@@ -186,6 +186,13 @@ class Description(ABC):
         """What happens in each layer while one sample runs: name and (ticks, neurons) in real units."""
         return []
 
+    def sections(self, outputs, samples, label) -> dict:
+        """Sections of a report (leadlag.report.page) on outputs of `run` that other kinds have not.
+
+        samples as they are, images (n, rows, columns, channels), or None; label (n,).
+        """
+        return {}
+
     @property
     def tick(self) -> tuple[float, str]:
         """Length of a tick and its unit."""

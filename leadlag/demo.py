@@ -104,12 +104,17 @@ def _table(case, rungs, found, result) -> list[tuple]:
     if "cycles_per_tick" in pace:
         rows.append(("cycles per tick", f"{pace['cycles_per_tick']}", "", "measured by the schedule tests"))
         rows.append(("lane use", f"{pace['lane_use']:.1%}", "", f"{case.net.lanes} lanes"))
+    if "cycles_per_step" in pace:
+        rows.append(("cycles per step", f"{pace['cycles_per_step']:,}", "", "of the engine that takes longest"))
+        rows.append(("lane-cycles on real taps", f"{pace['tap_use']:.1%}", "", f"{case.net.lanes} lanes"))
     if result is not None:
         r, have = result.report, result.report["available"]
         rows += [("clock", f"{r['clock_mhz']:g}", "MHz", "PLL of the bitstream"),
                  ("Fmax", f"{r['fmax_mhz']:.1f}", "MHz", f"routed, nextpnr seed {r['nextpnr_seed']}")]
         if "ticks_per_s" in r:
             rows.append(("ticks per second", f"{r['ticks_per_s']:,.0f}", "1/s", "at that clock"))
+        if "frames_per_s" in r:
+            rows.append(("frames per second", f"{r['frames_per_s']:,.0f}", "1/s", "streamed, a step each"))
         rows += [("LUT4", f"{r['lut4']:,}", "", f"{r['comb']:,} of {have['comb']:,} cells with carries"),
                  ("multipliers", f"{r['dsp']}", "", f"of {have['dsp']}"),
                  ("block RAM", f"{r['bram']}", "", f"of {have['bram']}")]
@@ -131,16 +136,25 @@ def _figures(case, command, rungs, found, result, table):
         ("Load it onto a board, when that has the bitstream, and run it there:",
          f"leadlag run {net.name} --board BOARD --port /dev/ttyUSB0"),
         ("Train it yourself, with another value here and there:", f"leadlag train {name} --set epochs=10"),
-        ("Begin a network of your own, and look at the recipe that this writes:", "leadlag new rate my-network"),
+        ("Begin a network of your own, and look at the recipe that this writes:", f"leadlag new {net.kind} my-network"),
         ("Take the circuit into another project, with a test bench:", f"leadlag verilog {net.name}")]
     layers = [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])]
     if layers:
         figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,
                             "answer": int(answer.label[0])}
+    figures |= net.sections(found["integers"], _pictures(case, batch), batch.y)
+    pace = circuit(net).pace(net, 0, 0)
+    if "engines" in pace:
+        figures["engines"] = {name: pace[name] for name in ("cycles_per_step", "engines")}
     if result is not None:
         figures["build"] = result.report
         figures["seeds"]["nextpnr"] = result.report["nextpnr_seed"]
     return figures
+
+
+def _pictures(case, batch):
+    """Samples as images (n, rows, columns, channels), where they are."""
+    return batch.raw.reshape(-1, *case.data.shape) if case.data.form == "image" and len(case.data.shape) == 3 else None
 
 
 def _print(console, rows, result, page, seconds):

@@ -116,17 +116,27 @@ def head_step(h, params: HeadParams, head: Head):
     return saturate(round_shift(exact_matmul(pooled, params.weight) + (params.bias << head.shift), head.shift), SUM)
 
 
-def exits(logits, rule: str, threshold: int, fraction: int):
-    """Whether the rule ends a frame at logits (n, classes)."""
+def certainty(logits, rule: str, fraction: int):
+    """What a rule looks at, of logits (n, classes): how far the two largest are apart; or 1 / the largest softmax."""
     if rule == "margin":
         best = np.sort(logits, -1)
-        return best[:, -1] - best[:, -2] >= threshold
-    if rule == "softmax":
-        fmt = logit_format(fraction)
-        e = activation_step(saturate(logits - logits.max(-1)[:, None], difference_format(fmt)), "exp",
-                            difference_format(fmt), EXP)
-        return e.sum(-1) <= threshold << EXP.frac_bits - words.INVERSE_FRACTION
-    return np.zeros(len(logits), bool)
+        return best[:, -1] - best[:, -2]
+    fmt = logit_format(fraction)
+    below = saturate(logits - logits.max(-1)[:, None], difference_format(fmt))
+    return activation_step(below, "exp", difference_format(fmt), EXP).sum(-1)
+
+
+def passes(certainty, rule: str, threshold: int):
+    """Whether a certainty is enough for the threshold word."""
+    return certainty >= threshold if rule == "margin" else \
+        certainty <= threshold << EXP.frac_bits - words.INVERSE_FRACTION
+
+
+def exits(logits, rule: str, threshold: int, fraction: int):
+    """Whether the rule ends a frame at logits (n, classes)."""
+    if rule == "never":
+        return np.zeros(len(logits), bool)
+    return passes(certainty(logits, rule, fraction), rule, threshold)
 
 
 def logit_format(fraction: int) -> QFormat:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from golden.cascade import engine, layout, words
+from golden.cascade import engine, layout, pages, words
 from golden.cascade.layer import (
     ACTIVATION_BITS,
     MAX_BLOCKS,
@@ -89,11 +89,12 @@ class CascadeNetwork(Description):
                                            f"{type(layer).__name__}")
         for n, (below, layer) in enumerate(zip(self.layers, self.blocks, strict=False), 1):
             takes = (layer.height, layer.width, layer.inputs)
-            check(takes == below.out, f"network: block {n} takes {_by(takes)}, the layer below gives {_by(below.out)}")
+            check(takes == below.out,
+                  f"network: block {n} takes {pages.by(takes)}, the layer below gives {pages.by(below.out)}")
         high, wide, channels = self.layers[-2].out
         check((self.head.pixels, self.head.inputs) == (high * wide, channels),
               f"network: the head takes {self.head.pixels} pixels of {self.head.inputs} channels, the last block gives "
-              f"{_by((high, wide, channels))}")
+              f"{pages.by((high, wide, channels))}")
 
     # ---- its parts
 
@@ -250,17 +251,11 @@ class CascadeNetwork(Description):
     # ---- pages
 
     def table(self):
-        rows = []
-        for n, layer in enumerate(self.layers[:-1]):
-            unit = next(unit for unit in self.engines if n in unit.layers)
-            convs = [*layer.main, *([layer.shortcut] if layer.shortcut is not None else [])]
-            maps = f"{_by((layer.height, layer.width, layer.inputs))} -> {_by(layer.out)}"
-            rows.append((f"block {n}" if n else "stem", maps, f"{layer.kernel}x{layer.kernel}/{layer.stride}",
-                         f"{sum(conv.weights for conv in convs):,}", f"{unit.lanes} x {unit.side}",
-                         f"{sum(unit.cycles(conv) for conv in convs):,}"))
-        rows.append(("head", f"{self.head.inputs} -> {self.outputs}", "", f"{self.head.inputs * self.outputs:,}",
-                     "1 x 1", f"{self.outputs * (self.head.inputs + 1):,}"))
-        return ("layer", "maps", "kernel", "weights", "lanes", "cycles"), rows
+        return pages.table(self)
+
+    def sections(self, outputs, samples, label) -> dict:
+        """Accuracy against time, exits, examples answered early and late, what skipping leaves out."""
+        return pages.sections(self, outputs, samples, label)
 
     def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
         """Logits by step, in real units."""
@@ -272,6 +267,3 @@ class CascadeNetwork(Description):
         """A step has no length of its own."""
         return 1.0, "steps"
 
-
-def _by(sizes) -> str:
-    return "x".join(map(str, sizes))

@@ -11,6 +11,13 @@
     events            {"spikes", "cycles": a number an image; "slope", "r2": of the line through zero; "label"}
     strip             {"label", "columns": [text], "groups": [[{"name", "frames": (columns, height, width)}]]}: rows of
                       small grey pictures, groups side by side with the same rows; white is the largest value
+    anytime           {"accuracy": one a step, "samples", "curves": [{"name", "points": [[mean step, accuracy]]}]}
+    exits             {"sure": threshold, "mean": step, "accuracy", "right", "wrong": samples by step of their answer}
+    early             {"sure", "groups": [{"name", "rows": [{"image": (rows, columns, channels), "label", "answers",
+                      "exit"}]}]}: samples with what is answered at each step, and in which step for good
+    skipped           {"worked": (blocks, steps), shares of samples; "products" a block; "made", "early", "all":
+                      products a sample, to the last step, to its exit, without skipping}
+    engines           {"cycles_per_step", "engines": [{"name", "multipliers", "cycles", "products"}]}
     build             report.json of boards.build
     table             [(name, value, unit, remark)]
     next              [(text, shell line)]: what a reader might do now
@@ -25,14 +32,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from golden.files import to_json, write_together
-from leadlag.report import pictures
+from leadlag.report import pictures, steps
 from leadlag.report.play import play_svg
 
-SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "events", "strip", "build", "table",
-            "commands", "next", "seeds", "tools", "commit", "date")
+SECTIONS = ("title", "note", "ladder", "rates", "relearn", "lines", "events", "strip", "anytime", "exits",
+            "early", "skipped", "engines", "build", "table", "commands", "next", "seeds", "tools", "commit", "date")
 #: how a section, or a part of `build`, is drawn
 PICTURES = {name: getattr(pictures, f"{name}_svg") for name in (
     "ladder", "rates", "relearn", "lines", "events", "strip", "utilisation", "lanes", "critical_path")} | {
+    name: getattr(steps, f"{name}_svg") for name in ("anytime", "exits", "early", "skipped", "engines")} | {
     "play": play_svg}
 
 
@@ -59,12 +67,14 @@ def render(figures: dict) -> str:
     # a rung of a few samples says nothing about accuracy: it is in the table alone
     most = max((rung.get("samples", 0) for rung in figures.get("ladder") or ()), default=0)
     whole = [rung for rung in figures.get("ladder") or () if rung.get("samples", 0) == most]
-    shown = figures | {"ladder": whole, "utilisation": build, "lanes": build, "play": figures.get("rates"),
+    shown = figures | {"ladder": whole, "utilisation": build, "play": figures.get("rates"),
+                       "engines": figures.get("engines") or (build if build and build.get("engines") else None),
                        "critical_path": build if build and build.get("critical_path") else None}
+    shown["lanes"] = None if shown["engines"] else build       # the same, and more
     drawn = {name: (draw(shown[name]), draw(shown[name], narrow=True)) if shown.get(name) else None
              for name, draw in PICTURES.items()}
     return environment.get_template("report.html.j2").render(
-        f=dict.fromkeys(SECTIONS) | figures, whole=whole, build=build, pictures=drawn,
+        f=dict.fromkeys(SECTIONS) | figures, shown=shown, whole=whole, build=build, pictures=drawn,
         path=_steps(build) if build else [])
 
 

@@ -116,9 +116,23 @@ def _dealt_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork | None:
 
 
 def pace(net: CascadeNetwork, clock_mhz: float, fmax_mhz: float) -> dict:
-    """Cycles of a step, and frames a second where each has one step."""
-    cycles = step_cycles(net)
+    """Cycles of a step, and frames a second where each has one step; what each engine does in a step of a new frame."""
+    cycles, engines = step_cycles(net), []
+    for unit in net.engines:
+        convs = [task.conv for task in net.program(unit)]
+        engines.append({"name": _name(unit), "multipliers": unit.multipliers,
+                        "cycles": sum(unit.cycles(conv) for conv in convs),
+                        "products": sum(conv.products for conv in convs)})
     products = sum(task.conv.products for unit in net.engines for task in net.program(unit) if task.layer)
     lanes = sum(unit.multipliers for unit in net.engines if any(unit.layers))
     return {"cycles_per_step": cycles, "tap_use": products / (lanes * cycles), "frames_per_s": clock_mhz * 1e6 / cycles,
-            "frames_per_s_at_fmax": fmax_mhz * 1e6 / cycles}
+            "frames_per_s_at_fmax": fmax_mhz * 1e6 / cycles, "engines": engines}
+
+
+def _name(unit: Engine) -> str:
+    """What an engine works on: "stem", "block 3", "stem, blocks 1 to 3"."""
+    blocks = [n for n in unit.layers if n]
+    runs = blocks == list(range(blocks[0], blocks[-1] + 1)) if blocks else True
+    said = [] if not blocks else [f"block {blocks[0]}"] if len(blocks) == 1 else [
+        f"blocks {blocks[0]} to {blocks[-1]}" if runs else f"blocks {', '.join(map(str, blocks))}"]
+    return ", ".join(["stem"] * (0 in unit.layers) + said)
