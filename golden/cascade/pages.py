@@ -74,7 +74,7 @@ def sections(net, outputs, images, label) -> dict:
                   "right": [int((right[:, t] & (step == t)).sum()) for t in range(right.shape[1])],
                   "wrong": [int((~right[:, t] & (step == t)).sum()) for t in range(right.shape[1])]},
         "skipped": _skipped(net, said.blocks, step)}
-    if images is not None:
+    if images is not None and len(label) > 1:
         found["early"] = _examples(np.asarray(images), label, answers, step, sure["softmax"])
     return found
 
@@ -87,7 +87,7 @@ def _examples(images, label, answers, step, sums) -> dict:
     groups = {"answered early": order[:count], "answered late": order[::-1][:count]}
     return {"sure": SURE, "groups": [{"name": name, "rows": [
         {"image": images[n].tolist(), "label": int(label[n]), "answers": answers[n].tolist(), "exit": int(step[n])}
-        for n in chosen]} for name, chosen in groups.items() if len(chosen)]}
+        for n in chosen]} for name, chosen in groups.items()]}
 
 
 def _skipped(net, blocks, step) -> dict:

@@ -39,6 +39,10 @@ def figures(name):
                                                 if "tick" not in key and key != "lane_use"} | {"synapses": 635_200},
                     "events": {"spikes": list(range(100, 20_100)), "cycles": list(range(2000, 22_000)), "slope": 1.05,
                                "r2": 0.97, "label": "Cycles"}},
+        "steps": {key: whole[key] for key in ("anytime", "exits", "early", "skipped")} | {"build": BUILD | {
+            "cycles_per_step": 38_400, "frames_per_s": 3385.4, "tap_use": 0.904, "engines": [
+                {"name": f"blocks {n} to {n + 2}", "multipliers": 128, "cycles": 38_400 - n, "products": 4_000_000}
+                for n in range(9)]}},
         "adapt": {"relearn": {"curve": [[0, 0.1], *([10 * 2 ** n, 0.1 * n] for n in range(9))], "before": 0.98,
                               "board": 100}},
         "video": {"lines": {"x": "roll-out step", "y": "mean squared error x 1000", "label": "Made up", "series": [
@@ -48,7 +52,7 @@ def figures(name):
     }[name]
 
 
-@pytest.mark.parametrize("name", ["demo", "build", "spiking", "adapt", "video", "note"])
+@pytest.mark.parametrize("name", ["demo", "build", "spiking", "steps", "adapt", "video", "note"])
 def test_pages_fit(name):
     page = report.render(figures(name))
     found, count = wrong(page, 1280, 761, 400, text=9.0)

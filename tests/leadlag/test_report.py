@@ -52,6 +52,18 @@ def sample_figures():
         "events": {"spikes": [10, 20, 30], "cycles": [21, 39, 61], "slope": 2.0, "r2": 0.99, "label": "Made up"},
         "strip": {"label": "Made up", "columns": ["1", "2"], "groups": [
             [{"name": name, "frames": rng.uniform(size=(2, 4, 6))} for name in ("true", "net")] for _ in range(2)]},
+        "anytime": {"accuracy": [0.5, 0.7, 0.92], "samples": 1000, "curves": [
+            {"name": name, "points": [[0.0, 0.5], [0.4, 0.8 + n / 10], [2.0, 0.92]]}
+            for n, name in enumerate(("exit by the largest softmax", "exit by the margin"))]},
+        "exits": {"sure": 0.9, "mean": 0.71, "accuracy": 0.9, "right": [500, 200, 200], "wrong": [10, 0, 90]},
+        "early": {"sure": 0.9, "groups": [{"name": name, "rows": [
+            {"image": rng.integers(0, 256, (4, 4, channels)).tolist(), "label": 3, "answers": [1, 3, 3], "exit": end}
+            for channels in (1, 3)]} for end, name in enumerate(("answered early", "answered late"))]},
+        "skipped": {"worked": [[1.0, 0.0, 0.25], [1.0, 1.0, 0.0]], "products": [200, 100], "made": 400, "early": 250,
+                    "all": 600},
+        "engines": {"cycles_per_step": 1200, "engines": [
+            {"name": "stem", "multipliers": 1, "cycles": 200, "products": 150},
+            {"name": "blocks 1 to 2", "multipliers": 24, "cycles": 1200, "products": 27_000}]},
         "build": BUILD, "table": [("parameters", 15_123, "", "weights, biases, time constants"),
                                   ("ticks", BUILD["ticks_per_s"], "1/s", "at the clock of the PLL"),
                                   ("lane use", 95.7, "%", "lane-cycles that multiply by a weight")],
@@ -65,11 +77,12 @@ def test_page_has_every_section(tmp_path):
     page = report.write_report(figures, tmp_path / "new")
     text = page.read_text(encoding="utf-8")
     for heading in ("Accuracy", "Rates over time", "Learning again", "Error", "Cost follows events", "Pictures",
-                    "The circuit", "Critical path", "Figures", "How to get these figures again"):
+                    "Accuracy against time", "When samples are answered", "Early and late",
+                    "What skipping leaves out", "What the lanes do", "The circuit", "Critical path", "Figures", "How to get these figures again"):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text
-    assert text.count("data:image/svg+xml;base64,") == 2 * 10
+    assert text.count("data:image/svg+xml;base64,") == 2 * 14
     assert not re.search(r"""(src|srcset|href)=["'](?!data:)""", text), "the page must not load anything"
     assert json.loads((tmp_path / "new/report.json").read_text())["build"] == BUILD
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
@@ -82,7 +95,9 @@ def test_absent_section_is_left_out(absent, monkeypatch):
     page = report.render({key: value for key, value in sample_figures().items() if key != absent})
     assert "None" not in page
     heading = {"ladder": "Accuracy", "rates": "Rates over time", "relearn": "Learning again", "lines": "Error",
-               "events": "Cost follows events", "strip": "Pictures", "build": "Critical path", "table": "Figures"}
+               "events": "Cost follows events", "strip": "Pictures", "anytime": "Accuracy against time",
+               "exits": "When samples are answered", "early": "Early and late", "skipped": "What skipping leaves out",
+               "engines": "What the lanes do", "build": "Critical path", "table": "Figures"}
     for section, text in heading.items():
         assert (f"<h2>{text}</h2>" in page) == (section != absent), section
 
@@ -96,6 +111,18 @@ def test_what_was_not_compared_is_not_claimed():
     page = report.render(figures)
     assert "no board\n     was asked, and nothing was compared" in page
     assert "word by word" not in page
+
+
+def test_lanes_are_drawn_once():
+    """By engine where a build says so, else by layer."""
+    page = report.render({"title": "x", "build": BUILD})
+    assert "Lanes by layer" in page
+    assert "What the lanes do" not in page
+    page = report.render({"title": "x", "build": BUILD | sample_figures()["engines"] | {
+        "frames_per_s": 3385.4, "tap_use": 0.904}})
+    assert "Lanes by layer" not in page
+    assert "What the lanes do" in page
+    assert "3,385" in page
 
 
 def test_smallest_report():
