@@ -80,14 +80,26 @@ def sections(net, outputs, images, label) -> dict:
 
 
 def _examples(images, label, answers, step, sums) -> dict:
-    """Images that are answered in the first steps, the surest of them, and in the last ones, the least sure."""
+    """Images that are answered in the first steps, the surest of them, and in the last ones, the least sure.
+
+    Of each class one, where there are enough classes.
+    """
     # of the sum of exponentials: the smaller, the surer
     order = np.lexsort((sums[np.arange(len(step)), step], step))
-    count = min(EXAMPLES, len(order) // 2)
-    groups = {"answered early": order[:count], "answered late": order[::-1][:count]}
+    count, half = min(EXAMPLES, len(order) // 2), len(order) // 2
+    groups = {"answered early": _of_each(label, order[:half], count),
+              "answered late": _of_each(label, order[:half - 1:-1], count)}
     return {"sure": SURE, "groups": [{"name": name, "rows": [
         {"image": images[n].tolist(), "label": int(label[n]), "answers": answers[n].tolist(), "exit": int(step[n])}
         for n in chosen]} for name, chosen in groups.items()]}
+
+
+def _of_each(label, order, count: int) -> list[int]:
+    """The first `count` of `order`, those first that are the first of their class."""
+    firsts = np.zeros(len(order), bool)
+    firsts[np.unique(label[order], return_index=True)[1]] = True
+    chosen = np.argsort(~firsts, kind="stable")[:count]
+    return order[np.sort(chosen)].tolist()
 
 
 def _skipped(net, blocks, step) -> dict:

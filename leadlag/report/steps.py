@@ -26,7 +26,7 @@ def anytime_svg(anytime, narrow: bool = False) -> str:
                   label="every sample at this step")
         for step, value in enumerate(accuracy):
             axes.annotate(f"{value:.1f}", (step, value), (0, -15), textcoords="offset points", ha="center", fontsize=9,
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
+                          zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
         every = [*accuracy, *(100 * value for entry in anytime["curves"] for _, value in entry["points"])]
         low, high = min(every), max(every)
         axes.set(xlabel="step, or mean step of the exits" if narrow else

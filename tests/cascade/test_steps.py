@@ -61,8 +61,11 @@ def test_exits_and_examples(case):
     assert sum(exits["right"]) == round(exits["accuracy"] * 40)
     early, late = (group["rows"] for group in found["early"]["groups"])
     assert len(early) == len(late) == pages.EXAMPLES
-    assert max(row["exit"] for row in early) <= sorted(step)[pages.EXAMPLES - 1]
-    assert min(row["exit"] for row in late) >= sorted(step)[-pages.EXAMPLES]
+    assert [row["exit"] for row in early] == sorted(row["exit"] for row in early)
+    assert max(row["exit"] for row in early) <= sorted(step)[20] <= min(row["exit"] for row in late)
+    for rows, first in ((early, min), (late, max)):
+        assert {row["label"] for row in rows} == {0, 1, 2}, "one of each class"
+        assert rows[0]["exit"] == first(step)
     for row in early + late:
         n = next(n for n in range(40) if (shown[n] == row["image"]).all())
         assert (row["label"], row["exit"]) == (label[n], step[n])
