@@ -7,6 +7,8 @@ from pathlib import Path
 from golden.rate.layer import ACTIVATIONS
 from golden.units.activation import is_tabulated
 from golden.units.dense import dense_rows
+from rtl.cascade.sums import Affine
+from rtl.cascade.walk import Walk
 from rtl.host.link import Receiver
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick
@@ -47,6 +49,13 @@ UNITS = (
     ("SpikingEngine", "spiking.engine.neuron_step", "rtl.spiking.engine", "", "test_spiking_engine"),
     ("Decision", "spiking.engine.decide", "rtl.spiking.engine", "", "test_spiking_engine"),
     ("SpikingCore", "spiking.engine.run", "rtl.spiking.core", "spiking_tb", "test_spiking"),
+    ("Walk", "cascade.engine.convolve", "rtl.cascade.walk", "", "test_cascade_walk"),
+    ("Affine", "cascade.engine.affine", "rtl.cascade.sums", "", "test_cascade_sums"),
+    ("ConvolutionEngine", "cascade.engine.branch_step", "rtl.cascade.engine", "", "test_cascade_engine"),
+    ("Joint", "cascade.engine.join_step", "rtl.cascade.joint", "", "test_cascade_joint"),
+    ("Source", "cascade.engine.stem_step", "rtl.cascade.source", "", "test_cascade_head"),
+    ("Head", "cascade.engine.head_step", "rtl.cascade.head", "", "test_cascade_head"),
+    ("CascadeCore", "cascade.engine.run", "rtl.cascade.core", "cascade_tb", "test_cascade_engine"),
     ("Receiver", "firmware.protocol.decode_request", "rtl.host.link", "", "test_receiver"),
     ("Sender", "firmware.protocol.encode_response", "rtl.host.link", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
@@ -84,6 +93,7 @@ def units(table, net, board: str) -> str:
         "Decision": "outputs + 3", "Receiver": f"{Receiver.LATENCY}",
         "Extrapolator": f"{Extrapolator.DONE + 2}", "NeuralExtrapolator": f"{NeuralExtrapolator.DONE + 2}",
         "PredictedLine": f"{PredictedLine.LATENCY}",
+        "Walk": f"{Walk.LATENCY}", "Affine": f"{Affine.LATENCY}",
     }
     rows = []
     for unit, golden, circuit, bench, test in UNITS:

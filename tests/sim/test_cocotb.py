@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from cascades import small
 from spikes import random_spiking
 
 from golden.fixed import QFormat
@@ -15,6 +16,7 @@ from golden.rate.plastic import plain
 from golden.units import extrapolator
 from golden.units.extrapolator import Predictor, Way
 from golden.units.rows import Rows
+from rtl.cascade.core import CascadeCore
 from rtl.host.top import NetworkTop
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
@@ -153,6 +155,11 @@ def test_top(simulator):
 def test_spiking(simulator):
     net = random_spiking("spiking 3")
     bench(SpikingCore(net), "spiking", simulator=simulator, network=net.to_json())
+
+
+def test_cascade():
+    net = small(norm="step")
+    bench(CascadeCore(net), "cascade", network=net.to_json(), margin=1000, softmax=4000)
 
 
 def test_a_wrong_circuit_is_seen():
