@@ -23,7 +23,7 @@ CURVES = {"td": ("td", "parallel"), "label_every_step": ("label_every_step", "pa
           "label_last_step": ("label_last_step", "parallel"), "serial_td": ("serial_td", "serial"),
           "serial_label": ("label_last_step", "serial")}
 THRESHOLDS = 100        # of the largest softmax
-HELD_OUT_EPOCHS = 4     # of the trainings by whose held-out images lambda was chosen
+HELD_OUT_EPOCHS, HELD_OUT_SEEDS = 2, (0, 1, 2)      # of the trainings by whose held-out images lambda was chosen
 BATCH, RUNS = 128, 7    # images of a training step that is timed, and how often
 
 
@@ -64,11 +64,10 @@ def of_the_zoo(network: str, console) -> dict:
 
 
 def choice(console) -> dict:
-    """Accuracy by step on held-out images, which lambda was chosen by."""
-    found = {name: trained(name, 0, console, hold_out=True, epochs=HELD_OUT_EPOCHS).training
-             for name in ("td", "label_every_step")}
-    return {"held_out_accuracy_steps": {name: training["held_out_accuracy_steps"] for name, training in found.items()},
-            "held_out_epochs": HELD_OUT_EPOCHS}
+    """Accuracy by step on held-out images, a row a seed, by which lambda was chosen; short trainings."""
+    return {"held_out_epochs": HELD_OUT_EPOCHS, "held_out_accuracy_steps": {
+        name: [trained(name, seed, console, hold_out=True, epochs=HELD_OUT_EPOCHS).training["held_out_accuracy_steps"]
+               for seed in HELD_OUT_SEEDS] for name in ("td", "label_every_step")}}
 
 
 def trained(name: str, seed: int, console=None, *, hold_out: bool = False, network: str = NAME,

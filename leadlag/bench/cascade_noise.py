@@ -9,6 +9,7 @@ from leadlag.terminal import status
 
 #: deviation of the noise on a pixel, 1 is its full scale; what is learnt from has none, or this
 NOISE = 0.25
+EPOCHS = 4      # with it
 SEED = 1711
 #: of images by typicality; the threshold of the largest softmax at which they exit
 PARTS, EXIT = 5, 0.9
@@ -19,7 +20,7 @@ def noise(console) -> dict:
     recipe, rows = load(NAME), []
     data = recipe.found()
     asked, steps = data.load("test"), len(recipe.channels)
-    nets = {(kind, learnt): trained(kind, 0, console, **({"noise": learnt} if learnt else {}))
+    nets = {(kind, learnt): trained(kind, 0, console, **({"noise": learnt, "epochs": EPOCHS} if learnt else {}))
             for kind in ("td", "label_last_step") for learnt in (0.0, NOISE)}
     for shown, frames in streams(asked.x, steps).items():
         with status(console, f"cascade: {shown} noise"):
@@ -27,7 +28,7 @@ def noise(console) -> dict:
                 accuracy = (cascaded if kind == "td" else plain)(net, frames, asked.y)
                 rows.append({"network": "cascade" if kind == "td" else "plain, answers averaged",
                              "learnt_with_noise": learnt, "frames": shown, "accuracy_steps": accuracy})
-    return {"noise": NOISE, "test_images": len(asked.y), "rows": rows} | typicality(console)
+    return {"noise": NOISE, "noise_epochs": EPOCHS, "test_images": len(asked.y), "rows": rows} | typicality(console)
 
 
 def streams(x: np.ndarray, steps: int) -> dict[str, np.ndarray]:

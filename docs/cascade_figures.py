@@ -1,0 +1,94 @@
+"""Generated blocks and the picture of docs/cascade.md, from docs/bench.json."""
+
+#: curves in the order of the tables: name in the bench, and what it is called ([CASCADE] arXiv 2102.09808, figure 3)
+CURVES = {"td": "TD(0.5)", "label_every_step": "label at every step (TD(1))", "label_last_step": "CascadedCE",
+          "serial_td": "SerialTD", "serial_label": "SerialCE"}
+_BASE = "cascade"
+
+
+def cascade_accuracy(table, data) -> str:
+    """Accuracy by step and area of every training, seeds, integers beside float, and what training cost."""
+    group = data.get(_BASE, {})
+    if "accuracy_steps" not in group:
+        return "Not measured yet: `leadlag bench cascade`."
+    steps = len(group["float_accuracy_steps"])
+    head = ("test accuracy (%) at step, seed 0", *map(str, range(steps)), "area")
+    rows = [(title, *_points(group["accuracy_steps"][name][0]), f"{group['area_seeds'][name][0]:.1f}")
+            for name, title in CURVES.items()]
+    rows.append(("zoo, float", *_points(group["float_accuracy_steps"]), ""))
+    rows.append(("zoo, integers", *_points(group["integer_accuracy_steps"]), ""))
+    return "\n\n".join([table(head, rows), *_notes(group)])
+
+
+def _notes(group):
+    """What the table does not show: other seeds, the choice of lambda, what training costs."""
+    for name, title in CURVES.items():
+        if len(found := group["accuracy_steps"][name]) > 1:
+            steps = "; ".join(" ".join(_points(row)) for row in found)
+            areas = ", ".join(f"{value:.2f}" for value in group["area_seeds"][name])
+            yield f"{title}, seeds {', '.join(map(str, group['seeds'][name]))}: {steps}; area {areas}."
+    held = group["held_out_accuracy_steps"]
+    yield (f"Held-out images, trainings of {group['held_out_epochs']} epochs, mean of {len(held['td'])} seeds: " +
+           "; ".join(f"{CURVES[name]} {' '.join(_points(_mean(rows)))}" for name, rows in held.items()) + ".")
+    seconds = ", ".join(f"{CURVES[name]} {value:.0f}" for name, value in group["train_cpu_s_by_training"].items())
+    yield (f"CPU seconds of a training of {group['epochs']} epochs: {seconds}. A training step of 128 images block by "
+           f"block {group['train_step_ms']:.0f} ms, as a literal loop {group['literal_step_ms']:.0f} ms: "
+           f"{group['literal_loop_ratio']:.1f} times as long.")
+
+
+def _mean(rows) -> list[float]:
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
+
+
+def _points(values) -> list[str]:
+    return [f"{100 * value:.1f}" for value in values]
+
+
+def cascade_noise(table, data) -> str:
+    """Noisy frames, held and new in every step, against the plain network; exits of typical and other images."""
+    group = data.get("cascade.noise", {})
+    if "rows" not in group:
+        return "Not measured yet: `leadlag bench cascade.noise`."
+    rows = [(row["network"], f"{row['learnt_with_noise']:g}", row["frames"], *_points(row["accuracy_steps"]))
+            for row in group["rows"]]
+    head = ("network", "noise in training", "frames", *map(str, range(len(group["rows"][0]["accuracy_steps"]))))
+    steps = ", ".join(f"{value:.2f}" for value in group["exit_step_by_typicality"])
+    said = (f"Gaussian noise of deviation {group['noise']:g} of full scale; trainings with noise have "
+            f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality, a "
+            f"fifth of the images each, from the least typical on: {steps}; rank correlation "
+            f"{group['exit_step_rank_correlation']:.2f}.")
+    return f"{table(head, rows)}\n\n{said}"
+
+
+def summary(data) -> list[tuple[str, str, str]]:
+    """Rows (label, value, group) of the README."""
+    group, rows = data.get(_BASE, {}), []
+    if {"float_accuracy_steps", "integer_accuracy_steps"} <= set(group):
+        floats, integers = group["float_accuracy_steps"], group["integer_accuracy_steps"]
+        value = f"{integers[1]:.2%}, {integers[-1]:.2%} ({floats[1]:.2%}, {floats[-1]:.2%})"
+        rows.append(("Fashion-MNIST, cascaded network, step 1 and last: integers (float)", value, _BASE))
+        areas = ", ".join(f"{group['area'][name]:.1f}" for name in ("td", "label_last_step", "serial_td"))
+        rows.append(("mean accuracy over mean exit time: TD, trained on the last step, serial TD", areas, _BASE))
+    return rows
+
+
+def cascade_svg(data) -> str | None:
+    """Accuracy against mean exit time, a line a training; None without a bench."""
+    curves = data.get(_BASE, {}).get("curves")
+    if not curves:
+        return None
+    from leadlag.report import pictures
+
+    def draw(figure):
+        axes = figure.subplots()
+        for (name, title), (colour, marker, dashes) in zip(CURVES.items(), pictures.STYLES, strict=True):
+            time, accuracy = curves[name]
+            order = sorted(range(len(time)), key=lambda n: time[n])
+            axes.plot([time[n] for n in order], [100 * accuracy[n] for n in order], color=colour, linestyle=dashes,
+                      linewidth=1.6, marker=marker, markersize=4, markevery=0.12, markerfacecolor="white", label=title)
+        axes.set_xlabel("mean exit step")
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_ylim(0, 100)
+        axes.grid()
+        axes.legend(loc="lower right", fontsize=9)
+    return pictures.svg(draw, 3.6)
