@@ -168,6 +168,10 @@ class Description(ABC):
         """Samples with targets as words, for a network that learns on the chip."""
         raise ValueError(f"{self.name} has no teacher and no plastic layer: nothing in it learns")
 
+    def drawn(self, rng: np.random.Generator, count: int) -> np.ndarray | None:
+        """Random samples as `run` takes them, all of one length; None where any words of the input's format will do."""
+        return None
+
     @abstractmethod
     def outputs_of(self, words, x) -> np.ndarray:
         """Output words of a device, answers x units of them, as `run` has them; ValueError for what cannot be."""

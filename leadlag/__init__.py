@@ -9,6 +9,9 @@ from leadlag import origin
 __home__ = origin.check()
 
 from firmware.board import Board
+from golden.cascade.network import CascadeNetwork
+from golden.cascade.recipe import CascadeRecipe
+from golden.cascade.trained import CascadeTrained
 from golden.fixed import QFormat
 from golden.image import Image, build_image
 from golden.rate.layer import Dense
@@ -40,9 +43,9 @@ from rtl.units.predicted import PredictedLine
 __version__ = VERSION
 
 __all__ = [
-    "Activation", "Board", "Built", "DelayLine", "Dense", "DenseLayer", "DenseParams", "Extrapolator", "Fitted",
-    "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity",
-    "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe", "Rows", "Run", "SerialTop", "SpikingLayer",
-    "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick", "fit", "fold",
-    "lane_use", "load_recipe", "__version__",
+    "Activation", "Board", "Built", "CascadeNetwork", "CascadeRecipe", "CascadeTrained", "DelayLine", "Dense",
+    "DenseLayer", "DenseParams", "Extrapolator", "Fitted", "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network",
+    "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe",
+    "Rows", "Run", "SerialTop", "SpikingLayer", "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words",
+    "build_image", "cycles_per_tick", "fit", "fold", "lane_use", "load_recipe", "__version__",
 ]

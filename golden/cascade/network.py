@@ -211,6 +211,13 @@ class CascadeNetwork(Description):
               f"values of an image must lie in 0..{(1 << ACTIVATION_BITS) - 1}")
         return np.column_stack([np.tile(np.array(told.words, np.int64), (len(images), 1)), images.astype(np.int64)])
 
+    def drawn(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Frames of random values, each with a mode, a rule and a threshold of its own, some of them cuts."""
+        found = self.frames(rng.integers(0, 1 << ACTIVATION_BITS, (count, self.inputs)))
+        for frame in found:
+            frame[:words.HEADER_WORDS] = words.drawn(rng, self.steps, self.outputs).words
+        return found
+
     def run(self, params, x, progress=None) -> np.ndarray:
         """Frames (n, 2 + values) -> (n, steps, classes + 1) words (golden.cascade.words); the first one forgets."""
         return engine.run(self, params, self._frames(x), progress)

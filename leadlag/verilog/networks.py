@@ -46,6 +46,9 @@ def _drawn(net, real, shape: tuple[int, ...], rng) -> np.ndarray:
 
     Of words whose format is known all values, with the ends among them; else values between those of `real`.
     """
+    own = net.drawn(rng, shape[0])
+    if own is not None:
+        return own
     shape = (shape[0], *real.shape[1:]) if len(real) else shape
     if real.dtype == bool if len(real) else net.END is not None:
         return rng.random(shape) < rng.choice([0.05, 0.25], (shape[0], *[1] * (len(shape) - 1)))
@@ -91,7 +94,8 @@ def _bench(case, script: Script, info, traffic: Traffic) -> Bench:
             f"{register.offset:#04x}  {register.access.ljust(2)}  {name}: {register.doc}"
             for name, register in REGISTERS.items())])
     period = info.constants["cycles_per_tick"]
-    latency = f"a tick every {period} cycles when nobody waits" if period else "as long as there are events to handle"
+    each = "step" if "step" in net.SAMPLE else "tick"
+    latency = f"a {each} every {period} cycles when nobody waits" if period else "as long as there are events to handle"
     return Bench(script, formats, f"{latency}; an input word waits at most {info.patience} cycles, longer while "
                                   f"answers are not read", about)
 

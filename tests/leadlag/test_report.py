@@ -78,7 +78,8 @@ def test_page_has_every_section(tmp_path):
     text = page.read_text(encoding="utf-8")
     for heading in ("Accuracy", "Rates over time", "Learning again", "Error", "Cost follows events", "Pictures",
                     "Accuracy against time", "When samples are answered", "Early and late",
-                    "What skipping leaves out", "What the lanes do", "The circuit", "Critical path", "Figures", "How to get these figures again"):
+                    "What skipping leaves out", "What the lanes do", "The circuit", "Critical path", "Figures",
+                    "How to get these figures again"):
         assert f"<h2>{heading}</h2>" in text, heading
     assert "timing met at 150 MHz" in text
     assert "1,388,889" in text

@@ -34,7 +34,8 @@ VARIANTS = {
 }
 NETWORKS = [("SpikingCore", "network=delays-digits board=ice40-hx8k"),
             ("NetworkTop", "network=delays-digits board=ice40-hx8k sequences=1"),
-            ("NetworkCore", "network=gle-mnist1d sequences=2 ticks=3")]
+            ("NetworkCore", "network=gle-mnist1d sequences=2 ticks=3"),
+            ("CascadeCore", "network=cascade-digits sequences=6")]
 CASES = [(unit, given) for unit in VARIANTS for given in ("", *VARIANTS[unit])]
 
 
