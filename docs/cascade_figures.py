@@ -98,3 +98,74 @@ def cascade_svg(data) -> str | None:
         both[0].legend(loc="lower right", fontsize=8, labelspacing=0.2, borderaxespad=0.1)
         both[1].set_title(f"the same from {NEAR[0]} % on", fontsize=9)
     return pictures.svg(draw, 3.4)
+
+
+def cascade_layers(table) -> str:
+    """Layers of the network of the zoo and what its engines do in a step, from the code."""
+    from leadlag import flow
+    from rtl.systems import circuit
+    net = flow.prepare("cascade-fashion").net
+    found, rows = circuit(net).pace(net, 0, 0), []
+    for entry, (name, maps, kernel, weights, lanes, cycles) in zip(found["engines"], net.table()[1][:-1], strict=True):
+        use = entry["products"] / entry["multipliers"] / found["cycles_per_step"]
+        rows.append((name, maps, kernel, weights, f"{entry['products']:,}", lanes, cycles, f"{use:.0%}"))
+    return table(("layer", "maps", "kernel", "weights", "real products", "lanes (C x S)", "cycles",
+                  "share of a step on real taps"), rows) + (
+        f"\n\n{net.size}, {net.lanes} multipliers that convolve; a step takes {found['cycles_per_step']:,} cycles, and "
+        f"{found['tap_use']:.1%} of the\nlane-cycles of the blocks multiply by a real tap.")
+
+
+#: machines, and the group of their build
+BUILDS = {"an engine a block": "build.cascade-fashion.ulx3s-85f",
+          "one engine for all blocks": "build.cascade-fashion-blocks.ulx3s-85f",
+          "8x8 digits, dense": "build.cascade-digits.ice40-hx8k"}
+
+
+def cascade_cost(table, data) -> str:
+    """Routed designs: cycles, frames a second, resources."""
+    shown = {name: data[group] for name, group in BUILDS.items() if group in data}
+    if not shown:
+        return f"Not measured yet: `leadlag bench {next(iter(BUILDS.values()))}`."
+    rows = []
+
+    def row(label, text, *needs):
+        cells = [text(group) if all(name in group for name in needs) else "-" for group in shown.values()]
+        if set(cells) != {"-"}:
+            rows.append((label, *cells))
+    row("multipliers that convolve", lambda g: f"{g['lanes']}", "lanes")
+    row("cycles a step, measured in the circuit", lambda g: f"{g['cycles_per_step_measured']:,.0f}",
+        "cycles_per_step_measured")
+    row("lane-cycles on real taps", lambda g: f"{g['tap_use']:.1%}", "tap_use")
+    row("routed: Fmax, clock of the bitstream", lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz",
+        "fmax_mhz", "clock_mhz")
+    row("frames a second, streamed, at that clock (at Fmax)",
+        lambda g: f"{g['frames_per_s']:,.0f} ({g['frames_per_s_at_fmax']:,.0f})", "frames_per_s",
+        "frames_per_s_at_fmax")
+    row("answer of step 1; of the last step; serial, of the last block",
+        lambda g: f"{g['step1_ms']:.2f} ms; {g['final_ms']:.2f} ms; {g['serial_final_ms']:.2f} ms", "step1_ms",
+        "final_ms", "serial_final_ms")
+    row("LUT4, cells with carries, FF, DSP, block RAM",
+        lambda g: ", ".join(f"{g[name]:,}" for name in ("lut4", "comb", "ff", "dsp", "bram")), "lut4", "comb", "ff",
+        "dsp", "bram")
+    return table(("", *(f"{name}, `{BUILDS[name]}`" for name in shown)), rows)
+
+
+def cascade_comparison(table, data) -> str:
+    """Cycles until the answer of each step is out, of every machine and mode, measured in the compiled circuits."""
+    found = data.get("cascade.comparison", {}).get("rows")
+    if not found:
+        return "Not measured yet: `leadlag bench cascade.comparison`."
+    names = {("engines", "parallel"): "cascade, an engine a block", ("engines", "serial"): "serial, the same engines",
+             ("one_engine", "parallel"): "cascade, one engine", ("one_engine", "serial"): "serial, one engine"}
+    rows = [(names[row["machine"], row["mode"]], f"{row['multipliers']}",
+             *(f"{cycles:,}" for cycles in row["cycles_to_step"])) for row in found]
+    steps = len(found[0]["cycles_to_step"])
+    return table(("cycles from the first word of a frame to the answer of step", "multipliers",
+                  *map(str, range(steps))), rows)
+
+
+def cascade_picture(data) -> str:
+    """The picture of all trainings, or how to get it."""
+    if cascade_svg(data) is None:
+        return "No curves measured yet: `leadlag bench cascade`, then `python docs/figures.py`."
+    return "![Test accuracy against mean exit step, five trainings of the same network](cascade.svg)"

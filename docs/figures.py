@@ -7,6 +7,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
     docs/relearn.svg        an output layer learnt again (where docs/bench.json has the run)
     docs/delays.svg         error against delay, with and without predictors (docs/late_figures.py)
     docs/video.svg          roll-outs of video with late messages
+    docs/cascade.svg        accuracy against time of cascaded networks (docs/cascade_figures.py)
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import late_figures, spiking_figures, unit_table
+from docs import cascade_figures, late_figures, spiking_figures, unit_table
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
 from golden.rate.network import Network
@@ -32,7 +33,7 @@ BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
-         "docs/adding.md", "docs/spiking.md")
+         "docs/adding.md", "docs/spiking.md", "docs/cascade.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -77,7 +78,8 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
-    rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in spiking_figures.summary(data)]
+    for pages in (spiking_figures, cascade_figures):
+        rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in pages.summary(data)]
     row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
         lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
         "vowels_rate_accuracy", "vowels_rate_float_accuracy", "vowels_rate_size")
@@ -309,10 +311,15 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     name: lambda name=name: getattr(late_figures, name)(_table, _bench())
     for name in ("predictors", "late_fourier", "late_hardware", "two_boards", "late_video")} | {
     name: lambda name=name: getattr(spiking_figures, name)(_table, _bench())
-    for name in ("spiking_accuracy", "spiking_cost")}
+    for name in ("spiking_accuracy", "spiking_cost")} | {
+    name: lambda name=name: getattr(cascade_figures, name)(_table, _bench())
+    for name in ("cascade_accuracy", "cascade_noise", "cascade_cost", "cascade_comparison")} | {
+    "cascade_layers": lambda: cascade_figures.cascade_layers(_table),
+    "cascade_picture": lambda: cascade_figures.cascade_picture(_bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
-            "video.svg": lambda: late_figures.video_svg(_bench()), "utilisation.svg": utilisation_svg}
+            "video.svg": lambda: late_figures.video_svg(_bench()),
+            "cascade.svg": lambda: cascade_figures.cascade_svg(_bench()), "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:
