@@ -240,6 +240,42 @@ def test_source(side, out):
     assert drops
 
 
+def test_a_header_that_cannot_be_ends():
+    """No steps are 16, and the fourth rule is none that ends a frame: another frame can follow."""
+    net, frames = network(PLAIN), []
+    for steps, rule in ((0, 0), (2, 3)):
+        frame = some_frames(net, 1, steps=2)[0]
+        frame[0] = steps | 1 << words.CUT_BIT | rule << words.RULE_SHIFT
+        frames.append(frame)
+    dut, got = Source(net, side=1, vendor="generic"), []
+    values = np.prod(net.stem.out)
+
+    async def source(ctx):
+        await send(ctx, dut.i, (int(word) for frame in frames for word in frame))
+
+    async def engine_and_head(ctx):
+        for _, steps in zip(frames, (16, 2), strict=True):
+            while not ctx.get(dut.want):
+                await ctx.tick()
+            ctx.set(dut.taken, 1)
+            ctx.set(dut.hidden.en, 1)
+            for whole in (0, 1, 0):
+                ctx.set(dut.hidden.whole, whole)
+                await ctx.tick()
+                ctx.set(dut.taken, 0)
+            ctx.set(dut.hidden.en, 0)
+            for step in range(steps):
+                told, = await receive(ctx, dut.told, 1)
+                await receive(ctx, dut.o, int(values))
+                got.append((told.step, told.last))
+                ctx.set(dut.verdict, 1)
+                ctx.set(dut.ends, step == steps - 1)
+                await ctx.tick()
+                ctx.set(dut.verdict, 0)
+    run(dut, source, engine_and_head, cycles=4000)
+    assert got == [*((n, 15) for n in range(16)), (0, 1), (1, 1)]
+
+
 def test_source_forgets_with_a_reset():
     """Half of a frame, a stem that is made, a step that passes: the next frame is whole, and the first."""
     net, rng, button = network(CHANGES), random.Random(0), Signal()
