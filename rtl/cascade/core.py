@@ -6,12 +6,13 @@ frame --> [image] --> stem --> [Joint 1] --> [Joint 2] --> ... --> [Head] --> lo
 """
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.cascade import words
 from golden.cascade.layout import first_banks
 from golden.cascade.network import CascadeNetwork
+from rtl.cascade.answers import AnswerQueue
 from rtl.cascade.engine import ConvolutionEngine
 from rtl.cascade.head import Head, output_layout
 from rtl.cascade.joint import Joint
@@ -96,9 +97,9 @@ class CascadeCore(wiring.Component):
 
     def _output(self, m, source, head):
         size = self.output_ticks * self.net.steps * (self.net.outputs + 1)
-        m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=output_layout().size, depth=size)
-        m.d.comb += [buffer.w_data.eq(head.o.payload), buffer.w_en.eq(head.o.valid), head.o.ready.eq(buffer.w_rdy),
-                     self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data), buffer.r_en.eq(self.o.ready)]
+        m.submodules.outputs = answers = AnswerQueue(output_layout(), depth=size, vendor=self.vendor)
+        wiring.connect(m, head.o, answers.i)
+        wiring.connect(m, answers.o, wiring.flipped(self.o))
         # a frame is under way from its first word to its last answer
         begun, ended = Signal(8), Signal(8)
         finished = self.o.valid & self.o.ready & self.o.p.last
