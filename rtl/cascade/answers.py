@@ -14,7 +14,7 @@ QUEUE = 4
 class AnswerQueue(wiring.Component):
     """A queue of `depth` words of a shape; a word can be read a few cycles after it has come.
 
-    Parameters: shape; depth, 2 or more; vendor. Members: i, o.
+    Parameters: shape; depth, 3 or more; vendor. Members: i, o.
     """
 
     def __init__(self, shape, *, depth: int, vendor: str):
@@ -30,12 +30,14 @@ class AnswerQueue(wiring.Component):
         free, there = Signal(range(depth + 1), init=depth), Signal(range(depth + 1))
         room = Signal(range(QUEUE + 1), init=QUEUE)
         put, get, left = Signal(), Signal(), Signal()
-        m.d.comb += [i.ready.eq(free != 0), put.eq(i.valid & i.ready), get.eq((there != 0) & (room != 0)),
+        m.d.comb += [put.eq(i.valid & i.ready), get.eq((there != 0) & (room != 0)),
                      left.eq(o.valid & o.ready), store.write_en.eq(put), store.write_data.eq(i.payload),
                      queue.w_en.eq(later(m, get, Bank.LATENCY, name="got", reset_less=False)),
                      queue.w_data.eq(store.read_data), o.valid.eq(queue.r_rdy), o.payload.eq(queue.r_data),
                      queue.r_en.eq(o.ready)]
-        m.d.sync += [free.eq(free - put + left), there.eq(there + put - get), room.eq(room - get + left)]
+        # of two places one may be taken in this very cycle
+        m.d.sync += [i.ready.eq(free > 1), free.eq(free - put + left), there.eq(there + put - get),
+                     room.eq(room - get + left)]
         for address, step in ((store.write_addr, put), (store.read_addr, get)):
             at = Signal(range(depth))
             m.d.comb += address.eq(at)

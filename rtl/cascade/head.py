@@ -80,35 +80,48 @@ class Head(wiring.Component):
         place = Counter(m, "in", self.net.layers[-2].out, taken)
         begin = Signal()
         m.d.comb += [begin.eq(taken & place.end), taken.eq(self.i.valid & self.i.ready)]
-        valid, logit = self._logits(m, self._pool(m, taken, place), later(m, begin, 1, name="begin", reset_less=False))
+        pooled = self._pool(m, taken, place)
+        started = later(m, begin, 1, name="started", reset_less=False)
+        valid, logit = self._logits(m, pooled, later(m, started, 1, name="begin", reset_less=False))
         m.submodules.kept = kept = memory.Memory(shape=signed(SUM.width), depth=max(2, head.outputs), init=[])
         write, read = kept.write_port(), kept.read_port(domain="comb")
         m.d.comb += [write.en.eq(valid), write.addr.eq(index), write.data.eq(logit), read.addr.eq(index)]
-        best, second = (Signal(signed(SUM.width), name=name) for name in ("best", "second"))
-        with m.If(begin):
-            m.d.sync += [best.eq(SUM.min), second.eq(SUM.min)]
-        with m.If(valid):
-            with m.If(logit > best):
-                m.d.sync += [best.eq(logit), second.eq(best)]
-            with m.Elif(logit > second):
-                m.d.sync += second.eq(logit)
+        best, second = self._largest(m, logit, valid, started)
         asked = Signal()
-        total, done = self._exponentials(m, best, read.data, asked, begin)
+        total, done = self._exponentials(m, best, read.data, asked, started)
         self._answer(m, Judged(begin, valid, index, read.data, asked, done, self._ends(m, best, second, total)))
         return m
 
+    @staticmethod
+    def _largest(m, logit, valid, started):
+        """The two largest logits, two cycles behind the last one; logits are two cycles apart at least."""
+        best, second = (Signal(signed(SUM.width), name=name) for name in ("best", "second"))
+        above, between = Signal(), Signal()
+        m.d.sync += [above.eq(logit > best), between.eq(logit > second)]
+        was, there = later(m, logit, 1, name="logit"), later(m, valid, 1, name="logit_there", reset_less=False)
+        with m.If(started):
+            m.d.sync += [best.eq(SUM.min), second.eq(SUM.min)]
+        with m.If(there):
+            with m.If(above):
+                m.d.sync += [best.eq(was), second.eq(best)]
+            with m.Elif(between):
+                m.d.sync += second.eq(was)
+        return best, second
+
     def _pool(self, m, taken, place):
-        """Sums over the pixels, read by channel."""
+        """Sums over the pixels, read by channel; a value is in them two cycles after it has come."""
         head = self.net.head
         m.submodules.pool = pool = memory.Memory(shape=unsigned(head.pool_bits), depth=max(2, head.inputs), init=[])
         write, old, read = pool.write_port(), pool.read_port(domain="comb"), pool.read_port(domain="comb")
         channel, fresh = Signal(range(max(2, head.inputs))), Signal(init=1)
-        with m.If(taken):
+        came, value, ends = (later(m, of, 1, name=name, reset_less=name != "came") for name, of in (
+            ("came", taken), ("value", self.i.p.h), ("ends", place.end)))
+        with m.If(came):
             m.d.sync += channel.eq(Mux(channel == head.inputs - 1, 0, channel + 1))
             with m.If(channel == head.inputs - 1):
-                m.d.sync += fresh.eq(place.end)
-        m.d.comb += [old.addr.eq(channel), write.addr.eq(channel), write.en.eq(taken),
-                     write.data.eq(Mux(fresh, 0, old.data) + self.i.p.h)]
+                m.d.sync += fresh.eq(ends)
+        m.d.comb += [old.addr.eq(channel), write.addr.eq(channel), write.en.eq(came),
+                     write.data.eq(Mux(fresh, 0, old.data) + value)]
         return read
 
     def _logits(self, m, pooled, begin):
@@ -127,8 +140,9 @@ class Head(wiring.Component):
                 m.d.sync += row.eq(row + 1)
                 with m.If(row == head.outputs - 1):
                     m.d.sync += walking.eq(0)
-        at = later(m, word, MacLanes.OPERAND_OFFSET, name="word")
-        m.d.comb += [pooled.addr.eq(at - 1), lane.operand.eq(Mux(at == 0, 1 << head.shift, pooled.data))]
+        channel = later(m, Mux(word == 0, 0, word - 1), MacLanes.OPERAND_OFFSET, name="word")
+        bias = later(m, word == 0, MacLanes.OPERAND_OFFSET, name="is_bias")
+        m.d.comb += [pooled.addr.eq(channel), lane.operand.eq(Mux(bias, 1 << head.shift, pooled.data))]
         logit = Signal(signed(SUM.width), reset_less=True)
         m.d.sync += logit.eq(saturate(lane.sum.shift_right(head.shift), SUM))
         return later(m, lane.valid, 1, name="logit_valid", reset_less=False), logit
@@ -174,7 +188,9 @@ class Head(wiring.Component):
                     m.d.sync += index.eq(Mux(index == outputs - 1, 0, index + 1))
                     with m.If(index == outputs - 1):
                         m.next = "settle"
-            with m.State("settle"):         # the largest logit is known a cycle behind the last one
+            with m.State("settle"):         # the largest logit is known two cycles behind the last one
+                m.next = "settled"
+            with m.State("settled"):
                 m.next = "send"
             with m.State("send"):
                 m.d.comb += [o.valid.eq(1), o.p.y.eq(now.logit), now.asked.eq(o.ready)]

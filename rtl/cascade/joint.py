@@ -10,7 +10,7 @@ A step passes as a stream of values. What the engine reads is overwritten only w
 used only where it is whole, row after row: so the next step begins to pass while the last one is still convolved.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -61,7 +61,7 @@ class Counter:
 class Outbox(wiring.Component):
     """Values that leave through a queue, for who knows a few cycles before that one will come.
 
-    Members: reserve, a value will come; room, whether one may; i_valid, i; o.
+    Members: reserve, a value will come; room, whether one may, which is known a cycle late; i_valid, i; o.
     """
 
     def __init__(self):
@@ -72,8 +72,9 @@ class Outbox(wiring.Component):
         m = Module()
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=value_layout().size, depth=QUEUE)
         free = Signal(range(QUEUE + 1), init=QUEUE)
-        m.d.sync += free.eq(free + (self.o.valid & self.o.ready) - self.reserve)
-        m.d.comb += [self.room.eq(free != 0), self.o.valid.eq(queue.r_rdy), self.o.payload.eq(queue.r_data),
+        # of two places one may be taken in this very cycle
+        m.d.sync += [free.eq(free + (self.o.valid & self.o.ready) - self.reserve), self.room.eq(free > 1)]
+        m.d.comb += [self.o.valid.eq(queue.r_rdy), self.o.payload.eq(queue.r_data),
                      queue.r_en.eq(self.o.ready), queue.w_en.eq(self.i_valid), queue.w_data.eq(self.i)]
         return m
 
@@ -173,8 +174,9 @@ class Joint(wiring.Component):
 
     def _maps(self, m, taken, place):
         """What comes is written, and can be read row after row."""
+        m.d.sync += [
+            self.map.write_en.eq(taken), self.map.write_addr.eq(place.address), self.map.write_data.eq(self.i.p.h)]
         m.d.comb += [
-            self.map.write_en.eq(taken), self.map.write_addr.eq(place.address), self.map.write_data.eq(self.i.p.h),
             self.map.read_addr.eq(self.read_addr), self.read_data.eq(self.map.read_data),
             self.inner_map.write_en.eq(self.hidden.en), self.inner_map.write_addr.eq(self.hidden.address),
             self.inner_map.write_data.eq(self.hidden.data), self.inner_map.read_addr.eq(self.inner_addr),
@@ -206,11 +208,12 @@ class Joint(wiring.Component):
         m.d.comb += end.eq(taken & place.end)
         whole = self._rows(m, "residual", end & told.works, self.residual.en & self.residual.row,
                            init=self.block.out[0])
-        inside = Signal()
+        inside, may = Signal(), Signal()
         with m.If(taken):
             m.d.sync += inside.eq(~place.end)
-        m.d.comb += [i.ready.eq(outbox.room & (whole > place.y) & (inside | ~reading)), outbox.reserve.eq(taken),
-                     residual.read_addr.eq(place.address)]
+        # known a cycle late, so nothing comes in the cycle behind a row's last value
+        m.d.sync += may.eq((whole > place.y) & (inside | ~reading) & ~(taken & place.row))
+        m.d.comb += [i.ready.eq(outbox.room & may), outbox.reserve.eq(taken), residual.read_addr.eq(place.address)]
         # residuals change when the step that reads them has passed, which may be before or after the engine has begun
         passed, released = Signal(init=1), Signal()
         with m.If(first):
@@ -242,17 +245,18 @@ class Joint(wiring.Component):
         i, told = self.i, self.decision
         m.submodules.sums = sums = bank(self.vendor, depth=self.values, width=ACTIVATION_BITS)
         m.d.comb += residual.read_addr.eq(self.sum.address)
-        total = round_shift(later(m, self.sum.data.as_signed(), Bank.LATENCY, name="short")
-                            + Mux(told.empty, 0, residual.read_data.as_signed()), RESIDUAL_FRACTION)
-        made, address = Signal(ACTIVATION_BITS), later(m, self.sum.address, Bank.LATENCY + 1, name="sum_address")
-        m.d.sync += made.eq(clipped(total, 0, (1 << ACTIVATION_BITS) - 1))
-        en = later(m, self.sum.en, Bank.LATENCY + 1, name="sum_en", reset_less=False)
-        row = later(m, self.sum.en & self.sum.row, Bank.LATENCY + 1, name="sum_row", reset_less=False)
+        total, made = Signal(signed(RESIDUAL_BITS + 1)), Signal(ACTIVATION_BITS)
+        m.d.sync += [total.eq(later(m, self.sum.data.as_signed(), Bank.LATENCY, name="short")
+                              + Mux(told.empty, 0, residual.read_data.as_signed())),
+                     made.eq(clipped(round_shift(total, RESIDUAL_FRACTION), 0, (1 << ACTIVATION_BITS) - 1))]
+        address = later(m, self.sum.address, Bank.LATENCY + 2, name="sum_address")
+        en = later(m, self.sum.en, Bank.LATENCY + 2, name="sum_en", reset_less=False)
+        row = later(m, self.sum.en & self.sum.row, Bank.LATENCY + 2, name="sum_row", reset_less=False)
         m.d.comb += [sums.write_en.eq(en), sums.write_addr.eq(address), sums.write_data.eq(made)]
         whole = self._rows(m, "sums", first & told.shorts, row, init=self.block.out[0])
         sending, send = Signal(), Signal()
         out = Counter(m, "out", self.block.out, send)
-        inside = Signal()
+        inside, may, may_send = Signal(), Signal(), Signal()
         begin = Signal(value_layout())
         with m.If(send & out.end):
             m.d.sync += sending.eq(0)
@@ -260,8 +264,11 @@ class Joint(wiring.Component):
             m.d.sync += [sending.eq(1), begin.eq(i.payload)]
         with m.If(taken):
             m.d.sync += inside.eq(~place.end)
-        m.d.comb += [i.ready.eq(inside | ~(reading | sending)), send.eq(sending & outbox.room & (whole > out.y)),
-                     outbox.reserve.eq(send), sums.read_addr.eq(out.address)]
+        # known a cycle late, as above
+        m.d.sync += [may.eq((inside | ~(reading | sending)) & ~(taken & place.row)),
+                     may_send.eq(sending & (whole > out.y) & ~(send & out.row))]
+        m.d.comb += [i.ready.eq(may), send.eq(may_send & outbox.room), outbox.reserve.eq(send),
+                     sums.read_addr.eq(out.address)]
         value = Signal(value_layout())
         m.d.comb += [value.eq(begin), value.first.eq(out.address == 0)]
         value = data.View(value_layout(), later(m, value, Bank.LATENCY, name="value"))

@@ -128,9 +128,13 @@ class Places(wiring.Component):
                             with m.Case(row):
                                 m.d.comb += offset.eq(starts[n] + row * task.conv.outputs)
         ends = {name: Signal(name=f"end_{name}") for name in ("lane", "channel", "x", "y", "fold")}
-        m.d.comb += [ends["lane"].eq(lane == unit.lanes - 1), ends["channel"].eq(channel == now["outputs"]),
-                     ends["x"].eq(x == now["width"]), ends["y"].eq(y == now["height"]),
-                     ends["fold"].eq(fold == now["folds"])]
+        m.d.comb += [ends["lane"].eq(lane == unit.lanes - 1), ends["channel"].eq(channel == now["outputs"])]
+        # with two lanes or more, x, y and fold stand still for two cycles: what they say may come from registers
+        slow = unit.lanes > 1
+        said = {"x": x == now["width"], "y": y == now["height"], "fold": fold == now["folds"]}
+        late = {name: Signal(name=f"was_end_{name}") for name in said}
+        m.d.sync += [late[name].eq(value) for name, value in said.items()]
+        m.d.comb += [ends[name].eq(late[name] if slow else value) for name, value in said.items()]
         done = Signal()
         m.d.comb += [done.eq(self.valid & ends["lane"] & ends["x"] & ends["y"] & ends["fold"]),
                      queue.r_en.eq((~loaded | done) & queue.r_rdy), self.scale.eq(now["scale"] + channel)]
@@ -146,11 +150,10 @@ class Places(wiring.Component):
                          *(each.eq(0) for each in (lane, fold, x, y, channel, pixel))]
         past = Signal()         # lanes beyond the last channel
         m.d.comb += past.eq(channel > now["outputs"])
-        place = self.place
+        place, pixel_ends = self.place, Signal()
         m.d.sync += [place.valid.eq(self.valid & ~past), place.task.eq(now["task"]),
-                     place.address.eq(pixel + channel),
-                     place.row.eq(self.valid & ends["channel"] & ends["x"]),
-                     place.whole.eq(self.valid & ends["channel"] & ends["x"] & ends["y"])]
+                     place.address.eq(pixel + channel), pixel_ends.eq(self.valid & ends["channel"])]
+        m.d.comb += [place.row.eq(pixel_ends & late["x"]), place.whole.eq(place.row & late["y"])]
         return m
 
     def _advance(self, m, ends, lane, fold, x, y, channel, pixel, now):

@@ -121,18 +121,20 @@ class Pixels(wiring.Component):
         row, column = self._tables(m, now, x, y)
         # a register holds what the tables say of the pixel, another one adds it up
         found, ready = Signal(), Signal()
-        there = Signal()
-        m.d.comb += there.eq(self.arrived > row["need"])
-        go, taken = Signal(), Signal()
-        settled = Signal()      # tables have seen x and y
+        go, taken, there = Signal(), Signal(), Signal()
+        ends = {name: Signal(name=f"end_{name}") for name in last}
+        # tables have seen x and y, and registers what the tables say
+        seen, settled = Signal(), Signal()
+        m.d.sync += [seen.eq(~(self.start | fresh | go)), settled.eq(seen & ~(self.start | fresh | go)),
+                     there.eq(self.arrived > row["need"]), ends["x"].eq(x == last["x"]),
+                     ends["y"].eq(y == last["y"]), ends["fold"].eq(fold == last["fold"])]
         m.d.comb += [ready.eq(~self.o.valid | self.o.ready), taken.eq(found & ready),
-                     go.eq(running & ~fresh & settled & there & (~found | taken))]
-        m.d.sync += settled.eq(~(self.start | fresh | go))
+                     go.eq(running & settled & there & (~found | taken))]
         part = Signal(data.StructLayout({"task": layout["task"].shape, "base": base.shape(),
                                          "row": table_layouts(program)[0], "column": table_layouts(program)[1]}))
         with m.If(go):
             m.d.sync += [found.eq(1), part.task.eq(now), part.base.eq(base), part.row.eq(row), part.column.eq(column)]
-            self._advance(m, x, y, fold, base, last, each, running)
+            self._advance(m, x, y, fold, base, ends, each, running)
         with m.Elif(taken):
             m.d.sync += found.eq(0)
         with m.If(ready):
@@ -160,13 +162,13 @@ class Pixels(wiring.Component):
         return row, column
 
     @staticmethod
-    def _advance(m, x, y, fold, base, last, each, running):
+    def _advance(m, x, y, fold, base, ends, each, running):
         m.d.sync += x.eq(x + 1)
-        with m.If(x == last["x"]):
+        with m.If(ends["x"]):
             m.d.sync += [x.eq(0), y.eq(y + 1)]
-            with m.If(y == last["y"]):
+            with m.If(ends["y"]):
                 m.d.sync += [y.eq(0), fold.eq(fold + 1), base.eq(base + each)]
-                with m.If(fold == last["fold"]):
+                with m.If(ends["fold"]):
                     m.d.sync += running.eq(0)
 
 
@@ -200,13 +202,16 @@ class Taps(wiring.Component):
         row_weight = program.choose(p.task, [conv.kernel * unit.groups(conv) for conv in convs])
         row_map = program.choose(p.task, [conv.width * unit.groups(conv) for conv in convs])
         inside, active, first, ends, over = Signal(), Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [ends.eq(active & (p.words == 0) & (p.runs == 0)), over.eq((ends | ~active) & (wait == 0)),
-                     i.ready.eq(over)]
-        m.d.sync += [wait.eq(Mux(wait == 0, 0, wait - 1)), first.eq(0)]
+        # of the registers p.words, p.runs and wait: whether they are 0
+        word, run, waited = Signal(), Signal(), Signal(init=1)
+        m.d.comb += [ends.eq(active & word & run), over.eq((ends | ~active) & waited), i.ready.eq(over)]
+        m.d.sync += [wait.eq(Mux(waited, 0, wait - 1)), waited.eq(wait <= 1), first.eq(0)]
         with m.If(active):
-            m.d.sync += [p.words.eq(p.words - 1), p.weight.eq(p.weight + 1), p.map.eq(p.map + 1)]
-            with m.If(p.words == 0):
-                m.d.sync += [p.words.eq(length), p.runs.eq(p.runs - 1), p.weight.eq(begin_weight + row_weight),
+            m.d.sync += [p.words.eq(p.words - 1), word.eq(p.words == 1), p.weight.eq(p.weight + 1),
+                         p.map.eq(p.map + 1)]
+            with m.If(word):
+                m.d.sync += [p.words.eq(length), word.eq(length == 0), p.runs.eq(p.runs - 1), run.eq(p.runs == 1),
+                             p.weight.eq(begin_weight + row_weight),
                              p.map.eq(begin_map + row_map), begin_weight.eq(begin_weight + row_weight),
                              begin_map.eq(begin_map + row_map)]
         with m.If(ends):
@@ -214,7 +219,8 @@ class Taps(wiring.Component):
         with m.If(over):
             m.d.sync += inside.eq(i.valid)
         with m.If(over & i.valid):
-            m.d.sync += [active.eq(1), first.eq(1), p.eq(i.p), length.eq(i.p.words), wait.eq(unit.lanes - 1),
+            m.d.sync += [active.eq(1), first.eq(1), p.eq(i.p), length.eq(i.p.words), word.eq(i.p.words == 0),
+                         run.eq(i.p.runs == 0), wait.eq(unit.lanes - 1), waited.eq(unit.lanes == 1),
                          begin_weight.eq(i.p.weight), begin_map.eq(i.p.map)]
         m.d.sync += [self.weight.eq(p.weight), self.map.eq(p.map), self.task.eq(p.task), self.first.eq(active & first),
                      self.last.eq(inside & over), self.busy.eq(active)]
@@ -224,7 +230,7 @@ class Taps(wiring.Component):
 class Walk(wiring.Component):
     """Pixels, a queue, Taps: members of both. A start's first address comes LATENCY cycles later, if rows are there."""
 
-    LATENCY = 9
+    LATENCY = 10
 
     def __init__(self, program: Program):
         self.pixels, self.taps = Pixels(program), Taps(program)
