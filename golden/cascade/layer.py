@@ -224,10 +224,10 @@ class Engine:
     def cycles(self, conv: Convolution) -> int:
         """Cycles of a convolution: real taps alone.
 
-        A pixel takes `lanes` at least, as sums leave one a cycle, and two, as the walk makes one in two cycles.
+        A pixel takes `lanes` at least, as sums leave one a cycle, and three, as the walk makes one in three cycles.
         """
         groups = self.groups(conv)
-        return self.folds(conv) * sum(max(self.lanes, 2, high * wide * groups)
+        return self.folds(conv) * sum(max(self.lanes, 3, high * wide * groups)
                                       for _, high, _ in conv.rows for _, wide, _ in conv.columns)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from golden.cascade.layer import ACTIVATION_BITS, HEAD_BITS, RESIDUAL_BITS, SCALE_BITS, WEIGHT_BITS, Engine
 from golden.cascade.layout import affine_words, columns, lane_words
 from golden.cascade.network import CascadeNetwork
+from rtl.cascade.core import answers
 from rtl.systems import Cell
 from rtl.vendor.ecp5 import Bank
 
@@ -38,6 +39,7 @@ def _cells(net: CascadeNetwork) -> Iterator[Cell]:
     head = net.head
     yield from _rams("head.lane.bank0", net.outputs * (head.inputs + 1), HEAD_BITS)
     yield Cell("multiplier", "head.lane.multiplier0.dsp")
+    yield from _rams("outputs.store", *answers(net))
 
 
 def _engine(net: CascadeNetwork, number: int, unit: Engine) -> Iterator[Cell]:

@@ -31,6 +31,11 @@ def step_cycles(net) -> int:
     return max(sum(unit.cycles(task.conv) for task in net.program(unit) if task.layer) for unit in net.engines)
 
 
+def answers(net) -> tuple[int, int]:
+    """Depth and width of the queue of answers."""
+    return CascadeCore.output_ticks * net.steps * (net.outputs + 1), output_layout().size
+
+
 class CascadeCore(wiring.Component):
     """All of a cascaded network.
 
@@ -96,10 +101,9 @@ class CascadeCore(wiring.Component):
         return next(unit for unit in self.net.engines if layer in unit.layers)
 
     def _output(self, m, source, head):
-        size = self.output_ticks * self.net.steps * (self.net.outputs + 1)
-        m.submodules.outputs = answers = AnswerQueue(output_layout(), depth=size, vendor=self.vendor)
-        wiring.connect(m, head.o, answers.i)
-        wiring.connect(m, answers.o, wiring.flipped(self.o))
+        m.submodules.outputs = queue = AnswerQueue(output_layout(), depth=answers(self.net)[0], vendor=self.vendor)
+        wiring.connect(m, head.o, queue.i)
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         # a frame is under way from its first word to its last answer
         begun, ended = Signal(8), Signal(8)
         finished = self.o.valid & self.o.ready & self.o.p.last

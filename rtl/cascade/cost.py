@@ -16,7 +16,7 @@ from golden.cascade.layer import (
 )
 from golden.cascade.layout import affine_words, columns, dealt, lane_words
 from golden.cascade.network import CascadeNetwork
-from rtl.cascade.core import step_cycles
+from rtl.cascade.core import answers, step_cycles
 from rtl.inventory import Budget, Inventory, Memory
 
 #: a new frame's stem takes this share of a step at most, where there is room for more lanes
@@ -42,7 +42,7 @@ def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
 def inventory(net: CascadeNetwork) -> Inventory:
     """Weights, scales, maps, the head's row; multipliers of lanes, of each engine's scales, of the head."""
     memories = [memory for unit in net.engines for memory in engine_memories(net, unit)]
-    memories.append(Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS))
+    memories += [Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS), Memory(*answers(net))]
     return Inventory(tuple(memories), net.lanes + len(net.engines) + 1,
                      {"layer": len(net.layers), "mac_lane": net.lanes})
 

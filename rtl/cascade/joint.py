@@ -65,7 +65,7 @@ class Outbox(wiring.Component):
     """
 
     def __init__(self):
-        super().__init__({"reserve": In(1), "room": Out(1), "i_valid": In(1), "i": In(value_layout()),
+        super().__init__({"reserve": In(1), "room": Out(1, init=1), "i_valid": In(1), "i": In(value_layout()),
                           "o": Out(stream.Signature(value_layout()))})
 
     def elaborate(self, platform):

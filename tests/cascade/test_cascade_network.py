@@ -48,14 +48,14 @@ def test_sizes():
     first = FIRST.main[0]
     assert net.engines[1].cycles(first) == 2 * 2 * (4 + 6 + 4) * 2
     assert Engine(layers=(1,), lanes=4, side=4).cycles(FIRST.main[0]) == 2 * (4 + 6 + 4)
-    # sums leave one a cycle: 4 lanes want 4 cycles a pixel
+    # sums leave one a cycle: 4 lanes want 4 cycles a pixel; a walk makes a pixel in three
     assert Engine(layers=(2,), lanes=4, side=4).cycles(SECOND.shortcut) == 2 * 2 * 4
     assert [task[:2] for task in net.program(net.engines[1])] == [
         (2, "shortcut"), (1, "first"), (1, "second"), (2, "first"), (2, "second")]
     head, rows = net.table()
     assert len(head) == 6
     assert [row[0] for row in rows] == ["stem", "block 1", "block 2", "head"]
-    assert rows[2][1:] == ("3x2x4 -> 2x1x6", "3x3/2", "564", "2 x 2", str(3 * 2 * (2 + 4 * 2 + 2 * 3)))
+    assert rows[2][1:] == ("3x2x4 -> 2x1x6", "3x3/2", "564", "2 x 2", str(3 * 2 * (3 + 4 * 2 + 2 * 3)))
 
 
 @pytest.mark.parametrize("seed", range(8))
