@@ -1,5 +1,7 @@
 """Generated blocks and the picture of docs/cascade.md, from docs/bench.json."""
 
+import textwrap
+
 #: curves in the order of the tables: name in the bench, and what it is called ([CASCADE] arXiv 2102.09808, figure 3)
 CURVES = {"td": "TD(0.5)", "label_every_step": "label at every step (TD(1))", "label_last_step": "CascadedCE",
           "serial_td": "SerialTD", "serial_label": "SerialCE"}
@@ -19,7 +21,7 @@ def cascade_accuracy(table, data) -> str:
             for name, title in CURVES.items()]
     rows.append(("zoo, float", *_points(group["float_accuracy_steps"]), ""))
     rows.append(("zoo, integers", *_points(group["integer_accuracy_steps"]), ""))
-    return "\n\n".join([table(head, rows), *_notes(group)])
+    return "\n\n".join([table(head, rows), *map(_filled, _notes(group))])
 
 
 def _notes(group):
@@ -30,12 +32,17 @@ def _notes(group):
             areas = ", ".join(f"{value:.2f}" for value in group["area_seeds"][name])
             yield f"{title}, seeds {', '.join(map(str, group['seeds'][name]))}: {steps}; area {areas}."
     held = group["held_out_accuracy_steps"]
-    yield (f"Held-out images, trainings of {group['held_out_epochs']} epochs, mean of {len(held['td'])} seeds: " +
+    yield (f"Held-out images, trainings of {group['held_out_epochs']} epochs, mean of seeds "
+           f"{', '.join(map(str, group['held_out_seeds']))}: " +
            "; ".join(f"{CURVES[name]} {' '.join(_points(_mean(rows)))}" for name, rows in held.items()) + ".")
     seconds = ", ".join(f"{CURVES[name]} {value:.0f}" for name, value in group["train_cpu_s_by_training"].items())
     yield (f"CPU seconds of a training of {group['epochs']} epochs: {seconds}. A training step of 128 images block by "
            f"block {group['train_step_ms']:.0f} ms, as a literal loop {group['literal_step_ms']:.0f} ms: "
            f"{group['literal_loop_ratio']:.1f} times as long.")
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False)
 
 
 def _mean(rows) -> list[float]:
@@ -59,7 +66,7 @@ def cascade_noise(table, data) -> str:
             f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality, a "
             f"fifth of the images each, from the least typical on: {steps}; rank correlation "
             f"{group['exit_step_rank_correlation']:.2f}.")
-    return f"{table(head, rows)}\n\n{said}"
+    return f"{table(head, rows)}\n\n{_filled(said)}"
 
 
 def summary(data) -> list[tuple[str, str, str]]:
