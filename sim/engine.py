@@ -12,9 +12,11 @@ waveforms are written.
 import builtins
 import re
 from contextlib import contextmanager
+from functools import partial
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Const, ShapeCastable, Signal
 from amaranth.sim import _pyrtl, pysim
+from amaranth.sim._async import ChangedTrigger, SampleTrigger
 
 #: what tells the wakers of processes from those of benches
 _COMB, _EDGE = _pyrtl.comb_waker(None).__code__, _pyrtl.edge_waker(None, 1).__code__
@@ -95,6 +97,25 @@ class State(pysim._PyEngineState):
                 queue.append(process)
 
 
+class Results:
+    """What a trigger finds, once or again and again: how each value is read is decided once."""
+
+    def __init__(self, trigger):
+        self.trigger, self._reads = trigger, None
+
+    def __call__(self):
+        """Values at this moment, in the order in which the bench has named them."""
+        if self._reads is None:
+            self._reads = [self._read(one) for one in self.trigger._combination._triggers]
+        self.trigger._result = tuple([read() for read in self._reads])
+
+    def _read(self, one):
+        if not isinstance(one, (SampleTrigger, ChangedTrigger)):
+            return partial(self.trigger._triggers_hit.__contains__, one)
+        read, shape = partial(self.trigger._engine.get_value, one.value), one.shape
+        return (lambda: shape.from_bits(read())) if isinstance(shape, ShapeCastable) else read
+
+
 class Engine(pysim.PySimEngine):
     """What `amaranth.sim.Simulator` takes as its engine."""
 
@@ -136,10 +157,18 @@ class Engine(pysim.PySimEngine):
             converged = state.commit()
             self._delta_cycles += 1
 
+    def add_trigger_combination(self, combination, *, oneshot):
+        """What a bench waits for."""
+        trigger = super().add_trigger_combination(combination, oneshot=oneshot)
+        trigger.compute_result = Results(trigger)
+        return trigger
+
     def get_value(self, expr):
         """The value of an expression."""
         if type(expr) is Signal:
             return self._state.slots[self._state.get_signal(expr)].curr
+        if type(expr) is Const:
+            return expr.value
         return super().get_value(expr)
 
     def set_value(self, expr, value):

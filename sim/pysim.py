@@ -49,41 +49,55 @@ def stalls(pattern: str, seed: str):
 
 async def send(ctx, stream, payloads, *, pattern: str = "none", seed: str = "send") -> None:
     """Send `payloads` (values that the payload's layout accepts) in order."""
-    pauses = stalls(pattern, seed)
+    pauses, valid = stalls(pattern, seed), False
     for payload in payloads:
         while next(pauses):
+            if valid:
+                ctx.set(stream.valid, 0)
+                valid = False
             await ctx.tick()
         ctx.set(stream.payload, payload)
-        ctx.set(stream.valid, 1)
+        if not valid:
+            ctx.set(stream.valid, 1)
+            valid = True
         await ctx.tick().until(stream.ready)
-        ctx.set(stream.valid, 0)
+    ctx.set(stream.valid, 0)
 
 
 async def receive(ctx, stream, count: int, *, pattern: str = "none", seed: str = "receive") -> list:
     """Take `count` payloads; asserts that a stalled payload holds."""
     pauses, taken, held = stalls(pattern, seed), [], None
-    while len(taken) < count:
-        ready = not next(pauses)
-        ctx.set(stream.ready, ready)
-        _, _, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
+    if not count:
+        return taken
+    ready = not next(pauses)
+    ctx.set(stream.ready, ready)
+    async for _, _, valid, payload in ctx.tick().sample(stream.valid, stream.payload):
         if held is not None:
             assert (valid, payload) == (1, held), f"payload {len(taken)} changed while it was stalled"
         held = payload if valid and not ready else None
         if valid and ready:
             taken.append(payload)
+            if len(taken) == count:
+                break
+        before, ready = ready, not next(pauses)
+        if ready != before:
+            ctx.set(stream.ready, ready)
     ctx.set(stream.ready, 0)
     return taken
 
 
 async def load(ctx, bus, pairs, *, half: int, settle: int) -> None:
     """Write (bank, word, data) triples to the parameter bus, then wait `settle` cycles for the last to arrive."""
+    before = {}
     for bank, word, data in pairs:
         for member, value in (("en", 1), ("bank", bank), ("half", half), ("addr", word), ("data", data)):
-            ctx.set(getattr(bus, member), value)
+            if before.get(member) != value:
+                ctx.set(getattr(bus, member), value)
+                before[member] = value
         await ctx.tick()
     ctx.set(bus.en, 0)
-    for _ in range(settle):
-        await ctx.tick()
+    if settle:
+        await ctx.tick().repeat(settle)
 
 
 def receive_all(dut, words, got: list, latency: int):

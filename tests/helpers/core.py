@@ -37,11 +37,12 @@ def run_core(net: Network, params, sequences, *, pattern: str = "none", vendor: 
 
     async def watch(ctx):
         cycle = 0
-        while len(starts) < ticks:
-            *_, tick = await ctx.tick().sample(core.tick)
+        async for _, _, tick in ctx.tick().sample(core.tick):
             cycle += 1
             if tick:
                 starts.append(cycle)
+            if len(starts) == ticks:
+                break
 
     words = net.parameters + sum(2 * layer.outputs + 1 for layer in net.layers)
     budget = words + 2 * net.lanes + 200 + (ticks + 5) * (cycles_per_tick(net) + 8 * (net.inputs + net.outputs))

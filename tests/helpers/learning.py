@@ -76,17 +76,16 @@ def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str =
                 words.append({"x": int(word), "first": int(vector.first and k == 0), "learn": int(vector.learn),
                               "teach": int(vector.teach)})
         await send(ctx, core.i, words, pattern=pattern)
-        while len(taken) < 1:
-            await ctx.tick()
+        async for _ in ctx.tick():
+            if taken:
+                break
         for bank, word in readable(net):
             ctx.set(core.probe_bank, bank)
             ctx.set(core.probe_addr, word)
             ctx.set(core.probe, 1)
             await ctx.tick()
             ctx.set(core.probe, 0)
-            while not ctx.get(core.probe_valid):
-                await ctx.tick()
-            back[bank, word] = ctx.get(core.probe_data)
+            *_, back[bank, word] = await ctx.tick().sample(core.probe_data).until(core.probe_valid)
         done.append(True)
 
     async def sink(ctx):
@@ -95,12 +94,13 @@ def circuit_run(net: Network, params, vectors, *, halve: int = 0, pattern: str =
 
     async def watch(ctx):
         cycle = 0
-        while len(starts) < len(vectors) or not done:
-            *_, tick, overflow, lost = await ctx.tick().sample(core.tick, core.overflow, core.lost)
+        async for _, _, tick, overflow, lost in ctx.tick().sample(core.tick, core.overflow, core.lost):
             cycle += 1
             flags[:] = flags[0] | overflow, flags[1] | lost
             if tick:
                 starts.append(cycle)
+            if done and len(starts) >= len(vectors):
+                break
 
     period = cycles_per_tick(net, learning=True)
     budget = 2000 + net.parameters * 3 + (len(vectors) + 5) * (period + 8 * (net.inputs + net.targets + net.outputs))
