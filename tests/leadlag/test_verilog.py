@@ -33,7 +33,7 @@ VARIANTS = {
     "DenseLayer": ["inputs=12 outputs=5 lanes=5 activation=linear", "inputs=3 outputs=4 lanes=1 guard=2 delay=0"],
 }
 #: those that are broken, too, and are looked at whole there; and on a part of few lanes, which are quickly simulated
-BROKEN = {unit: "network=delays-digits board=ice40-hx8k sequences=1" for unit in ("SpikingCore", "NetworkTop")}
+BROKEN = dict.fromkeys(("SpikingCore", "NetworkTop"), "network=delays-digits board=ice40-hx8k sequences=1")
 NETWORKS = [("NetworkCore", "network=gle-mnist1d board=ulx3s-25f sequences=2 ticks=3"),
             ("CascadeCore", "network=cascade-digits sequences=6")]
 CASES = [(unit, given) for unit in VARIANTS for given in ("", *VARIANTS[unit])]
