@@ -109,7 +109,7 @@ class Head(wiring.Component):
         return best, second
 
     def _pool(self, m, taken, place):
-        """Sums over the pixels, read by channel; a value is in them two cycles after it has come."""
+        """Sums over the pixels, read by channel; a value is in them three cycles after it has come."""
         head = self.net.head
         m.submodules.pool = pool = memory.Memory(shape=unsigned(head.pool_bits), depth=max(2, head.inputs), init=[])
         write, old, read = pool.write_port(), pool.read_port(domain="comb"), pool.read_port(domain="comb")
@@ -120,8 +120,12 @@ class Head(wiring.Component):
             m.d.sync += channel.eq(Mux(channel == head.inputs - 1, 0, channel + 1))
             with m.If(channel == head.inputs - 1):
                 m.d.sync += fresh.eq(ends)
-        m.d.comb += [old.addr.eq(channel), write.addr.eq(channel), write.en.eq(came),
-                     write.data.eq(Mux(fresh, 0, old.data) + value)]
+        adding, kept = later(m, came, 1, name="adding", reset_less=False), Signal(head.pool_bits, reset_less=True)
+        # a sum is read again two cycles later at the soonest, but where there is one channel only
+        before = old.data if head.inputs > 1 else Mux(adding, write.data, old.data)
+        m.d.sync += kept.eq(Mux(fresh, 0, before))
+        m.d.comb += [old.addr.eq(channel), write.addr.eq(later(m, channel, 1, name="channel")), write.en.eq(adding),
+                     write.data.eq(kept + later(m, value, 1, name="adds"))]
         return read
 
     def _logits(self, m, pooled, begin):
