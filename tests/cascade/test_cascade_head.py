@@ -49,15 +49,18 @@ def thresholds(logits, fraction: int, rng):
 def test_head(block, classes, head, pattern):
     """Frames with every rule at its edge: all words, the verdict with each step's, the marks of the last."""
     net, rng = network(block, classes, **head), random.Random(classes)
-    own = engine.random_params(net, 1)[-1]
+    # of a map of zeros all logits are the same
+    params = engine.random_params(net, 1)
+    own = params[-1]._replace(bias=np.full(classes, -7))
     draw = np.random.default_rng(classes)
     steps, passes, wanted = [], [], []
-    for frame in range(6):
-        h = draw.integers(0, 256, (4, *block.out)) if frame else np.full((4, *block.out), 255)
+    for frame in range(10):
+        h = draw.integers(0, 256, (3, *block.out)) if frame else np.full((3, *block.out), 255)
+        h[1] *= frame not in (2, 3)
         logits = engine.head_step(h, own, net.head)
-        rule, threshold = list(thresholds(logits[1], net.head.fraction, rng))[frame]
+        rule, threshold = list(thresholds(logits[1], net.head.fraction, rng))[frame % 6]
         ends = engine.exits(logits, rule, threshold, net.head.fraction)
-        last = rng.choice((0, 2, 3, 3))
+        last = rng.choice((1, 2, 2)) if frame else 0
         for t in range(last + 1):
             over = ends[t] or t == last
             steps.append({"step": t, "last": last, "blocks": t & 1, "rule": words.RULES.index(rule),
@@ -70,7 +73,7 @@ def test_head(block, classes, head, pattern):
         for left in range(t + 1, last + 1):
             wanted += [(0, 0)] * classes + [(left, int(left == last))]
     dut, got, verdicts = Head(net, bank0=5, vendor="generic"), [], []
-    pairs = [(5, n, int(word) & (1 << 18) - 1) for n, word in enumerate(net.pack(engine.random_params(net, 1))[-1])]
+    pairs = [(5, n, int(word) & (1 << 18) - 1) for n, word in enumerate(net.pack((*params[:-1], own))[-1])]
 
     async def values(ctx):
         await load(ctx, dut.params, pairs, half=0, settle=4)

@@ -172,6 +172,8 @@ class Partner:
             if work:
                 await self._begin(ctx, dut.want, dut.taken)
                 assert ctx.get(dut.row) == row, f"step {n}"
+                # an engine that others wait for must not wait for rows
+                assert dut.alone or has_short or ctx.get(dut.arrived) == self.block.height, f"step {n}"
                 await self._read_input(ctx, n)
                 await self._write(ctx, dut.hidden, self.hidden[n], n)
                 # the hidden map may be read where its rows are there, residuals change behind that
