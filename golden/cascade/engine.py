@@ -179,10 +179,23 @@ def step(net, params, memory: Memory, h, serial: bool, new: bool):
     return head_step(h, params[-1], net.head), worked
 
 
+def differs(frames, before, detector: int | None):
+    """Whether frames (..., 2 + values) differ from those before them: |x - x'|, summed over the values, > detector."""
+    if detector is None:
+        return np.zeros(frames.shape[:-1], bool)
+    return np.abs(frames[..., words.HEADER_WORDS:] - before[..., words.HEADER_WORDS:]).sum(-1) > detector
+
+
+def cuts_of(net, frames):
+    """Whether each of the frames (n, 2 + values) begins anew: the first, by its header, by the detector."""
+    found = (frames[:, 0] >> words.CUT_BIT & 1).astype(bool)
+    found[1:] |= differs(frames[1:], frames[:-1], net.detector)
+    return found
+
+
 def run(net, params, frames, progress=None) -> np.ndarray:
     """Outputs (n, steps, classes + 1) of frames (n, 2 + values), in order; see CascadeNetwork.run."""
-    heads = frames[:, :words.HEADER_WORDS]
-    cuts = (heads[:, 0] >> words.CUT_BIT & 1).astype(bool)
+    heads, cuts = frames[:, :words.HEADER_WORDS], cuts_of(net, frames)
     found, start = [], 0
     memory = None
     while start < len(frames):

@@ -27,6 +27,8 @@ from golden.description import Answers, Bank, Description, Units
 NUMERICS = 1
 _FIELDS = ("name", "steps", "stem", "blocks", "head", "pre", "post", "norm", "engines")
 _RUN = ("scheme", "rule", "threshold")
+#: fields that need not be there
+_OPTIONAL = ("detector", *_RUN)
 SCHEMES, NORMS = ("parallel", "serial"), ("shared", "step")
 
 
@@ -41,6 +43,8 @@ class CascadeNetwork(Description):
       pre, post  shifts of a convolution's sum before, and behind its scale (golden.cascade.engine.affine)
       norm       "shared", one scale and bias a channel; "step", block k has k of them, by the steps since the last cut
       engines    which lanes work on which layers: each layer but the head in one engine
+      detector   a frame whose values differ from those of the one before by more than this, summed up, is a cut; None:
+                 only frames that say so are
       scheme, rule, threshold    what frames are told with: golden.cascade.words; no part of the circuit
     """
 
@@ -57,6 +61,7 @@ class CascadeNetwork(Description):
     post: int
     norm: str = "shared"
     engines: tuple[Engine, ...] = ()
+    detector: int | None = None
     scheme: str = "parallel"
     rule: str = "never"
     threshold: int = 0
@@ -75,6 +80,9 @@ class CascadeNetwork(Description):
         check(is_int(self.threshold, 0, words.MAX_THRESHOLD),
               f"network: threshold must be a word of 0..{words.MAX_THRESHOLD}, not {self.threshold!r}")
         self._check_layers()
+        most = self.inputs * ((1 << ACTIVATION_BITS) - 1)
+        check(self.detector is None or is_int(self.detector, 0, most),
+              f"network: detector must be a sum of differences in 0..{most}, or none, not {self.detector!r}")
         if not self.engines:
             object.__setattr__(self, "engines", layout.dealt(self, "layer"))
         object.__setattr__(self, "engines", tuple(self.engines))
@@ -163,20 +171,21 @@ class CascadeNetwork(Description):
                 "blocks": [entry_of(block) for block in self.blocks], "head": entry_of(self.head), "pre": self.pre,
                 "post": self.post, "norm": self.norm,
                 "engines": [entry_of(unit) | {"layers": list(unit.layers)} for unit in self.engines],
+                **({} if self.detector is None else {"detector": self.detector}),
                 "scheme": self.scheme, "rule": self.rule, "threshold": self.threshold}
 
     @classmethod
     def parse(cls, entry: dict) -> "CascadeNetwork":
-        check(set(entry) - set(_RUN) == {cls.MARK, *_FIELDS},
+        check(set(entry) - set(_OPTIONAL) == {cls.MARK, *_FIELDS},
               f"network description has the fields {sorted(map(str, entry))}, expected {sorted((cls.MARK, *_FIELDS))}")
         for name in ("blocks", "engines"):
             check(isinstance(entry[name], list), f"network description: {name} must be a list")
         layers = (parse_part(Stem, entry["stem"], "stem"),
                   *(parse_part(Block, part, f"block {n}") for n, part in enumerate(entry["blocks"], 1)),
                   parse_part(Head, entry["head"], "head"))
-        return cls(layers=layers, engines=tuple(parse_part(Engine, part, f"engine {n}")
-                                                for n, part in enumerate(entry["engines"])),
-                   **{name: entry[name] for name in ("name", "steps", "pre", "post", "norm", *_RUN) if name in entry})
+        engines = tuple(parse_part(Engine, part, f"engine {n}") for n, part in enumerate(entry["engines"]))
+        plain = {name: entry[name] for name in ("name", "steps", "pre", "post", "norm", *_OPTIONAL) if name in entry}
+        return cls(layers=layers, engines=engines, **plain)
 
     def with_lanes(self, lanes) -> "CascadeNetwork":
         """The same network with other lanes (output channels at once) an engine."""

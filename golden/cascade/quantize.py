@@ -60,7 +60,7 @@ def describe(real) -> CascadeNetwork:
     post = _room(factor, _SCALE.max, 4, 24)
     rows = max(block.conv1.scale.shape[0] for block in real.blocks)
     net = CascadeNetwork(name=real.name, steps=real.steps, layers=tuple(layers), pre=pre, post=post,
-                          norm="step" if rows > 1 else "shared", scheme=real.scheme)
+                         norm="step" if rows > 1 else "shared", scheme=real.scheme, detector=real.detector)
     return replace(net, engines=dealt(net, real.engines))
 
 

@@ -25,7 +25,7 @@ from golden.files import from_json, narrowest, read_safetensors, reals, to_json,
 
 SCHEMES = ("parallel", "serial")
 #: of the metadata
-SIZES = ("name", "shape", "channels", "strides", "kernel", "classes", "scheme", "engines", "alpha")
+SIZES = ("name", "shape", "channels", "strides", "kernel", "classes", "scheme", "engines", "detector", "alpha")
 
 
 #: what lists of whole numbers may hold: least, most, how many at least
@@ -61,7 +61,8 @@ class CascadeTrained(Trained):
 
     shape (height, width, channels) of an image, channels and strides of the stem and of each block; kernel 1 or 3;
     scheme in which it was trained; engines, how layers are dealt to those of the circuit (golden.cascade.layout.dealt);
-    alpha of the smooth kernel, None for the delay of a step.
+    detector of cuts of the circuit, None where there is none (golden.cascade.network); alpha of the smooth kernel, None
+    for the delay of a step.
     """
 
     kind = "cascade"
@@ -80,6 +81,7 @@ class CascadeTrained(Trained):
     training: dict
     scheme: str = "parallel"
     engines: str = "layer"
+    detector: int | None = None
     alpha: float | None = None
 
     def __post_init__(self):
@@ -92,6 +94,8 @@ class CascadeTrained(Trained):
               f"the stem and one a block")
         check(is_int(self.kernel, 1, 3) and self.kernel != 2, f"kernel must be 1 or 3, not {self.kernel!r}")
         check(self.scheme in SCHEMES, f"scheme must be one of {', '.join(SCHEMES)}, not {self.scheme!r}")
+        check(self.detector is None or is_int(self.detector, 0, 1 << 32),
+              f"detector must be a sum of differences or null, not {self.detector!r}")
         check(self.engines in DEALINGS, f"engines must be one of {', '.join(DEALINGS)}, not {self.engines!r}")
         check(self.alpha is None or isinstance(self.alpha, int | float) and 0 <= self.alpha < 1,
               f"alpha must be a number in 0..1, or null, not {self.alpha!r}")
@@ -181,7 +185,7 @@ class CascadeTrained(Trained):
     @classmethod
     def _made(cls, tensors: dict, sizes, training) -> "CascadeTrained":
         if isinstance(sizes, dict):
-            sizes = {"engines": "layer"} | sizes
+            sizes = {"engines": "layer", "detector": None} | sizes
         check(isinstance(sizes, dict) and set(sizes) == set(SIZES),
               f"{cls.KEY} must be an object with {', '.join(SIZES)}, not {sizes!r}")
         channels, strides = (_whole(name, sizes[name]) for name in ("channels", "strides"))

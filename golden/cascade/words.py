@@ -3,7 +3,8 @@
 A frame is two words and its values, row after row, channels innermost. Word 0: steps in bits 3..0, CUT_BIT (what the
 network remembers of earlier frames is forgotten first), SERIAL_BIT (a block works once, when all blocks below it have
 contributed), the rule of the early exit in bits 7..6. Word 1: its threshold.
-A word with END_BIT, wherever it comes, ends a frame that was cut short: nothing comes of it.
+A word with END_BIT, wherever it comes, ends a frame that was cut short: nothing comes of it. Where the network has a
+detector, a frame that differs much from the one before is a cut as well, and so is one behind a frame cut short.
 For each step come the logits and a word of what happened: the step in bits 3..0, COMPUTED_BIT (unset behind an exit:
 logits are 0 then), EXIT_BIT in the last computed step, and from BLOCKS_BIT on a bit a block that worked.
 """

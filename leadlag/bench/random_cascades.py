@@ -34,6 +34,8 @@ class CascadeHost(InPlaceHost):
         super().__init__(net, *args, **options)
         #: golden's; None where what the device remembers is not known: the next frame has to forget it
         self.memory = None
+        #: the frame that the device has seen last; None where it was cut short: a detector then sees a cut
+        self.last = None
         self.image = self._any_image()
         # steps of a frame that do not take all of the time, and the most that one has had so far
         each = step_cycles(net) + max(np.prod(layer.out) for layer in net.layers[:-1])
@@ -69,8 +71,11 @@ class CascadeHost(InPlaceHost):
         if self.rng.random() < 0.7:
             self.image = self._any_image()
         frame = net.frames(self.image, told)
-        if told.cut:
+        unlike = net.detector is not None and (
+            self.last is None or engine.differs(frame, self.last, net.detector).any())
+        if told.cut or unlike:
             self.memory = engine.Memory(net, 1)
+        self.last = frame
         wanted = engine.refine(net, self.params, frame, self.memory)
         self.longest = max(self.longest, steps)
         for word in frame[0]:
@@ -99,7 +104,9 @@ class CascadeHost(InPlaceHost):
     def partial(self):
         """A part of a frame, or none of it, and the word that ends what was cut short: nothing comes of it."""
         frame = self.net.frames(self.image, self._header(1))[0]
-        for word in frame[:self.rng.choice((0, 1, 2, self.rng.randrange(len(frame)), len(frame) - 1))]:
+        sent = frame[:self.rng.choice((0, 1, 2, self.rng.randrange(len(frame)), len(frame) - 1))]
+        self.last = self.last if len(sent) == 0 else None
+        for word in sent:
             yield from self.input(int(word))
         for _ in range(self.rng.choice((1, 1, 2))):
             yield from self.input(1 << words.END_BIT)
@@ -115,7 +122,7 @@ class CascadeHost(InPlaceHost):
         self.cost += RESET
         yield Reset(RESET)
         self.due.clear()
-        self.received, self.ticks = self.sent, 0
+        self.received, self.ticks, self.last = self.sent, 0, None
         yield from self.load()
 
     def finish(self):

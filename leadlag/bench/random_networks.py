@@ -343,9 +343,11 @@ def _cascade(family: str, rng) -> CascadeNetwork:
         shape = layers[-1].out
     head = Head(inputs=shape[2], outputs=rng.randint(2, 6), pixels=shape[0] * shape[1], shift=pick(rng, 1, 16),
                 fraction=pick(rng, 4, 12))
-    return _valid(lambda: CascadeNetwork(
+    net = _valid(lambda: CascadeNetwork(
         name="random", steps=pick(rng, 1, len(layers)), layers=(*layers, head), pre=pick(rng, 0, 8),
         post=pick(rng, 4, 24), norm=rng.choice(NORMS), engines=_dealt(layers, rng)))
+    # of images that are drawn anew a value differs by 85 on average
+    return replace(net, detector=rng.choice((None, None, None, 0, 85 * net.inputs, pick(rng, 0, 255 * net.inputs))))
 
 
 def _dealt(layers, rng) -> list[Engine]:

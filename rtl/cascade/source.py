@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.cascade import words
 from golden.cascade.layer import ACTIVATION_BITS, MAX_SIDE
+from rtl.cascade.detector import Detector
 from rtl.cascade.head import pass_layout
 from rtl.cascade.joint import Counter, Outbox, Write, value_layout
 from rtl.cascade.maps import Map
@@ -22,6 +23,8 @@ class Source(wiring.Component):
     """Image and stem map, and the steps of a frame.
 
     A frame may come in while the one before is still refined; its stem is made when that one's last step has passed.
+    Where the network has a detector, a frame is also a cut if it differs much from the one before, or if that one was
+    cut short or is not known.
 
     Parameters: net; side of the stem's engine; vendor.
     Members
@@ -48,7 +51,7 @@ class Source(wiring.Component):
         m = Module()
         whole = Signal()        # the stem's map is there
         m.d.comb += whole.eq(self.hidden.en & self.hidden.whole)
-        coming, complete = self._frames(m, whole)
+        coming, complete, differs = self._frames(m, whole)
         active = Signal()       # steps of a frame are still to pass
         wanted = Signal()
         m.d.comb += [self.want.eq(wanted), self.arrived.eq(MAX_SIDE)]
@@ -58,6 +61,8 @@ class Source(wiring.Component):
         now = Signal(header_layout())
         with m.If(whole):
             m.d.sync += now.eq(coming)
+            if self.net.detector is not None:
+                m.d.sync += now.cut.eq(coming.cut | differs)
         m.submodules.map = store = bank(self.vendor, depth=self._values, width=ACTIVATION_BITS)
         m.d.comb += [store.write_en.eq(self.hidden.en), store.write_addr.eq(self.hidden.address),
                      store.write_data.eq(self.hidden.data)]
@@ -72,17 +77,19 @@ class Source(wiring.Component):
         return high * wide * channels
 
     def _frames(self, m, whole):
-        """Words into header and image; complete until the stem has been made of it."""
+        """Words into header and image; complete until the stem has been made of it; whether the frame is another one.
+
+        The stem takes longer than the detector, by far.
+        """
         coming, complete = Signal(header_layout()), Signal()
         index, taken = Signal(range(self.net.inputs + words.HEADER_WORDS)), Signal()
         address = Signal(range(max(2, self.net.inputs)))
         m.submodules.image = image = self.image
         is_value, cut_short = index >= words.HEADER_WORDS, self.i.payload[words.END_BIT]
+        writes, differs = self._image(m, taken & is_value, address, complete, whole)
         m.d.comb += [taken.eq(self.i.valid & self.i.ready), self.i.ready.eq(~complete),
                      self.begins.eq(taken & (index == 0) & ~cut_short),
-                     self.drops.eq(taken & (index != 0) & cut_short), image.write_en.eq(taken & is_value),
-                     image.write_addr.eq(address), image.write_data.eq(self.i.payload),
-                     image.read_addr.eq(self.read_addr), self.read_data.eq(image.read_data)]
+                     self.drops.eq(taken & (index != 0) & cut_short), *writes, self.read_data.eq(image.read_data)]
         with m.If(taken):
             m.d.sync += [index.eq(index + 1), address.eq(Mux(is_value, address + 1, 0))]
             with m.If(index == 0):
@@ -95,7 +102,28 @@ class Source(wiring.Component):
                 m.d.sync += [index.eq(0), complete.eq(0)]
         with m.If(whole):
             m.d.sync += complete.eq(0)
-        return coming, complete
+        return coming, complete, differs
+
+    def _image(self, m, en, address, complete, whole):
+        """Statements that put a value into the image, past the detector if there is one; whether that sees a cut.
+
+        While words come nothing else reads the image: the stem is made of complete ones.
+        """
+        image = self.image
+        if self.net.detector is None:
+            return [image.write_en.eq(en), image.write_addr.eq(address), image.write_data.eq(self.i.payload),
+                    image.read_addr.eq(self.read_addr)], None
+        m.submodules.detector = unit = Detector(image, values=self.net.inputs, threshold=self.net.detector)
+        unknown = Signal(init=1)        # what the image holds is no whole frame
+        writes = [unit.clear.eq(self.begins), unit.en.eq(en), unit.address.eq(address),
+                  unit.value.eq(self.i.payload), unit.read_data.eq(image.read_data), image.write_en.eq(unit.write_en),
+                  image.write_addr.eq(unit.write_addr), image.write_data.eq(unit.write_data),
+                  image.read_addr.eq(Mux(complete, self.read_addr, unit.read_addr))]
+        with m.If(self.drops):
+            m.d.sync += unknown.eq(1)
+        with m.If(whole):
+            m.d.sync += unknown.eq(0)
+        return writes, unit.differs | unknown
 
     def _steps(self, m, now, whole, store):
         """Send the stem's map once a step; the frame is over when its last one has passed, or when it is judged so."""
