@@ -139,16 +139,20 @@ def test_core(engines, pattern, monkeypatch):
     monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
     net = small(engines=engines)
     frames, sums = scene(net, 3)
-    net = replace(net, detector=sums[2])
+    # the last two are as the one before, and the first of them says that it is a cut; frame 3 is one by the least sum
+    frames = np.concatenate([frames, told(frames[-1:], [True]), frames[-1:]])
+    net = replace(net, detector=sums[2] - 1)
     params, core, got = engine.random_params(net, 5), CascadeCore(net), []
-    # frame 1 is like frame 0, and comes behind one that was cut short; behind frame 3 an end of nothing comes
-    cuts = [True, True, *(n > sums[2] for n in sums[1:])]
+    # frame 1 is as frame 0, and comes behind one that was cut short; behind frame 3 comes an end of nothing
     assert sums[0] == 0
-    assert sorted(cuts) != cuts
+    cuts = [True, True, *(n >= sums[2] for n in sums[1:]), True, False]
     wanted = replace(net, detector=None).run(params, told(frames, cuts))
-    assert (wanted != net.run(params, frames)).any(), "that a frame was cut short makes a difference"
-    part = [*frames[4, :5], 1 << words.END_BIT]
-    sent = [*frames[0], *part, *frames[1], *frames[2], *frames[3], 1 << words.END_BIT, *frames[4:].ravel()]
+    bare = frames & np.where(np.arange(frames.shape[1]) == 0, ~(1 << words.CUT_BIT), -1)
+    for n in (1, 3, 7, 8):
+        without = told(bare, [cut != (k == n) for k, cut in enumerate(cuts)])
+        assert (replace(net, detector=None).run(params, without)[n] != wanted[n]).any(), f"frame {n} tells"
+    sent = [*frames[0], frames[4, 0], 1 << words.END_BIT, *frames[1], *frames[2], *frames[3], 1 << words.END_BIT,
+            *frames[4:].ravel()]
 
     async def drive(ctx):
         await load(ctx, core.params, writes(net, params), half=0, settle=core.info.settle)
