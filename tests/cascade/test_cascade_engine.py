@@ -8,7 +8,7 @@ from amaranth.hdl import ResetInserter, Signal
 from cascades import LAYERS, drawn, small, some_frames
 
 from golden.cascade import engine, words
-from golden.cascade.layer import Engine
+from golden.cascade.layer import Block, Engine, Head
 from golden.fixed import wrap
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
@@ -120,7 +120,9 @@ def run_core(net, params, frames, *, patterns=("none", "none")):
     core = CascadeCore(net)
     got, working, begun, cycles = [], np.zeros(len(net.engines), int), [], [0]
     count = net.run(params, frames).size
-    words_in = [{"x": int(word), "first": 0} for word in net.units(frames).words]
+    given = net.units(frames).words
+    # the first frame is cut short, once
+    words_in = [{"x": int(word), "first": 0} for word in (*given[:7], net.END, *given)]
 
     async def drive(ctx):
         await load(ctx, core.params, writes(net, params), half=0, settle=core.info.settle)
@@ -150,11 +152,16 @@ def run_core(net, params, frames, *, patterns=("none", "none")):
     return net.outputs_of([one.y for one in got], frames), working, begun
 
 
-@pytest.mark.parametrize(("engines", "norm", "patterns"), [
-    (small().engines, "step", ("none", "none")), (TALL, "shared", ("none", "bursts"))], ids=["two", "three"])
-def test_core(engines, norm, patterns):
+#: two shortcuts, which one engine makes
+DEEP = small(layers=(*LAYERS[:3], Block(height=2, width=1, inputs=6, outputs=4), Head(
+    inputs=4, outputs=3, pixels=2, shift=6, fraction=12)), norm="step", engines=(
+        Engine(layers=(0,), lanes=3, side=2), Engine(layers=(1, 2, 3), lanes=4, side=2)))
+
+
+@pytest.mark.parametrize(("net", "patterns"), [(DEEP, ("none", "none")), (small(engines=TALL), ("none", "bursts"))],
+                         ids=["two", "three"])
+def test_core(net, patterns):
     """Frames of any header; engines make products of real taps alone, and only those that golden says."""
-    net = small(engines=engines, norm=norm)
     params = engine.random_params(net, 5)
     frames = np.concatenate([some_frames(net, 2, seed=2, **mode) for mode in (
         {}, {"cut": False, "serial": False}, {"rule": "margin", "threshold": 1370})])
@@ -209,6 +216,12 @@ def test_reset_in_mid_frame():
 
     async def bench(ctx):
         await load(ctx, core.params, writes(net, params), half=0, settle=core.info.settle)
+        ctx.set(core.i.valid, 1)
+        await ctx.tick()
+        assert ctx.get(core.busy), "in the cycle behind that in which a word comes"
+        ctx.set(button, 1)
+        await ctx.tick()
+        ctx.set(button, 0)
         for wait in (3, 60, 333):
             await send(ctx, core.i, words_in[:frames.shape[1]])
             await ctx.tick().repeat(wait)
