@@ -27,8 +27,11 @@ def input_layout() -> data.StructLayout:
 
 
 def step_cycles(net) -> int:
-    """Cycles of the engine that takes longest in a step in which all blocks work."""
-    return max(sum(unit.cycles(task.conv) for task in net.program(unit) if task.layer) for unit in net.engines)
+    """Cycles of a step in which all blocks work: of the engine that takes longest, or of the head if that does."""
+    engines = [sum(unit.cycles(task.conv) for task in net.program(unit) if task.layer) for unit in net.engines]
+    # a value of the last map a cycle, a row a class, a word a class
+    high, wide, channels = net.layers[-2].out
+    return max(*engines, high * wide * channels + net.outputs * (net.head.inputs + 2))
 
 
 def answers(net) -> tuple[int, int]:

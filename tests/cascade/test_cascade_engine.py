@@ -1,6 +1,7 @@
 """ConvolutionEngine with maps of the test, and CascadeCore: words against golden, and the cycles that they take."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,6 +204,18 @@ def test_steps_follow_one_another():
     assert least == max(sum(unit.cycles(task.conv) for task in net.program(unit)) for unit in net.engines[1:])
     assert period.min() >= least
     assert period.max() <= least + 60
+
+
+def test_a_head_may_take_longest():
+    """Many classes behind a fast engine: steps follow one another as the head is ready."""
+    net = small(layers=(*LAYERS[:-1], replace(LAYERS[-1], outputs=32)), engines=TALL)
+    params = engine.random_params(net, 1)
+    frames = some_frames(net, 11, cut=False, serial=False, steps=1)
+    found, _, begun = run_core(net, params, frames)
+    assert (found == net.run(params, frames)).all()
+    least = step_cycles(net)
+    assert least == 12 + 32 * 8 > step_cycles(small(engines=TALL))
+    assert 0 <= np.diff(begun)[-1] - least <= 40
 
 
 def test_reset_in_mid_frame():
