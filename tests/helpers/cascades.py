@@ -78,7 +78,7 @@ class Definition:
 
     def __init__(self, net, params):
         self.net, self.params = net, params
-        self.residuals, self.begins, self.age = None, [], 0
+        self.residuals, self.begins, self.age, self.image = None, [], 0, None
 
     def layer(self, x, weight, scale, bias, conv, low=0, high=255):
         """Words of a convolution with one row of scales and biases."""
@@ -126,8 +126,11 @@ class Definition:
 
     def frame(self, frame):
         """Logits of each step, None behind an exit."""
-        told, stem = words.header(frame[:2]), self.net.stem
-        if told.cut or self.residuals is None:
+        told, stem, detector = words.header(frame[:2]), self.net.stem, self.net.detector
+        before, self.image = self.image, [int(value) for value in frame[2:]]
+        differs = before is not None and detector is not None and sum(
+            abs(a - b) for a, b in zip(self.image, before, strict=True)) > detector
+        if told.cut or self.residuals is None or differs:
             self.residuals = [np.zeros(block.out, object) for block in self.net.blocks]
             self.begins, self.age = [], 0
         self.begins.append(self.age)
