@@ -1,9 +1,11 @@
 """Amaranth's own simulator, about twice as fast: the same processes, with less around them.
 
-A process runs with every edge of the clock and mostly changes nothing, so what counts is what that costs. Three things
+A process runs with every edge of the clock and mostly changes nothing, so what counts is what that costs. Four things
 are done otherwise than in `amaranth.sim.pysim` (0.5): a process is queued when it is woken, so that none is asked in
-vain; the Python text that Amaranth makes of a process is rewritten before it is compiled (`rewritten`), without
-function calls and masks that do nothing; and benches read and drive whole signals without a walk over an expression.
+vain; one that waits for a clock is woken only if something that it reads or drives has changed since it ran, as it
+would do the same again; the Python text that Amaranth makes of a process is rewritten before it is compiled
+(`rewritten`), without function calls and masks that do nothing; and benches read and drive whole signals without a walk
+over an expression.
 
 No rewriting changes a value, and a form that is not known stays as it is. Clocks have rising edges only, and no
 waveforms are written.
@@ -23,21 +25,34 @@ _COMB, _EDGE = _pyrtl.comb_waker(None).__code__, _pyrtl.edge_waker(None, 1).__co
 
 
 class SignalState(pysim._PySignalState):
-    """A signal with the processes that it wakes: combs by any change, rises by a one."""
+    """A signal with the processes that it wakes: combs by any change, rises by a one.
 
-    __slots__ = ("combs", "rises")
+    arms: those that a change of it lets a clock wake; always: those that every one wakes, as they print.
+    """
+
+    __slots__ = ("combs", "rises", "arms", "always")
 
     def __init__(self, signal, pending):
-        self.combs, self.rises = [], []
+        self.combs, self.rises, self.arms, self.always = [], set(), [], []
         super().__init__(signal, pending)
 
 
 class State(pysim._PyEngineState):
-    """All signals and memories; `queue`, the processes that have been woken."""
+    """All signals and memories; `queue`, the processes that have been woken; `armed`, those that a clock may wake."""
 
     def __init__(self):
         super().__init__()
-        self.queue, self._known = [], {}
+        self.queue, self.armed, self._known, self._readers = [], set(), {}, {}
+
+    def arm(self):
+        """Once all processes are there: all are armed, and each again by what its text names."""
+        for clock in [slot for slot in self.slots if type(slot) is SignalState and slot.rises]:
+            clock.always = [process for process in clock.rises if "print" in process.run.__code__.co_names]
+            clock.rises.difference_update(clock.always)
+            for process in clock.rises - self.armed:
+                self.armed.add(process)
+                for slot in process.run.__defaults__[1:]:
+                    (slot.arms if type(slot) is SignalState else self._readers.setdefault(slot, [])).append(process)
 
     def get_signal(self, signal):
         """The number of its slot."""
@@ -56,7 +71,7 @@ class State(pysim._PyEngineState):
             held = _closure(waker)
             if held["polarity"] != 1:
                 raise NotImplementedError("clocks have rising edges only")
-            slot.rises.append(held["process"])
+            slot.rises.add(held["process"])
         else:
             slot.add_waker(waker)
 
@@ -71,22 +86,31 @@ class State(pysim._PyEngineState):
 
     def commit(self, changed=None):
         """Take over what has changed and wake who waits for it; whether nothing has."""
-        converged = True
+        converged, clocks, armed = True, [], self.armed
         for state in self.pending:
             if type(state) is not SignalState:
-                converged &= not state.commit()
+                if state.commit():
+                    armed.update(self._readers.get(state, ()))
+                    converged = False
                 continue
             value = state.next
             if state.curr == value:
                 continue
             if state.combs:
                 self._wake(state.combs)
-            if state.rises and value == 1:
-                self._wake(state.rises)
+            if state.arms:
+                armed.update(state.arms)
+            if value == 1 and (state.rises or state.always):
+                clocks.append(state)
             if state.wakers:
                 pysim._run_wakers(state.wakers, state.curr, value)
             state.curr, converged = value, False
         self.pending.clear()
+        for clock in clocks:        # after all that changes with it
+            woken = armed & clock.rises
+            armed -= woken
+            self._wake(woken)
+            self._wake(clock.always)
         return converged
 
     def _wake(self, processes):
@@ -123,6 +147,8 @@ class Engine(pysim.PySimEngine):
         self._design, self._state = design, State()
         with rewritten(self._state):
             self._circuit = pysim._FragmentCompiler(self._state)(design.fragment)
+        self._state.arm()
+        self._clocked = frozenset(self._state.armed)
         # those of clocks and of `add_process` are few
         self._processes, self._testbenches, self._vcd_writers = set(), [], []
         self._active_triggers, self._delta_cycles = set(), 0
@@ -133,6 +159,7 @@ class Engine(pysim.PySimEngine):
         super().reset()
         for process in self._circuit:
             process.reset()
+        self._state.armed.update(self._clocked)
         self._state.queue = [process for process in self._circuit if process.runnable]
 
     def write_vcd(self, **options):

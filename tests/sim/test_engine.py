@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Array, Cat, ClockDomain, Elaboratable, Module, Mux, ResetInserter, Signal, signed
+from amaranth.hdl import (
+    Array,
+    Cat,
+    ClockDomain,
+    Elaboratable,
+    Format,
+    Module,
+    Mux,
+    Print,
+    ResetInserter,
+    Signal,
+    signed,
+)
 from amaranth.lib import memory
 from amaranth.sim import Simulator
 from amaranth.sim.pysim import PySimEngine
@@ -29,6 +41,12 @@ class Forms(Elaboratable):
         m.submodules.halves = halves = memory.Memory(shape=6, depth=8, init=[])
         write, read = store.write_port(), store.read_port(domain="comb")
         late, part = store.read_port(transparent_for=[write]), halves.write_port(granularity=3)
+        m.submodules.rows = rows = memory.Memory(shape=5, depth=8, init=[])
+        put, plain, count = rows.write_port(), rows.read_port(), Signal(6)
+        # a clock of its own, and a row that is read again when it has been written
+        m.domains.slow = slow = ClockDomain(reset_less=True)
+        m.d.comb += [put.addr.eq(s), put.data.eq(a), put.en.eq(1), plain.addr.eq(s), plain.en.eq(1), slow.clk.eq(a[0])]
+        m.d.slow += count.eq(count + b + plain.data)
         last = halves.read_port(transparent_for=[part])
         m.d.comb += [write.addr.eq(s), write.data.eq(c), write.en.eq(a), read.addr.eq(a), late.addr.eq(s),
                      late.en.eq(a[0]), part.addr.eq(s), part.data.eq(a), part.en.eq(c), last.addr.eq(b), last.en.eq(1)]
@@ -53,8 +71,8 @@ def signals(simulator) -> dict:
             slot.curr if hasattr(slot, "signal") else list(slot.data) for slot in state.slots}
 
 
-def compare(dut, inputs, cycles):
-    """Run one design on both engines with the same random inputs."""
+def compare(dut, inputs, cycles, changes=0.7):
+    """Run one design on both engines with the same random inputs; changes: how often each is set."""
     seen, design = [], Simulator(dut)._design
     for kind in (PySimEngine, Engine):
         simulator, rng, found = Simulator(Module()), np.random.default_rng(3), []
@@ -63,7 +81,7 @@ def compare(dut, inputs, cycles):
         async def bench(ctx, rng=rng, found=found):
             for _ in range(cycles):
                 for signal in inputs:
-                    if rng.random() < 0.7:
+                    if rng.random() < changes:
                         ctx.set(signal, int.from_bytes(rng.bytes(-(-len(signal) // 8)), "little"))
                     found.append(ctx.get(signal))
                 *_, value = await ctx.tick().sample(inputs[0])
@@ -77,16 +95,18 @@ def compare(dut, inputs, cycles):
             seen[-1].append(signals(simulator))
     theirs, ours = seen
     assert ours[0] == theirs[0]
-    assert len({tuple(map(str, values.values())) for values in ours[1:]}) > cycles // 2, "nothing moves"
+    moved = len({tuple(map(str, values.values())) for values in ours[1:]})
+    assert moved > cycles * min(changes, 0.5), "nothing moves"
     for cycle, (mine, want) in enumerate(zip(ours[1:], theirs[1:], strict=True)):
         assert mine.keys() == want.keys()
         wrong = [key for key in want if mine[key] != want[key]]
         assert not wrong, f"cycle {cycle}: {len(wrong)} of {len(want)} signals"
 
 
-def test_every_form():
+@pytest.mark.parametrize("changes", [0.7, 0.1])
+def test_every_form(changes):
     forms, button = Forms(), Signal()
-    compare(ResetInserter(button)(forms), [*forms.inputs, button], 300)
+    compare(ResetInserter(button)(forms), [*forms.inputs, button], 300, changes)
 
 
 @pytest.mark.parametrize("net", [
@@ -114,6 +134,19 @@ def test_a_bench_starts_again():
     simulator.reset()
     simulator.run()
     assert seen == [5, 5]
+
+
+def test_what_prints_does_so_with_every_edge(capsys):
+    m, still = Module(), Signal(8, init=7)
+    m.d.sync += Print(Format("{}", still))
+    simulator = Simulator(m, engine=Engine)
+
+    async def bench(ctx):
+        await ctx.tick().repeat(5)
+    simulator.add_clock(PERIOD)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert capsys.readouterr().out.split() == ["7"] * 5
 
 
 def test_what_it_does_not_do():
