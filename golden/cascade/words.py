@@ -61,7 +61,7 @@ def drawn(rng: np.random.Generator, steps: int, classes: int) -> Header:
     """A random header; thresholds are such that some frames reach them."""
     rule = str(rng.choice(RULES))
     least = 1 << INVERSE_FRACTION       # of the sum of exp, 1 to as many as there are classes
-    threshold = {"never": 0, "margin": int(rng.choice((0, 30, 300, 3000))),
+    threshold = {"never": 0, "margin": int(rng.choice((0, 30, 300, 3000, 30_000))),
                  "softmax": int(rng.integers(least, least * classes))}[rule]
     return Header(steps, bool(rng.random() < 0.6), bool(rng.random() < 0.3), rule, threshold)
 

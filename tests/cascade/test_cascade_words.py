@@ -119,3 +119,21 @@ def test_signals_of_a_page():
     assert name == "logits"
     assert (values * 4096 == net.run(params, frame[None])[0, :, :-1]).all()
     assert net.tick == (1.0, "steps")
+
+
+def test_drawn_frames():
+    """Random frames have headers of every kind and one number of steps; some reach their thresholds, some do not."""
+    net = small()
+    frames = net.drawn(np.random.default_rng(0), 80)
+    heads = [words.header(frame[:2]) for frame in frames]
+    assert {told.steps for told in heads} == {net.steps}
+    for name, values in (("cut", {False, True}), ("serial", {False, True}), ("rule", set(words.RULES))):
+        assert {getattr(told, name) for told in heads} == values, name
+    assert all(told.threshold == 0 for told in heads if told.rule == "never")
+    said = words.split(net.run(engine.random_params(net, 1), frames))
+    early = ~said.computed[:, -1]
+    for rule in words.RULES[1:]:
+        found = {bool(early[n]) for n, told in enumerate(heads) if told.rule == rule}
+        assert found == {False, True}, rule
+    assert frames[:, 2:].min() == 0
+    assert frames[:, 2:].max() == 255
