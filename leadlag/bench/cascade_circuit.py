@@ -14,6 +14,7 @@ from leadlag import flow
 from leadlag.bench import records, sources
 from leadlag.demo import SEEDS
 from leadlag.terminal import bars, status
+from rtl.cascade.core import step_cycles
 
 NAME = "cascade-fashion"
 #: machines, and how their layers are dealt to engines (golden.cascade.layout.dealt)
@@ -94,6 +95,8 @@ def cycles(case: flow.Case, console) -> dict:
     found = {}
 
     def run(images, header):
+        # blocks work on when the last answer of a frame is there
+        device.idle(2 * step_cycles(case.net))
         frames = case.net.frames(images, header)
         flow.compare(case, device.run(frames), case.net.run(case.params, frames), "circuit")
         return device.run_cycles
@@ -133,8 +136,8 @@ def placed(machine: str, what: str):
         from boards.build import build
         case = case_of(machine)
         with status(console, "place and route") as say:
-            report = build(case.net, flow.board(flow.DEFAULT_BOARD), out_dir=flow.BUILD, seeds=SEEDS,
-                           progress=lambda text: say(f"place and route: {text}")).report
+            report = build(case.net, flow.board(flow.DEFAULT_BOARD), out_dir=flow.BUILD / "bench" / machine,
+                           seeds=SEEDS, progress=lambda text: say(f"place and route: {text}")).report
         found = cycles(case, console)
         per_ms = report["clock_mhz"] * 1e3
         return {name: report[name] for name in KEPT} | {

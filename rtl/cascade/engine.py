@@ -100,6 +100,7 @@ class ConvolutionEngine(wiring.Component):
         m.d.comb += [begin.eq(working & walk.idle & places.room), walk.start.eq(begin), walk.task_in.eq(task),
                      places.begin.eq(begin), places.task.eq(task), places.row.eq(self.row),
                      # the pixels that are made are those of the task begun last
-                     self.issuing.eq(Mux(walk.idle, task, current)), walk.arrived.eq(self.arrived)]
+                     self.issuing.eq(Mux(walk.idle, task, current)),
+                     walk.arrived.eq(later(m, self.arrived, 1, name="arrived"))]
         with m.If(begin):
             m.d.sync += [current.eq(task), task.eq(task + 1), more.eq(0), working.eq(more)]

@@ -49,8 +49,14 @@ class Source(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        whole = Signal()        # the stem's map is there
-        m.d.comb += whole.eq(self.hidden.en & self.hidden.whole)
+        whole, begun = Signal(), Signal()       # the stem's map is there; its first row is
+        rows = Signal(range(MAX_SIDE + 1))
+        m.d.comb += [whole.eq(self.hidden.en & self.hidden.whole),
+                     begun.eq(self.hidden.en & self.hidden.row & (rows == 0))]
+        with m.If(self.taken):
+            m.d.sync += rows.eq(0)
+        with m.Elif(self.hidden.en & self.hidden.row):
+            m.d.sync += rows.eq(rows + 1)
         coming, complete, differs = self._frames(m, whole)
         active = Signal()       # steps of a frame are still to pass
         wanted = Signal()
@@ -59,14 +65,14 @@ class Source(wiring.Component):
         with m.If(self.taken):
             m.d.sync += active.eq(1)
         now = Signal(header_layout())
-        with m.If(whole):
+        with m.If(begun):
             m.d.sync += now.eq(coming)
             if self.net.detector is not None:
                 m.d.sync += now.cut.eq(coming.cut | differs)
         m.submodules.map = store = bank(self.vendor, depth=self._values, width=ACTIVATION_BITS)
         m.d.comb += [store.write_en.eq(self.hidden.en), store.write_addr.eq(self.hidden.address),
                      store.write_data.eq(self.hidden.data)]
-        over = self._steps(m, now, whole, store)
+        over = self._steps(m, now, begun, rows, store)
         with m.If(over):
             m.d.sync += active.eq(0)
         return m
@@ -79,7 +85,7 @@ class Source(wiring.Component):
     def _frames(self, m, whole):
         """Words into header and image; complete until the stem has been made of it; whether the frame is another one.
 
-        The stem takes longer than the detector, by far.
+        The first row of the stem takes longer than the detector.
         """
         coming, complete = Signal(header_layout()), Signal()
         index, taken = Signal(range(self.net.inputs + words.HEADER_WORDS)), Signal()
@@ -125,8 +131,11 @@ class Source(wiring.Component):
             m.d.sync += unknown.eq(0)
         return writes, unit.differs | unknown
 
-    def _steps(self, m, now, whole, store):
-        """Send the stem's map once a step; the frame is over when its last one has passed, or when it is judged so."""
+    def _steps(self, m, now, begun, rows, store):
+        """Send the stem's map once a step; the frame is over when its last one has passed, or when it is judged so.
+
+        The first step follows the stem row after row.
+        """
         net = self.net
         m.submodules.outbox = outbox = Outbox()
         wiring.connect(m, outbox.o, wiring.flipped(self.o))
@@ -135,7 +144,9 @@ class Source(wiring.Component):
         step, send, over, begin = Signal(4), Signal(), Signal(), Signal()
         unjudged = Signal(3)        # steps of which no verdict has come: the last one's, when there is one
         m.d.sync += unjudged.eq(unjudged + begin - self.verdict)
-        place = Counter(m, "out", net.stem.out, send)
+        place, may = Counter(m, "out", net.stem.out, send), Signal()
+        # known a cycle late, so nothing is sent in the cycle behind a row's last value
+        m.d.sync += may.eq((rows > place.y) & ~(send & place.row))
         # a header of no steps, which golden refuses, is one of 16: a frame ends whatever it says
         last, since = step == (now.steps - 1)[:4], Signal(len(net.blocks))
         blocks, entry = self._blocks(m, now, step, since), Signal(layout)
@@ -147,7 +158,7 @@ class Source(wiring.Component):
         with m.FSM():
             with m.State("rest"):
                 m.d.sync += step.eq(0)
-                with m.If(whole):
+                with m.If(begun):
                     m.next = "begin"
             with m.State("begin"):
                 m.d.comb += begin.eq(told.w_rdy)
@@ -155,7 +166,7 @@ class Source(wiring.Component):
                     m.d.sync += since.eq(Cat(step == 0, Mux(now.cut & (step == 0), 0, since)))
                     m.next = "pass"
             with m.State("pass"):
-                m.d.comb += send.eq(outbox.room)
+                m.d.comb += send.eq(outbox.room & may)
                 with m.If(send & place.end):
                     with m.If(last):
                         m.d.comb += over.eq(1)
