@@ -18,6 +18,8 @@ from rtl.cascade.source import Source
 from sim.pysim import load, receive, run, send
 
 ONE = Block(height=1, width=1, inputs=3, outputs=3, kernel=1)
+#: sums over pixels that are read again while they are written
+THIN, PAIR = (Block(height=3, width=2, inputs=n, outputs=n) for n in (1, 2))
 
 
 def network(block, classes=3, count=1, **head) -> CascadeNetwork:
@@ -44,8 +46,8 @@ def thresholds(logits, fraction: int, rng):
 
 @pytest.mark.parametrize("pattern", ["none", "bursts"])
 @pytest.mark.parametrize(("block", "classes", "head"), [
-    (PLAIN, 3, {}), (CHANGES, 5, {"shift": 12, "fraction": 12}), (ONE, 2, {"shift": 1, "fraction": 4})],
-    ids=["plain", "five classes", "one pixel"])
+    (PLAIN, 3, {}), (CHANGES, 5, {"shift": 12, "fraction": 12}), (ONE, 2, {"shift": 1, "fraction": 4}),
+    (THIN, 3, {}), (PAIR, 3, {})], ids=["plain", "five classes", "one pixel", "one channel", "two channels"])
 def test_head(block, classes, head, pattern):
     """Frames with every rule at its edge: all words, the verdict with each step's, the marks of the last."""
     net, rng = network(block, classes, **head), random.Random(classes)
