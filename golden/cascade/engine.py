@@ -157,12 +157,6 @@ class Memory:
         self.age = 0
         self.since = [False] * (len(net.blocks) + 1)
 
-    def cut(self) -> None:
-        """Forget what earlier frames have left."""
-        for residual in self.residuals:
-            residual[:] = 0
-        self.age, self.since = 0, [False] * len(self.since)
-
 
 def step(net, params, memory: Memory, h, serial: bool, new: bool):
     """One step of h_0: logits, and a bit for each block that has worked."""

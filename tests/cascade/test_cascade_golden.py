@@ -93,7 +93,18 @@ def test_block_by_block(seed, steps):
         assert (found == words.split(net.run(params, frames)).logits).all()
         ends.append(found[:, -1])
     assert (ends[0] == ends[1]).all() or steps <= len(net.blocks)
-    assert (blocks.logits(net, params, frames[:, 2:]).shape == (3, net.steps, net.outputs))
+    told = words.Header(net.steps)
+    assert (blocks.logits(net, params, frames[:, 2:]) == words.split(net.run(params, net.frames(
+        frames[:, 2:], told))).logits).all()
+
+
+@pytest.mark.parametrize(("steps", "serial", "evaluated"), [(1, False, [1, 1]), (2, False, [1, 2]), (9, False, [1, 2]),
+                                                            (1, True, [1]), (2, True, [1, 1]), (9, True, [1, 1])])
+def test_block_by_block_evaluates_what_differs(monkeypatch, steps, serial, evaluated):
+    seen, net = [], small()
+    monkeypatch.setattr(blocks, "branch_step", lambda h, *rest: seen.append(len(h)) or engine.branch_step(h, *rest))
+    blocks.logits(net, engine.random_params(net), np.zeros((5, net.inputs), int), steps, serial=serial)
+    assert seen == [5 * n for n in evaluated]
 
 
 def test_block_by_block_needs_a_step():

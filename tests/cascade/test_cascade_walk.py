@@ -11,7 +11,12 @@ from sim.pysim import run, stalls
 
 FLAT = (Stem(height=1, width=1, inputs=8, outputs=4, kernel=1), Block(height=1, width=1, inputs=4, outputs=4, kernel=1),
         Block(height=1, width=1, inputs=4, outputs=6, kernel=1), Head(inputs=6, outputs=2, pixels=1, shift=4))
+#: a run of taps is a word
+COLUMN = (Stem(height=4, width=1, inputs=2, outputs=2), Block(height=4, width=1, inputs=2, outputs=2),
+          Head(inputs=2, outputs=2, pixels=4, shift=4))
 PROGRAMS = {
+    "stretched": (LAYERS, Engine(layers=(1, 2), lanes=4, side=2), 1),
+    "a column": (COLUMN, Engine(layers=(0, 1), lanes=2, side=2), 0),
     "one of several": (LAYERS, Engine(layers=(1, 2), lanes=2, side=2), 1), "stem": (LAYERS, Engine(
         layers=(0,), lanes=3, side=2), 0),
     "all": (LAYERS, Engine(layers=(0, 1, 2), lanes=4, side=1), 0), "a lane": (LAYERS, Engine(layers=(1,)), 1),
