@@ -33,7 +33,7 @@ VARIANTS = {
     "DenseLayer": ["inputs=12 outputs=5 lanes=5 activation=linear", "inputs=3 outputs=4 lanes=1 guard=2 delay=0"],
 }
 #: those that are broken, too, and are looked at whole there; and on a part of few lanes, which are quickly simulated
-BROKEN = {"SpikingCore": "network=delays-digits board=ice40-hx8k sequences=4",
+BROKEN = {"SpikingCore": "network=delays-digits board=ice40-hx8k sequences=2",
           "NetworkTop": "network=delays-digits board=ice40-hx8k sequences=1"}
 NETWORKS = [("NetworkCore", "network=gle-mnist1d board=ulx3s-25f sequences=2 ticks=3"),
             ("CascadeCore", "network=cascade-digits sequences=6")]
@@ -59,11 +59,11 @@ def test_a_unit_passes_its_own_bench(unit, given, tmp_path):
     passes_whole(written(unit, given, tmp_path))
 
 
-def passes_whole(found):
+def passes_whole(found, least=4):
     verdict = passes(found.folder, found.name)
     assert verdict.passed, verdict.said
     # every word is looked at, and there are some
-    assert int(re.match(r"PASS: (\d+) words in \d+ cycles$", verdict.said)[1]) >= 4
+    assert int(re.match(r"PASS: (\d+) words in \d+ cycles$", verdict.said)[1]) >= least
     assert not set(re.findall(r"^\w+", "\n".join(os.listdir(found.folder)), re.MULTILINE)) - {
         "README", *(path.name.partition(".")[0] for path in found.files)}, "the bench has left something"
 
@@ -107,7 +107,7 @@ def test_a_network_passes_and_a_broken_one_fails(unit, tmp_path):
     found = written(unit, BROKEN[unit], tmp_path)
     circuit = found.folder / f"{found.name}.v"
     text, port = circuit.read_text(), "o_valid" if unit == "SpikingCore" else "bus_ack"
-    passes_whole(found)
+    passes_whole(found, least=2)
     hung = re.sub(rf"(assign {port} = ).*;|({port} <= ).*;", rf"assign {port} = 1'b0;", text)
     circuit.write_text(hung.replace(f"reg {port};", f"wire {port};"))
     assert "nothing has moved for" in passes(found.folder, found.name).said
@@ -116,7 +116,7 @@ def test_a_network_passes_and_a_broken_one_fails(unit, tmp_path):
     lines = words.read_text().splitlines()
     words.write_text("\n".join([*lines[:-1], f"{int(lines[-1], 16) ^ 1 << (0 if port == 'o_valid' else 64):x}"]))
     said = passes(found.folder, found.name).said
-    where = r"word 3: o_payload\[17:0\] \(y\) is" if port == "o_valid" else r"bus access \d+: 0x00000101 holds"
+    where = r"word 1: o_payload\[17:0\] \(y\) is" if port == "o_valid" else r"bus access \d+: 0x00000101 holds"
     assert re.match(rf"FAIL: cycle \d+: {where}", said), said
 
 
