@@ -49,7 +49,7 @@ class Description(ABC):
 
     Class attributes: kind, name of the system's folders; MARK, the field that its JSON begins with; TENSORS, type of
     words in files; SAMPLE, what it is given at a time, with the axes of its outputs; END, an input word that ends what
-    was cut short, None where units have a fixed length.
+    was cut short, None where units have a fixed length; SIGNALS, what `signals` shows.
     Members of a network that learns on the chip: teacher, streams, targets; else None, 1, 0.
     """
 
@@ -58,6 +58,7 @@ class Description(ABC):
     TENSORS: ClassVar[type]
     SAMPLE: ClassVar[tuple[str, ...]]
     END: ClassVar[int | None] = None
+    SIGNALS: ClassVar[str] = "the messages that each layer sends"
 
     name: str
     layers: tuple

@@ -105,7 +105,7 @@ def _table(case, rungs, found, result) -> list[tuple]:
         rows.append(("cycles per tick", f"{pace['cycles_per_tick']}", "", "measured by the schedule tests"))
         rows.append(("lane use", f"{pace['lane_use']:.1%}", "", f"{case.net.lanes} lanes"))
     if "cycles_per_step" in pace:
-        rows.append(("cycles per step", f"{pace['cycles_per_step']:,}", "", "of the engine that takes longest"))
+        rows.append(("cycles per step", f"{pace['cycles_per_step']:,}", "", "of the longest engine, or of the head"))
         rows.append(("lane-cycles on real taps", f"{pace['tap_use']:.1%}", "", f"{case.net.lanes} lanes"))
     if result is not None:
         r, have = result.report, result.report["available"]
@@ -141,7 +141,7 @@ def _figures(case, command, rungs, found, result, table):
     layers = [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])]
     if layers:
         figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,
-                            "answer": int(answer.label[0])}
+                            "what": net.SIGNALS, "answer": int(answer.label[0])}
     figures |= net.sections(found["integers"], _pictures(case, batch), batch.y)
     pace = circuit(net).pace(net, 0, 0)
     if "engines" in pace:

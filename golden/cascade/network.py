@@ -52,6 +52,7 @@ class CascadeNetwork(Description):
     MARK = "leadlag_cascade_network"
     TENSORS = np.int32
     SAMPLE = ("image", "step", "output")
+    SIGNALS = "the mean of each channel behind stem and blocks, and the logits"
     END = 1 << words.END_BIT
 
     name: str
@@ -274,9 +275,8 @@ class CascadeNetwork(Description):
         return pages.sections(self, outputs, samples, label)
 
     def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
-        """Logits by step, in real units."""
-        said = words.split(self.run(params, np.asarray(x)[None]))
-        return [("logits", said.logits[0] / (1 << self.head.fraction))]
+        """Means of every map and logits, by step."""
+        return pages.signals(self, params, np.asarray(x))
 
     @property
     def tick(self) -> tuple[float, str]:

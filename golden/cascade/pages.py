@@ -34,6 +34,27 @@ def by(sizes) -> str:
     return "x".join(map(str, sizes))
 
 
+def signals(net, params, frame) -> list[tuple[str, np.ndarray]]:
+    """What passes in each step of a frame (2 + values) behind a cut: means over the pixels of every map, then logits.
+
+    Of maps (steps, channels) as shares of their range, of logits (steps, classes) in real units.
+    """
+    told, stem = words.header(frame[:words.HEADER_WORDS]), net.stem
+    image = np.asarray(frame)[words.HEADER_WORDS:].reshape(1, stem.height, stem.width, stem.inputs)
+    h_0, memory = engine.stem_step(image, params[0], net), engine.Memory(net, 1)
+    maps, logits = [[] for _ in net.layers[:-1]], []
+    for t in range(told.steps):
+        h = h_0
+        maps[0].append(h)
+        for k, (block, own) in enumerate(zip(net.blocks, params[1:-1], strict=True), 1):
+            h = engine.join_step(engine.shortcut_step(h, own, block, net), memory.residuals[k - 1])
+            maps[k].append(h)
+        logits.append(engine.step(net, params, memory, h_0, told.serial, t == 0)[0][0])
+    most = engine.LIMITS["activation"][1]
+    found = [(f"block {k}" if k else "stem", np.concatenate(own).mean((1, 2)) / most) for k, own in enumerate(maps)]
+    return [*found, ("logits", np.array(logits) / (1 << net.head.fraction))]
+
+
 def exit_steps(certainty, rule: str, threshold: int):
     """Step (n,) in which each frame is answered, from engine.certainty (n, steps); the last one where none is sure."""
     ends = engine.passes(certainty, rule, threshold)

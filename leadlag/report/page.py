@@ -4,7 +4,8 @@
 
     title, note       heading; a remark that is shown in a band above everything else
     ladder            [{"rung", "accuracy", "samples", "remark"}], float first; accuracies are fractions
-    rates             {"label", "dt", "unit", "layers": [{"name", "values": (ticks, neurons)}]}: one sample over time
+    rates             {"label", "what", "dt", "unit", "layers": [{"name", "values": (ticks, neurons)}]}: one sample over
+                      time; what its values are, the messages of layers where nothing is said
     relearn           {"curve": [[samples, accuracy]], "before", "board"}: an output layer that was destroyed learns
                       again; accuracy before that, and samples that were learnt on the board
     lines             {"x", "y", "label", "series": [{"name", "values", "dashed"}]}: values at 1, 2, ...

@@ -36,15 +36,17 @@ def play_svg(rates, narrow: bool = False) -> str:
         parts.append(f'<text {place} y="16" {TEXT}>{_short(name, narrow or len(layers) > 8)}</text>')
         parts += _dots(frames, x, top, rows, size, gap, answer=rates.get("answer") if name == layers[-1][0] else None)
         x += columns + space
-    parts += _trace(np.asarray(rates["layers"][0]["values"], float), 8, top + high + 10, width - 16, 40)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.1f} {top + high + 72}" role="img">'
+    trace = _trace(np.asarray(rates["layers"][0]["values"], float), 8, top + high + 10, width - 16, 40)
+    parts += trace
+    tall = top + high + (72 if trace else 10)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.1f} {tall}" role="img">'
             f'{"".join(parts)}</svg>')
 
 
 def _short(name: str, narrow: bool) -> str:
     """A layer's name without its activation; on a phone its number alone."""
     name = escape(name.partition(" (")[0])
-    return name.removeprefix("layer ") if narrow else name
+    return name.removeprefix("layer ").removeprefix("block ") if narrow else name
 
 
 def _frames(values: np.ndarray) -> np.ndarray:
@@ -86,8 +88,10 @@ def _dots(frames, x, y, rows, size, gap, answer=None) -> list[str]:
 
 
 def _trace(values, x, y, width, height) -> list[str]:
-    """The input over time, strongest line or sum of all, and the line that moves over it."""
+    """The input over time, strongest line or sum of all, and the line that moves over it; nothing of one that stays."""
     shown = values[:, 0] if values.shape[1] == 1 else np.abs(values).sum(1)
+    if np.ptp(shown) == 0:
+        return []
     low, high = shown.min(), shown.max()
     span = (high - low) or 1.0
     step = width / max(1, len(shown) - 1)

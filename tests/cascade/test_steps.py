@@ -103,3 +103,21 @@ def test_use_of_the_lanes(engines, names):
     assert all(entry["products"] <= entry["cycles"] * entry["multipliers"] for entry in found["engines"])
     assert sum(entry["products"] for entry in found["engines"]) == sum(
         conv.products for layer in net.layers[:-1] for conv in (*layer.main, *filter(None, [layer.shortcut])))
+
+
+def test_what_passes(case):
+    """Signals of a frame: maps settle from below, logits are those of the run."""
+    net, params, images, _, outputs = case
+    found = dict(net.signals(params, net.frames(images[:1])[0]))
+    assert list(found) == ["stem", "block 1", "block 2", "logits"]
+    assert [values.shape for values in found.values()] == [(4, 4), (4, 4), (4, 8), (4, 3)]
+    assert np.array_equal(found["logits"] * 256, words.split(outputs).logits[0])
+    stem = engine.stem_step(images[:1].reshape(1, 4, 3, 1), params[0], net).mean((1, 2))[0] / 255
+    assert (found["stem"] == stem).all()
+    for k in (1, 2):
+        values = found[f"block {k}"]
+        assert 0 <= values.min() < values.max() <= 1
+        assert (values[k - 1] != values[k]).any(), f"block {k} is final from step {k} on"
+        assert (values[k:] == values[k]).all()
+    # the identity alone passes in step 0
+    assert (found["block 1"][0] == found["stem"][0]).all()
