@@ -99,7 +99,8 @@ def test_detector(side, values, pauses, monkeypatch):
     """The sum of every frame at its edge, words one a cycle or at odd times; no word is read while it is written."""
     monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
     rng, before, wanted, got = random.Random(side), [0] * values, [], []
-    frames = [[255] * values, [0] * values]
+    # the sum at the threshold, which is none, and one beyond
+    frames = [[255] * values, [0] * values, [85] * values, [171] + [170] * (values - 1)]
     frames += [[rng.randrange(256) for _ in range(values)] for _ in range(4)]
     frames += [frames[-1], [frames[-1][0] ^ 255, *frames[-1][1:]], [*frames[-1][:-1], frames[-1][-1] ^ 1]]
     threshold = 85 * values
@@ -129,6 +130,7 @@ def test_detector(side, values, pauses, monkeypatch):
             assert bool(ctx.get(unit.differs)) == got[-1], "it stays"
     run(dut, bench, cycles=20_000)
     assert got[2:] == wanted[2:]
+    assert got[2:4] == [False, True]
     assert len(set(wanted[2:])) == 2
     assert (wanted[1], got[1]) == (True, True), "the largest sum that there is"
 

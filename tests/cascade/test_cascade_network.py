@@ -227,6 +227,17 @@ def test_lanes():
     assert [(unit.layers, unit.lanes, unit.side) for unit in tall.engines] == [((0,), 171, 1), ((1,), 512, 1)]
 
 
+def test_dealings():
+    net = small(engines=())
+    assert [[unit.layers for unit in layout.dealt(net, name)] for name in ("layer", "blocks", "all")] == [
+        [(0,), (1,), (2,)], [(0,), (1, 2)], [(0, 1, 2)]]
+    assert net.engines == layout.dealt(net, "layer")
+    thin = small(layers=(Stem(height=1, width=1, inputs=2, outputs=4), Block(height=1, width=1, inputs=4, outputs=256),
+                         replace(HEAD, inputs=256, pixels=1)), engines=())
+    with refused("layers 0, 1: their weights do not fit 4 lanes of one engine"):
+        layout.dealt(thin, "all")
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (lambda params: params[:-1], "small has 4 layers, not 3 of parameters"),
     (lambda params: (params[0]._replace(weight=params[0].weight[:3]), *params[1:]),
