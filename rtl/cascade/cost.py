@@ -20,7 +20,7 @@ from rtl.cascade.core import answers, step_cycles
 from rtl.inventory import Budget, Inventory, Memory
 
 #: a new frame's stem takes this share of a step at most, where there is room for more lanes
-STEM_SHARE = 12
+STEM_SHARE = 8
 
 
 def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:

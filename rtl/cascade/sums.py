@@ -157,16 +157,17 @@ class Places(wiring.Component):
         return m
 
     def _advance(self, m, ends, lane, fold, x, y, channel, pixel, now):
-        first = Signal(10, name="first_channel")
+        first, row = Signal(10, name="first_channel"), Signal.like(pixel, name="first_pixel")
         with m.If(self.valid):
             m.d.sync += [lane.eq(lane + 1), channel.eq(channel + 1)]
             with m.If(ends["lane"]):
                 m.d.sync += [lane.eq(0), channel.eq(first), x.eq(x + 1), pixel.eq(pixel + now["outputs"] + 1)]
                 with m.If(ends["x"]):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
-                    with m.If(ends["y"]):
-                        m.d.sync += [y.eq(0), pixel.eq(0), fold.eq(fold + 1),
-                                     first.eq(first + self.program.unit.lanes),
-                                     channel.eq(first + self.program.unit.lanes)]
-                        with m.If(ends["fold"]):
-                            m.d.sync += first.eq(0)
+                    m.d.sync += [x.eq(0), pixel.eq(row), fold.eq(fold + 1),
+                                 first.eq(first + self.program.unit.lanes),
+                                 channel.eq(first + self.program.unit.lanes)]
+                    with m.If(ends["fold"]):
+                        m.d.sync += [fold.eq(0), first.eq(0), channel.eq(0), y.eq(y + 1),
+                                     pixel.eq(pixel + now["outputs"] + 1), row.eq(pixel + now["outputs"] + 1)]
+                        with m.If(ends["y"]):
+                            m.d.sync += row.eq(0)

@@ -83,7 +83,7 @@ def table_layouts(program: Program) -> tuple[data.StructLayout, data.StructLayou
 
 
 class Pixels(wiring.Component):
-    """Pixels of a convolution, fold after fold, row after row.
+    """Pixels of a convolution, row after row, all folds of a row: so its words are there as soon as can be.
 
     Parameters: program.
     Members
@@ -106,13 +106,14 @@ class Pixels(wiring.Component):
         now, running, fresh = Signal.like(self.task), Signal(), Signal()
         x, y = Signal(range(MAX_SIDE)), Signal(range(MAX_SIDE))
         fold = Signal(range(max(2, *(unit.folds(conv) for conv in tasks))))
-        base = Signal(layout["weight"].shape)
+        base, begin = Signal(layout["weight"].shape), Signal(layout["weight"].shape)
         last = {name: Signal(MAX_SIDE.bit_length() + 3, name=f"last_{name}") for name in ("x", "y", "fold")}
         each = Signal(range(max(unit.words(conv) for conv in tasks) + 1), name="words_of_fold")
         m.d.comb += self.idle.eq(~running)
         with m.If(self.start):
             m.d.sync += [now.eq(self.task), running.eq(1), fresh.eq(1), x.eq(0), y.eq(0), fold.eq(0),
-                         base.eq(program.choose(self.task, program.starts[:-1]))]
+                         base.eq(program.choose(self.task, program.starts[:-1])),
+                         begin.eq(program.choose(self.task, program.starts[:-1]))]
         with m.If(fresh):
             m.d.sync += [fresh.eq(0), each.eq(program.choose(now, [unit.words(c) // unit.folds(c) for c in tasks])),
                          last["x"].eq(program.choose(now, [conv.out_width - 1 for conv in tasks])),
@@ -134,7 +135,7 @@ class Pixels(wiring.Component):
                                          "row": table_layouts(program)[0], "column": table_layouts(program)[1]}))
         with m.If(go):
             m.d.sync += [found.eq(1), part.task.eq(now), part.base.eq(base), part.row.eq(row), part.column.eq(column)]
-            self._advance(m, x, y, fold, base, ends, each, running)
+            self._advance(m, x, y, fold, (base, begin, each), ends, running)
         with m.Elif(taken):
             m.d.sync += found.eq(0)
         with m.If(ready):
@@ -162,13 +163,14 @@ class Pixels(wiring.Component):
         return row, column
 
     @staticmethod
-    def _advance(m, x, y, fold, base, ends, each, running):
+    def _advance(m, x, y, fold, weights, ends, running):
+        base, begin, each = weights
         m.d.sync += x.eq(x + 1)
         with m.If(ends["x"]):
-            m.d.sync += [x.eq(0), y.eq(y + 1)]
-            with m.If(ends["y"]):
-                m.d.sync += [y.eq(0), fold.eq(fold + 1), base.eq(base + each)]
-                with m.If(ends["fold"]):
+            m.d.sync += [x.eq(0), fold.eq(fold + 1), base.eq(base + each)]
+            with m.If(ends["fold"]):
+                m.d.sync += [fold.eq(0), base.eq(begin), y.eq(y + 1)]
+                with m.If(ends["y"]):
                     m.d.sync += running.eq(0)
 
 
