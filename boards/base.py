@@ -82,9 +82,13 @@ class Board:
         """Room beside the link."""
         part, family = self.part, self.part.family
         bram = part.bram - LINK_BLOCKS
-        return Budget(multipliers=part.dsp, bram=bram, lut4=part.lut4, routable_bram=family.fill[0] * bram,
-                      routable_lut4=family.fill[1] * part.lut4 - family.base, blocks=family.block_rams,
-                      luts=family.luts)
+        return Budget(multipliers=None if self._multiplies_in_luts else part.dsp, bram=bram, lut4=part.lut4,
+                      routable_bram=family.fill[0] * bram, routable_lut4=family.fill[1] * part.lut4 - family.base,
+                      blocks=family.block_rams, luts=family.luts)
+
+    @property
+    def _multiplies_in_luts(self) -> bool:
+        return not self.part.dsp and "product" in self.part.family.prices
 
     def fold(self, net: Description) -> Description:
         """Give the layers the lanes that the part has room for; ValueError where there is none."""
@@ -93,7 +97,8 @@ class Board:
 
     def check_kind(self, net: Description) -> None:
         """ValueError for a network that multiplies where nothing can."""
-        if not self.part.dsp and circuit(net).inventory(net).multipliers:
+        need = circuit(net).inventory(net)
+        if need.multipliers and not self.part.dsp and not (need.factors and self._multiplies_in_luts):
             raise ValueError(f"{net.name} multiplies, and {self.name} ({self.part.name}) has no multipliers for it")
 
     def clock_for(self, clock_mhz: float | None = None, net: Description | None = None) -> Clock:

@@ -26,7 +26,8 @@ class Family:
       inferred              (depth, width) -> block RAMs that yosys makes of a memory which is read a cycle late
       blocks                Memory -> block RAMs of each of its `count`
       prices                LUTs of a feature of an Inventory; "column": of 4 bits of 16 words of LUT RAM, "state" and
-                            "ring": of a bit of memories that are registers, read at once or a cycle late
+                            "ring": of a bit of memories that are registers, read at once or a cycle late; "product": of
+                            a bit times a bit of a multiplier of LUTs, in families without multipliers
       fill                  shares of block RAMs and LUTs beyond which a design hardly routes
       base                  LUTs of the link that count beside the layers when lanes are dealt out
       cells                 what nextpnr calls the figures of a report
@@ -58,8 +59,9 @@ class Family:
     def luts(self, need: Inventory) -> int:
         """Rough number of LUTs of an inventory, of logic cells where each has its flip-flop."""
         found = sum(self.prices[name] * amount for name, amount in need.logic.items())
+        found += self.prices.get("product", 0) * sum(a * b * count for a, b, count in need.factors)
         for memory in need.memories:
-            if memory.form in ("soft", "at_once") and not self.blocks(memory):
+            if memory.form != "inferred" and not self.blocks(memory):
                 columns = -(-memory.depth // 16) * -(-memory.width // 4)
                 bits = self.prices.get("state" if memory.form == "at_once" else "ring", 0) * memory.depth * memory.width
                 found += memory.count * (self.prices.get("column", 0) * columns + bits)
@@ -114,12 +116,13 @@ ECP5 = Family(
                                  "column": 9}, fill=(0.9, 0.6), base=0,
     cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4")
 
-#: a logic cell is a LUT and a flip-flop together; nothing here multiplies
+#: a logic cell is a LUT and a flip-flop together; multipliers are made of them
 ICE40 = Family(
     name="ice40", synth="synth_ice40", synth_options=(), constraints="pcf", routed="asc", routed_option="--asc",
     tools={"yosys": YOSYS, "nextpnr": NEXTPNR_ICE40, "icepack": ICEPACK},
     pack=("design.asc", "design.bit"), constrains_clock=True, clock=Ice40Pll.for_clock, instances={},
     inferred=ice40_blocks, blocks=lambda memory: 0 if memory.form == "at_once" else ice40_blocks(memory.depth,
                                                                                                  memory.width),
-    prices={"engine": 650, "neuron_lane": 184, "state": 2.1, "ring": 1.5}, fill=(1.0, 0.93), base=1250,
+    prices={"engine": 650, "neuron_lane": 184, "state": 2.1, "ring": 1.5, "layer": 700, "mac_lane": 120,
+            "product": 3.4}, fill=(1.0, 0.93), base=1250,
     cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4")

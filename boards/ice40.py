@@ -1,4 +1,4 @@
-"""iCE40-HX8K breakout board (Lattice), for small spiking networks: 12 MHz oscillator, FT2232H serial line over USB.
+"""iCE40-HX8K breakout board (Lattice), for small networks: 12 MHz oscillator, FT2232H serial line over USB.
 
 Pins from amaranth-boards. Smaller parts of the family do not hold the link and ten outputs.
 """

@@ -23,20 +23,24 @@ class Memory(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """Of the layers of a network; logic: feature -> amount, for which a family has a price in LUTs."""
+    """Of the layers of a network; logic: feature -> amount, for which a family has a price in LUTs.
+
+    factors: of the multipliers where they may be made of LUTs, too: bits of both factors, and how many there are.
+    """
 
     memories: tuple[Memory, ...]
     multipliers: int
     logic: dict[str, float]
+    factors: tuple[tuple[int, int, int], ...] = ()
 
 
 class Budget(NamedTuple):
     """Room for the layers of a network: multipliers, block RAMs, LUTs; what of the latter two routes well.
 
-    blocks: block RAMs of an Inventory; luts: rough number of its LUTs.
+    multipliers: None where they are made of LUTs. blocks: block RAMs of an Inventory; luts: rough number of its LUTs.
     """
 
-    multipliers: int
+    multipliers: int | None
     bram: int
     lut4: int
     routable_bram: float

@@ -17,6 +17,8 @@ from leadlag.terminal import bars, status
 from rtl.cascade.core import step_cycles
 
 NAME = "cascade-fashion"
+#: the small sibling, and a board without multipliers that has room for it
+SMALL, SMALL_BOARD = "cascade-digits", "ice40-hx8k"
 #: machines, and how their layers are dealt to engines (golden.cascade.layout.dealt)
 MACHINES = {"engines": "layer", "one_engine": "blocks"}
 STILLS, FRAMES = 1000, 1000
@@ -130,14 +132,14 @@ def _differences(values) -> list[int]:
     return [later - earlier for earlier, later in zip(values, values[1:], strict=False)]
 
 
-def placed(machine: str, what: str):
-    """A group: place and route of a machine for the ULX3S-85F, its cycles measured in the compiled circuit."""
+def placed(machine: str, what: str, network: str = NAME, board: str = flow.DEFAULT_BOARD):
+    """A group: place and route of a machine for a board, its cycles measured in the compiled circuit."""
     def group(console) -> dict:
         from boards.build import build
-        case = case_of(machine)
+        case = case_of(machine, network, board)
         with status(console, "place and route") as say:
-            report = build(case.net, flow.board(flow.DEFAULT_BOARD), out_dir=flow.BUILD / "bench" / machine,
-                           seeds=SEEDS, progress=lambda text: say(f"place and route: {text}")).report
+            report = build(case.net, flow.board(board), out_dir=flow.BUILD / "bench" / machine, seeds=SEEDS,
+                           progress=lambda text: say(f"place and route: {text}")).report
         found = cycles(case, console)
         per_ms = report["clock_mhz"] * 1e3
         return {name: report[name] for name in KEPT} | {
@@ -146,10 +148,11 @@ def placed(machine: str, what: str):
             "frames_per_s_at_fmax": 1e6 * report["fmax_mhz"] / found["streamed"],
             "step1_ms": found["parallel"][1] / per_ms, "final_ms": found["parallel"][-1] / per_ms,
             "serial_final_ms": found["serial"][-1] / per_ms, "seed": report["nextpnr_seed"]}
-    group.__doc__ = f"Place and route of {NAME}, {what}, for the ULX3S-85F; its cycles."
+    group.__doc__ = f"Place and route of {network}, {what}, for the {board}; its cycles."
     return group
 
 
 GROUPS = {"cascade.circuit": equal, "cascade.comparison": comparison,
           f"build.{NAME}.{flow.DEFAULT_BOARD}": placed("engines", "an engine a block"),
-          f"build.{NAME}-blocks.{flow.DEFAULT_BOARD}": placed("one_engine", "one engine for all blocks")}
+          f"build.{NAME}-blocks.{flow.DEFAULT_BOARD}": placed("one_engine", "one engine for all blocks"),
+          f"build.{SMALL}.{SMALL_BOARD}": placed("one_engine", "one engine, multipliers of LUTs", SMALL, SMALL_BOARD)}

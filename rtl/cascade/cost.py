@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from golden.cascade.engine import SUM, logit_format
 from golden.cascade.layer import (
     ACTIVATION_BITS,
     DEALINGS,
@@ -16,8 +17,15 @@ from golden.cascade.layer import (
 )
 from golden.cascade.layout import affine_words, columns, dealt, lane_words
 from golden.cascade.network import CascadeNetwork
+from golden.rate.loss import EXP, difference_format
 from rtl.cascade.core import answers, step_cycles
+from rtl.cascade.head import head_rows
+from rtl.cascade.joint import Outbox, value_layout
+from rtl.cascade.sums import Affine, least_gap
+from rtl.cascade.walk import Program
 from rtl.inventory import Budget, Inventory, Memory
+from rtl.units.activation import Activation
+from rtl.vendor.logic import DIGIT
 
 #: a new frame's stem takes this share of a step at most, where there is room for more lanes
 STEM_SHARE = 8
@@ -39,12 +47,26 @@ def engine_memories(net: CascadeNetwork, unit: Engine) -> list[Memory]:
     return found
 
 
+def head_memories(net: CascadeNetwork) -> list[Memory]:
+    """Its row, the table of exp, sums over the pixels, logits; the answers that wait."""
+    table = Activation.banks("exp", difference_format(logit_format(net.head.fraction)), EXP)
+    return [Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS), *(Memory(*size) for size in table),
+            Memory(net.head.inputs, net.head.pool_bits, form="at_once"), Memory(net.outputs, SUM.width, form="at_once"),
+            Memory(*answers(net))]
+
+
 def inventory(net: CascadeNetwork) -> Inventory:
-    """Weights, scales, maps, the head's row; multipliers of lanes, of each engine's scales, of the head."""
+    """Weights, scales, maps, queues, head; multipliers of lanes, of each engine's scales, of the head."""
     memories = [memory for unit in net.engines for memory in engine_memories(net, unit)]
-    memories += [Memory(net.outputs * (net.head.inputs + 1), HEAD_BITS), Memory(*answers(net))]
-    return Inventory(tuple(memories), net.lanes + len(net.engines) + 1,
-                     {"layer": len(net.layers), "mac_lane": net.lanes})
+    memories += [Memory(Outbox.size(layer.main[-1].pixels) - 1, value_layout().size, form="soft")
+                 for layer in net.layers[:-1]]
+    # a serial multiplier takes a digit at a time
+    scales = [DIGIT if Affine.may_be_serial(least_gap(Program(unit, tuple(net.program(unit))))) else SUM.width
+              for unit in net.engines]
+    factors = ((WEIGHT_BITS, ACTIVATION_BITS + 1, net.lanes), *((SCALE_BITS, bits, 1) for bits in scales),
+               (HEAD_BITS, head_rows(net.head).operand, 1))
+    return Inventory((*memories, *head_memories(net)), sum(count for *_, count in factors),
+                     {"layer": len(net.layers), "mac_lane": net.lanes}, factors)
 
 
 def options(net: CascadeNetwork, layers: tuple[int, ...]) -> Iterator[tuple[int, int, Engine]]:
@@ -80,8 +102,9 @@ def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
         found = _dealt_within(replace(net, engines=engines), budget)
         if found is not None:
             return found
-    raise ValueError(f"{net.name} needs at least {_least(net, dealings, budget)}; there are {budget.multipliers} "
-                     f"multipliers, {budget.bram} block RAMs and {budget.lut4} LUTs")
+    there = f"{budget.bram} block RAMs and {budget.lut4} LUTs"
+    there = there if budget.multipliers is None else f"{budget.multipliers} multipliers, {there}"
+    raise ValueError(f"{net.name} needs at least {_least(net, dealings, budget)}; there are {there}")
 
 
 def _least(net: CascadeNetwork, dealings, budget: Budget) -> str:
@@ -93,20 +116,21 @@ def _least(net: CascadeNetwork, dealings, budget: Budget) -> str:
             picked = [min(options(dealt_net, unit.layers), key=least, default=None) for unit in engines]
             if None not in picked:
                 needs.append(inventory(replace(net, engines=tuple(unit for _, _, unit in picked))))
-    return (f"{min(need.multipliers for need in needs)} multipliers, {min(map(budget.blocks, needs))} block RAMs and "
-            f"{min(map(budget.luts, needs))} LUTs")
+    found = f"{min(map(budget.blocks, needs))} block RAMs and {min(map(budget.luts, needs))} LUTs"
+    return found if budget.multipliers is None else f"{min(need.multipliers for need in needs)} multipliers, {found}"
 
 
 def _dealt_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork | None:
     """Lanes for the engines as they are; None where none fit."""
-    room = budget.multipliers - len(net.engines) - 1
+    # beside its lanes an engine has a multiplier for scales, the head has one
+    room = None if budget.multipliers is None else budget.multipliers - len(net.engines) - 1
     choices = [[(cycles * (1 if any(unit.layers) else STEM_SHARE), products,
                  budget.blocks(Inventory(tuple(engine_memories(net, unit)), 0, {})), unit)
                 for cycles, products, unit in options(net, unit.layers)] for unit in net.engines]
     for target in sorted({cycles for choice in choices for cycles, *_ in choice}):
         picked = [min((each for each in choice if each[0] <= target), key=lambda each: each[1:3], default=None)
                   for choice in choices]
-        if None in picked or sum(each[1] for each in picked) > room:
+        if None in picked or room is not None and sum(each[1] for each in picked) > room:
             continue
         found = replace(net, engines=tuple(each[-1] for each in picked))
         need = inventory(found)

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden.cascade.layer import ACTIVATION_BITS, MAX_SIDE, RESIDUAL_BITS, WEIGHT_BITS
 from golden.cascade.layout import lane_words
 from golden.units.rows import Rows
-from rtl.cascade.sums import Affine, Places, place_layout
+from rtl.cascade.sums import Affine, Places, least_gap, place_layout
 from rtl.cascade.walk import Program, Walk, pixel_layout
 from rtl.pipeline import ParameterBus, join, later
 from rtl.units.mac import MacLanes
@@ -69,7 +69,8 @@ class ConvolutionEngine(wiring.Component):
         m.submodules.walk, m.submodules.lanes = walk, lanes
         m.submodules.places = places = Places(self.net, self.program)
         m.submodules.affine = affine = Affine(self.net, width=self.rows.acc, words=places.words,
-                                              bank0=self.bank0 + unit.lanes, vendor=self.vendor)
+                                              bank0=self.bank0 + unit.lanes, vendor=self.vendor,
+                                              gap=least_gap(self.program))
         self._issue(m, places)
         join(m, lanes.params, self.params)
         join(m, affine.params, lanes.params_out)
@@ -78,11 +79,26 @@ class ConvolutionEngine(wiring.Component):
             self.map_addr.eq(walk.map), self.task.eq(walk.task), self.busy.eq(walk.busy), lanes.addr.eq(walk.weight),
             lanes.first.eq(walk.first), lanes.last.eq(walk.last), places.valid.eq(lanes.valid),
             affine.sum.eq(lanes.sum), affine.address.eq(places.scale), self.activation.eq(affine.activation),
-            self.residual.eq(affine.residual),
-            self.place.eq(later(m, places.place, Affine.LATENCY - 1, name="place", reset_less=False))]
+            self.residual.eq(affine.residual), self.place.eq(self._placed(m, places.place, affine))]
+        if affine.serial:
+            m.d.comb += affine.valid.eq(lanes.valid)
         ports = [lanes.operand] if unit.side == 1 else lanes.operand
         m.d.comb += [port.eq(self.operand.word_select(n, ACTIVATION_BITS)) for n, port in enumerate(ports)]
         return m
+
+    @staticmethod
+    def _placed(m, place, affine):
+        """A place, when its word is there."""
+        wait = affine.LATENCY - 1
+        if not affine.serial:
+            return later(m, place, wait, name="place", reset_less=False)
+        kept, found = Signal.like(place, name="place_kept"), Signal.like(place, name="place_there")
+        with m.If(place.valid):
+            m.d.sync += kept.eq(place)
+        there = later(m, place.valid, wait, name="place_valid", reset_less=False)
+        m.d.comb += [found.eq(kept), found.valid.eq(there), found.row.eq(kept.row & there),
+                     found.whole.eq(kept.whole & there)]
+        return found
 
     def _issue(self, m, places):
         """One job after the other, the first that is wanted; its tasks in order."""

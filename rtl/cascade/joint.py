@@ -21,8 +21,8 @@ from rtl.fixed import round_shift
 from rtl.pipeline import later
 from rtl.primitives import Bank, bank
 
-#: values on the way between two blocks
-QUEUE = 16
+#: values on the way between two blocks; maps of one pixel pass in no time through a queue that needs no block RAM
+QUEUE, SHORT_QUEUE = 16, 4
 
 
 def value_layout() -> data.StructLayout:
@@ -61,17 +61,24 @@ class Counter:
 class Outbox(wiring.Component):
     """Values that leave through a queue, for who knows a few cycles before that one will come.
 
+    Parameters: pixels of the map whose values they are.
     Members: reserve, a value will come; room, whether one may, which is known a cycle late; i_valid, i; o.
     """
 
-    def __init__(self):
+    def __init__(self, pixels: int):
+        self.depth = self.size(pixels)
         super().__init__({"reserve": In(1), "room": Out(1, init=1), "i_valid": In(1), "i": In(value_layout()),
                           "o": Out(stream.Signature(value_layout()))})
 
+    @staticmethod
+    def size(pixels: int) -> int:
+        """Values that it holds."""
+        return QUEUE if pixels > 1 else SHORT_QUEUE
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=value_layout().size, depth=QUEUE)
-        free = Signal(range(QUEUE + 1), init=QUEUE)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=value_layout().size, depth=self.depth)
+        free = Signal(range(self.depth + 1), init=self.depth)
         # of two places one may be taken in this very cycle
         m.d.sync += [free.eq(free + (self.o.valid & self.o.ready) - self.reserve), self.room.eq(free > 1)]
         m.d.comb += [self.o.valid.eq(queue.r_rdy), self.o.payload.eq(queue.r_data),
@@ -141,9 +148,10 @@ class Joint(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         block, i, told = self.block, self.i, self.decision
+        high, wide, _ = block.out
         m.submodules.map, m.submodules.inner_map, m.submodules.decision = self.map, self.inner_map, told
         m.submodules.residual = residual = bank(self.vendor, depth=self.values, width=RESIDUAL_BITS)
-        m.submodules.outbox = outbox = Outbox()
+        m.submodules.outbox = outbox = Outbox(high * wide)
         wiring.connect(m, outbox.o, wiring.flipped(self.o))
         taken, first = Signal(), Signal()
         place = Counter(m, "in", (block.height, block.width, block.inputs), taken)

@@ -137,7 +137,7 @@ class Source(wiring.Component):
         The first step follows the stem row after row.
         """
         net = self.net
-        m.submodules.outbox = outbox = Outbox()
+        m.submodules.outbox = outbox = Outbox(net.stem.main[0].pixels)
         wiring.connect(m, outbox.o, wiring.flipped(self.o))
         layout = pass_layout(net)
         m.submodules.told = told = fifo.SyncFIFOBuffered(width=layout.size, depth=4)

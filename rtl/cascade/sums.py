@@ -17,27 +17,47 @@ from golden.cascade.layout import affine_words, rows_of
 from rtl.cascade.walk import Program, bits
 from rtl.fixed import exact, round_shift, saturate
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import Bank, Multiplier, bank, multiplier
+from rtl.primitives import Bank, Multiplier, bank, has_multipliers, multiplier
+from rtl.vendor.logic import SerialMultiplier
 
 #: convolutions whose sums are not all there while a later one is issued
 QUEUE = 4
 
 
+def least_gap(program: Program) -> int:
+    """Cycles between two sums that leave an engine, at least."""
+    if program.unit.lanes > 1:
+        return 1
+    return min(high * wide * program.unit.groups(task.conv) for task in program.tasks
+               for _, high, _ in task.conv.rows for _, wide, _ in task.conv.columns)
+
+
 class Affine(wiring.Component):
     """y = clip(round_shift(s scale + bias 2**(post - 4), post)), s = sat(round_shift(sum, pre)); one a cycle.
 
-    Parameters: net; width of a sum; words of the banks of scales and biases; bank0, number of the first of the two.
+    Parameters: net; width of a sum; words of the banks of scales and biases; bank0, number of the first of the two;
+    vendor; gap, cycles from sum to sum at least: in parts without multipliers a wide one makes the product serial.
     Members: sum, address of its scale and bias; LATENCY cycles later `activation` and `residual`, y clipped as one and
-    as the other; params, params_out.
+    as the other; valid, with a sum, where the product is serial; params, params_out.
     """
 
-    LATENCY = Bank.LATENCY + 1 + Multiplier.LATENCY + 2
+    #: from a sum to its factors, and from its product to its word
+    _BEFORE, _BEHIND = Bank.LATENCY + 1, 2
 
-    def __init__(self, net, *, width: int, words: int, bank0: int, vendor: str):
+    def __init__(self, net, *, width: int, words: int, bank0: int, vendor: str, gap: int = 1):
         self.net, self.width, self.words, self.bank0, self.vendor = net, width, words, bank0, vendor
+        self.serial = not has_multipliers(vendor) and self.may_be_serial(gap)
+        product = SerialMultiplier.latency(SUM.width) if self.serial else Multiplier.LATENCY
+        self.LATENCY = self._BEFORE + product + self._BEHIND
         super().__init__({
             "sum": In(signed(width)), "address": In(range(max(2, words))), "activation": Out(8),
-            "residual": Out(signed(RESIDUAL_BITS)), "params": In(ParameterBus()), "params_out": Out(ParameterBus())})
+            "residual": Out(signed(RESIDUAL_BITS)), "params": In(ParameterBus()), "params_out": Out(ParameterBus())}
+            | ({"valid": In(1)} if self.serial else {}))
+
+    @classmethod
+    def may_be_serial(cls, gap: int) -> bool:
+        """Whether the next place comes when the word of the last one is there: places are kept, not handed on."""
+        return gap >= cls._BEFORE + SerialMultiplier.latency(SUM.width) + cls._BEHIND - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -54,15 +74,26 @@ class Affine(wiring.Component):
                        for n, name in enumerate(("scale", "bias")))
         s = Signal(signed(SUM.width), reset_less=True)
         m.d.sync += exact(s, saturate(round_shift(self.sum, net.pre), SUM))
-        m.submodules.multiplier = mul = multiplier(self.vendor, a_width=SCALE_BITS, b_width=SUM.width)
-        m.d.comb += [mul.a.eq(scale), mul.b.eq(later(m, s, Bank.LATENCY, name="s"))]
-        bias = later(m, bias, Multiplier.LATENCY, name="bias_for")
+        mul, bias = self._product(m, scale, later(m, s, Bank.LATENCY, name="s"), bias)
         total = Signal(signed(max(len(mul.p), SCALE_BITS + net.post - BIAS_FRACTION) + 2), reset_less=True)
         m.d.sync += total.eq(mul.p + (bias << net.post - BIAS_FRACTION) + (1 << net.post - 1))
         rounded = total.shift_right(net.post)
         for name, target in (("activation", self.activation), ("residual", self.residual)):
             m.d.sync += target.eq(clipped(rounded, *LIMITS[name]))
         return m
+
+    def _product(self, m, scale, s, bias):
+        """What multiplies, and the bias for its product."""
+        sizes = {"a_width": SCALE_BITS, "b_width": SUM.width}
+        m.submodules.multiplier = mul = SerialMultiplier(**sizes) if self.serial else multiplier(self.vendor, **sizes)
+        m.d.comb += [mul.a.eq(scale), mul.b.eq(s)]
+        if not self.serial:
+            return mul, later(m, bias, Multiplier.LATENCY, name="bias_for")
+        kept = Signal.like(bias, name="bias_for", reset_less=True)
+        m.d.comb += mul.start.eq(later(m, self.valid, self._BEFORE, name="valid", reset_less=False))
+        with m.If(mul.start):
+            m.d.sync += kept.eq(bias)
+        return mul, kept
 
 
 def clipped(x, low: int, high: int):

@@ -9,7 +9,7 @@ from amaranth.hdl import ResetInserter, Signal
 
 from golden.cascade.engine import LIMITS, join_step, works
 from golden.cascade.layer import RESIDUAL_FRACTION, Block
-from rtl.cascade.joint import QUEUE, Decision, Joint, Outbox
+from rtl.cascade.joint import QUEUE, SHORT_QUEUE, Decision, Joint, Outbox
 from rtl.cascade.maps import Map
 from sim.pysim import receive, run, send, stalls
 
@@ -47,10 +47,10 @@ def test_map(values, side):
     run(dut, bench, cycles=100)
 
 
-@pytest.mark.parametrize("pattern", ["none", "random", "bursts"])
-def test_outbox(pattern):
+@pytest.mark.parametrize(("pattern", "pixels"), [("none", 9), ("random", 9), ("bursts", 9), ("random", 1)])
+def test_outbox(pattern, pixels):
     """As many as have room are reserved, each comes some cycles later: none is lost, and the order stays."""
-    dut, pauses, way = Outbox(), stalls("random", "outbox"), deque([None] * 4)
+    dut, pauses, way = Outbox(pixels), stalls("random", "outbox"), deque([None] * 4)
     wanted = [{"h": n % 256, "first": n % 7 == 0, "new": n % 2, "cut": n % 3 == 0, "serial": n % 5 == 0}
               for n in range(150)]
     got, full = [], []
@@ -78,15 +78,16 @@ def test_outbox(pattern):
     assert [one.h for one in got] == [one["h"] for one in wanted]
     assert [(one.first, one.new, one.cut, one.serial) for one in got] == [
         tuple(map(int, (one["first"], one["new"], one["cut"], one["serial"]))) for one in wanted]
-    assert any(full) == (pattern == "bursts")
+    assert any(full) == (pattern == "bursts" or pixels == 1)
 
 
-def test_a_full_outbox():
-    dut = Outbox()
+@pytest.mark.parametrize(("pixels", "depth"), [(2, QUEUE), (1, SHORT_QUEUE)])
+def test_a_full_outbox(pixels, depth):
+    dut = Outbox(pixels)
 
     async def bench(ctx):
         ctx.set(dut.reserve, 1)
-        for _ in range(QUEUE):
+        for _ in range(depth):
             assert ctx.get(dut.room)
             await ctx.tick()
         assert not ctx.get(dut.room)

@@ -1,12 +1,13 @@
 # amaranth: UnusedElaboratable=no
-"""Bank and Multiplier in their generic form: shapes, latency, words; the vendor forms are compared in test_vendor."""
+"""Bank and Multiplier in forms that any tool understands: shapes, latency, words; test_vendor compares all forms."""
 
 import random
+from itertools import product
 
 import pytest
 
 from rtl.primitives import Bank, Multiplier, bank, multiplier
-from rtl.vendor import ecp5
+from rtl.vendor import ecp5, logic
 from sim.pysim import run
 
 
@@ -28,6 +29,7 @@ def test_forms():
     assert type(multiplier("generic", a_width=2, b_width=2)) is Multiplier
     assert type(bank("ecp5", depth=2, width=2)) is ecp5.Bank
     assert type(multiplier("ecp5", a_width=2, b_width=2)) is ecp5.Multiplier
+    assert type(multiplier("ice40", a_width=2, b_width=2)) is logic.Multiplier
     with pytest.raises(ValueError, match="vendor must be one of generic, ecp5, ice40, not 'asic'"):
         bank("asic", depth=2, width=2)
 
@@ -56,16 +58,49 @@ def test_bank(depth):
     run(dut, bench, cycles=250)
 
 
-def test_multiplier():
-    """Every pair of 3 and 4 bits, a product a cycle."""
-    dut, due = Multiplier(a_width=3, b_width=4), []
+def factors(a_width: int, b_width: int) -> list[tuple[int, int]]:
+    """Every pair of small factors; of larger ones the corners, and 300 pairs."""
+    ranges = [range(-(1 << width - 1), 1 << width - 1) for width in (a_width, b_width)]
+    if a_width + b_width < 10:
+        return list(product(*ranges))
+    rng = random.Random(f"multiplier {a_width} {b_width}")
+    corners = [(values[0], values[1], -1, 0, 1, values[-2], values[-1]) for values in ranges]
+    return [*product(*corners), *((rng.choice(ranges[0]), rng.choice(ranges[1])) for _ in range(300))]
+
+
+@pytest.mark.parametrize("form", [Multiplier, logic.Multiplier])
+@pytest.mark.parametrize(("a_width", "b_width"), [(3, 4), (2, 1), (1, 7), (8, 9), (12, 10), (5, 6), (7, 13), (18, 18)])
+def test_multiplier(form, a_width, b_width):
+    """A product a cycle, whether factor b is one part of it or several."""
+    dut, due = form(a_width=a_width, b_width=b_width), []
+    assert len(dut.p) == a_width + b_width
 
     async def bench(ctx):
-        for cycle, (a, b) in enumerate((a, b) for a in range(-4, 4) for b in range(-8, 8)):
+        for cycle, (a, b) in enumerate(factors(a_width, b_width)):
             ctx.set(dut.a, a)
             ctx.set(dut.b, b)
             due.append(a * b)
             await ctx.tick()
             if cycle + 1 >= dut.LATENCY:
                 assert ctx.get(dut.p) == due[cycle + 1 - dut.LATENCY], f"cycle {cycle}"
-    run(dut, bench, cycles=200)
+    run(dut, bench, cycles=400)
+
+
+@pytest.mark.parametrize(("a_width", "b_width"), [(3, 4), (4, 3), (2, 1), (1, 2), (18, 18), (12, 17)])
+def test_serial_multiplier(a_width, b_width):
+    """A product LATENCY cycles behind its start, which the next start follows at once or later; factors may change."""
+    dut, rng = logic.SerialMultiplier(a_width=a_width, b_width=b_width), random.Random("serial")
+    pairs = factors(a_width, b_width)[:200]
+
+    async def bench(ctx):
+        for a, b in pairs:
+            wait = rng.choice((0, 0, 1, 3))
+            for cycle in range(dut.LATENCY + wait):
+                ctx.set(dut.start, cycle == 0)
+                ctx.set(dut.a, a if cycle == 0 else rng.randrange(1 << a_width))
+                ctx.set(dut.b, b if cycle == 0 else -1)
+                await ctx.tick()
+                if cycle + 1 >= dut.LATENCY:
+                    assert ctx.get(dut.p) == a * b, f"{a} * {b}, cycle {cycle}"
+    assert dut.LATENCY == 1 + (b_width + 1) // 2
+    run(dut, bench, cycles=4000)

@@ -1,4 +1,4 @@
-"""The ECP5 forms against the generic ones, word for word, simulated with the models of sim/models/ecp5.v."""
+"""The vendors' forms against the generic ones, word for word, ECP5's with the models of sim/models/ecp5.v."""
 
 import ctypes
 import os
@@ -69,9 +69,9 @@ def available(build, *args, **kwargs):
 
 
 class Pair(wiring.Component):
-    """Generic and ECP5 forms of many units on the same random words.
+    """All forms of many units on the same random words.
 
-    Members: word; differ, active: a bit a unit, where its two outputs are not equal, where they are not zero.
+    Members: word; differ, active: a bit a unit, where its outputs are not all equal, where they are not zero.
     """
 
     def __init__(self, units: dict):
@@ -85,7 +85,8 @@ class Pair(wiring.Component):
             for vendor in VENDORS:
                 m.submodules[f"{name}_{vendor}".replace(" ", "_")] = unit = make(vendor)
                 outputs.append(self._drive(m, n, unit))
-            m.d.comb += [self.differ[n].eq(outputs[0] != outputs[1]), self.active[n].eq(outputs[0] != 0)]
+            m.d.comb += [self.differ[n].eq(Cat(output != outputs[0] for output in outputs[1:]).any()),
+                         self.active[n].eq(outputs[0] != 0)]
         return m
 
     def _drive(self, m, number, unit):
