@@ -169,9 +169,11 @@ class Frames:
                 ctx.set(dut.hidden.en, 1)
                 ctx.set(dut.hidden.address, address)
                 ctx.set(dut.hidden.data, int(value))
+                ctx.set(dut.hidden.row, (address + 1) % (len(self.maps[n]) // self.net.stem.out[0]) == 0)
                 ctx.set(dut.hidden.whole, address == len(self.maps[n]) - 1)
                 await ctx.tick()
                 ctx.set(dut.hidden.en, 0)
+                ctx.set(dut.hidden.row, 0)
                 ctx.set(dut.hidden.whole, 0)
 
     async def watch(self, ctx):
@@ -246,6 +248,21 @@ def test_source(side, out):
     assert drops
 
 
+async def make_stem(ctx, dut, net):
+    """Take the work, and say that row after row is there."""
+    ctx.set(dut.taken, 1)
+    await ctx.tick()
+    ctx.set(dut.taken, 0)
+    ctx.set(dut.hidden.en, 1)
+    for row in range(net.stem.out[0]):
+        ctx.set(dut.hidden.row, 1)
+        ctx.set(dut.hidden.whole, row == net.stem.out[0] - 1)
+        await ctx.tick()
+        ctx.set(dut.hidden.row, 0)
+        ctx.set(dut.hidden.whole, 0)
+    ctx.set(dut.hidden.en, 0)
+
+
 def test_a_header_that_cannot_be_ends():
     """No steps are 16, and the fourth rule is none that ends a frame: another frame can follow."""
     net, frames = network(PLAIN), []
@@ -263,13 +280,7 @@ def test_a_header_that_cannot_be_ends():
         for _, steps in zip(frames, (16, 2), strict=True):
             while not ctx.get(dut.want):
                 await ctx.tick()
-            ctx.set(dut.taken, 1)
-            ctx.set(dut.hidden.en, 1)
-            for whole in (0, 1, 0):
-                ctx.set(dut.hidden.whole, whole)
-                await ctx.tick()
-                ctx.set(dut.taken, 0)
-            ctx.set(dut.hidden.en, 0)
+            await make_stem(ctx, dut, net)
             for step in range(steps):
                 told, = await receive(ctx, dut.told, 1)
                 await receive(ctx, dut.o, int(values))
@@ -297,14 +308,7 @@ def test_source_forgets_with_a_reset():
                 await ctx.tick()
             ctx.set(dut.i.valid, 0)
             if wait:
-                ctx.set(dut.taken, 1)
-                await ctx.tick()
-                ctx.set(dut.taken, 0)
-                for whole in (0, 1):
-                    ctx.set(dut.hidden.whole, whole)
-                    ctx.set(dut.hidden.en, 1)
-                    await ctx.tick()
-                ctx.set(dut.hidden.en, 0)
+                await make_stem(ctx, dut, net)
             await ctx.tick().repeat(wait + 1)
             ctx.set(button, 1)
             await ctx.tick()

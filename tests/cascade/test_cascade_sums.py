@@ -76,8 +76,8 @@ def places(plan, net, number, row):
     unit, conv, start = plan.unit, plan.tasks[number].conv, 0
     for task in plan.tasks[:number]:
         start += rows_of(net, task) * task.conv.outputs
-    for fold in range(unit.folds(conv)):
-        for y in range(conv.out_height):
+    for y in range(conv.out_height):
+        for fold in range(unit.folds(conv)):
             for x in range(conv.out_width):
                 for channel in range(fold * unit.lanes, (fold + 1) * unit.lanes):
                     ends = channel == conv.outputs - 1 and x == conv.out_width - 1

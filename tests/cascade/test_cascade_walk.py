@@ -32,12 +32,12 @@ def program(name: str) -> Program:
 
 
 def words(plan: Program, number: int) -> list[tuple[list[tuple[int, int]], int]]:
-    """Of each pixel of a task, fold after fold: its addresses (weight, map), and the last input row that it reads."""
+    """Of each pixel of a task, all folds of a row: addresses (weight, map), and the last input row that it reads."""
     unit, conv, found = plan.unit, plan.tasks[number].conv, []
     groups, pad = unit.groups(conv), conv.kernel // 2
-    for fold in range(unit.folds(conv)):
-        first = plan.starts[number] + fold * conv.taps * groups
-        for y in range(conv.out_height):
+    for y in range(conv.out_height):
+        for fold in range(unit.folds(conv)):
+            first = plan.starts[number] + fold * conv.taps * groups
             for x in range(conv.out_width):
                 taps = [(i * conv.kernel + j, y * conv.stride + i - pad, x * conv.stride + j - pad)
                         for i in range(conv.kernel) for j in range(conv.kernel)]

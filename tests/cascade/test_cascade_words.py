@@ -115,8 +115,7 @@ def test_answers_are_of_the_last_computed_step():
 def test_signals_of_a_page():
     net, params = small(), engine.random_params(small(), 2)
     frame = some_frames(net, 1, cut=True, serial=False)[0]
-    (name, values), = net.signals(params, frame)
-    assert name == "logits"
+    values = dict(net.signals(params, frame))["logits"]
     assert (values * 4096 == net.run(params, frame[None])[0, :, :-1]).all()
     assert net.tick == (1.0, "steps")
 
