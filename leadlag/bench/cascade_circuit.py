@@ -24,8 +24,8 @@ MACHINES = {"engines": "layer", "one_engine": "blocks"}
 STILLS, FRAMES = 1000, 1000
 #: a scene is an image that moves by a pixel a frame; with its first frame all that was is forgotten
 SCENE = 5
-#: rules of the early exit that images take in turn
-RULES = (("never", 0.0), ("margin", 4.0), ("softmax", 0.9))
+#: rules of the early exit, and how many of ten images take each
+RULES = (("never", 0.0, 1), ("margin", 4.0, 4), ("softmax", 0.9, 5))
 KEPT = ("fmax_mhz", "clock_mhz", "lanes", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed", "timing_met",
         "cycles_per_step", "tap_use")
 
@@ -39,12 +39,11 @@ def case_of(machine: str = "engines", network: str = NAME, board: str = flow.DEF
 
 def stills(case: flow.Case, count: int, serial: bool) -> np.ndarray:
     """Frames of the first test images, each forgotten before the next, with the rules in turn."""
-    images = flow.samples(case, "test", count).x[:, words.HEADER_WORDS:]
-    found = np.concatenate([
-        case.net.frames(images[n::len(RULES)], words.Header(
-            case.net.steps, True, serial, rule, words.threshold_word(rule, value, case.net.head.fraction)))
-        for n, (rule, value) in enumerate(RULES)])
-    return found[np.argsort(np.concatenate([np.arange(n, count, len(RULES)) for n in range(len(RULES))]))]
+    found, net = flow.samples(case, "test", count).x, case.net
+    rules = [words.Header(net.steps, True, serial, rule, words.threshold_word(rule, value, net.head.fraction)).words
+             for rule, value, share in RULES for _ in range(share)]
+    found[:, :words.HEADER_WORDS] = np.resize(rules, (count, words.HEADER_WORDS))
+    return found
 
 
 def scenes(case: flow.Case, count: int, serial: bool) -> np.ndarray:
