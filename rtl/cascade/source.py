@@ -185,8 +185,7 @@ class Source(wiring.Component):
                     with m.Else():
                         m.next = "begin"
         value = Signal(value_layout())
-        first = place.address == 0
-        m.d.comb += [value.first.eq(first), value.new.eq(step == 0), value.cut.eq(now.cut & (step == 0)),
+        m.d.comb += [value.first.eq(place.address == 0), value.new.eq(step == 0), value.cut.eq(now.cut & (step == 0)),
                      value.serial.eq(now.serial)]
         value = data.View(value_layout(), later(m, value, Bank.LATENCY, name="value"))
         m.d.comb += [outbox.i.eq(value), outbox.i.h.eq(store.read_data),
