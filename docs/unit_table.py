@@ -93,7 +93,7 @@ def units(table, net, board: str) -> str:
         "Decision": "outputs + 3", "Receiver": f"{Receiver.LATENCY}",
         "Extrapolator": f"{Extrapolator.DONE + 2}", "NeuralExtrapolator": f"{NeuralExtrapolator.DONE + 2}",
         "PredictedLine": f"{PredictedLine.LATENCY}",
-        "Walk": f"{Walk.LATENCY}", "Affine": f"{Affine.LATENCY}",
+        "Walk": f"{Walk.LATENCY}", "Affine": f"{Affine.latency()}",
     }
     rows = []
     for unit, golden, circuit, bench, test in UNITS:

@@ -47,17 +47,22 @@ class Affine(wiring.Component):
     def __init__(self, net, *, width: int, words: int, bank0: int, vendor: str, gap: int = 1):
         self.net, self.width, self.words, self.bank0, self.vendor = net, width, words, bank0, vendor
         self.serial = not has_multipliers(vendor) and self.may_be_serial(gap)
-        product = SerialMultiplier.latency(SUM.width) if self.serial else Multiplier.LATENCY
-        self.LATENCY = self._BEFORE + product + self._BEHIND
+        self.LATENCY = self.latency(self.serial)
         super().__init__({
             "sum": In(signed(width)), "address": In(range(max(2, words))), "activation": Out(8),
             "residual": Out(signed(RESIDUAL_BITS)), "params": In(ParameterBus()), "params_out": Out(ParameterBus())}
             | ({"valid": In(1)} if self.serial else {}))
 
     @classmethod
+    def latency(cls, serial: bool = False) -> int:
+        """Cycles from a sum to its word."""
+        product = SerialMultiplier.latency(SUM.width) if serial else Multiplier.LATENCY
+        return cls._BEFORE + product + cls._BEHIND
+
+    @classmethod
     def may_be_serial(cls, gap: int) -> bool:
         """Whether the next place comes when the word of the last one is there: places are kept, not handed on."""
-        return gap >= cls._BEFORE + SerialMultiplier.latency(SUM.width) + cls._BEHIND - 1
+        return gap >= cls.latency(serial=True) - 1
 
     def elaborate(self, platform):
         m = Module()
