@@ -48,7 +48,7 @@ def cascade(console) -> dict:
                "train_cpu_s": nets["td"][0].training["train_cpu_s"],
                "train_cpu_s_by_training": {name: found[0].training["train_cpu_s"] for name, found in nets.items()},
                "epochs": recipe.epochs, "seeds": {name: list(seeds) for name, (_, seeds) in TRAININGS.items()}}
-    return figures | of_the_zoo(NAME, console) | known_equal(console) | choice(console) | literal_ratio(console)
+    return figures | of_the_zoo(NAME, console) | known_equal() | choice(console) | literal_ratio(console)
 
 
 def of_the_zoo(network: str, console) -> dict:
