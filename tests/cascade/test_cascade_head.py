@@ -175,6 +175,8 @@ class Frames:
                 ctx.set(dut.hidden.en, 0)
                 ctx.set(dut.hidden.row, 0)
                 ctx.set(dut.hidden.whole, 0)
+                if self.rng.random() < 0.1:
+                    await ctx.tick().repeat(self.rng.choice((1, 60)))
 
     async def watch(self, ctx):
         """Counts what passes, step begins, frames that come and are dropped."""
