@@ -6,6 +6,10 @@ import textwrap
 CURVES = {"td": "TD(0.5)", "label_every_step": "label at every step (TD(1))", "label_last_step": "CascadedCE",
           "serial_td": "SerialTD", "serial_label": "SerialCE"}
 _BASE = "cascade"
+#: machines, and the group of their build
+BUILDS = {"an engine a block": "build.cascade-fashion.ulx3s-85f",
+          "one engine for all blocks": "build.cascade-fashion-blocks.ulx3s-85f",
+          "8x8 digits, dense": "build.cascade-digits.ice40-hx8k"}
 #: accuracies (%) that the second half of the picture shows
 NEAR = 86, 94
 
@@ -78,6 +82,13 @@ def summary(data) -> list[tuple[str, str, str]]:
         rows.append(("Fashion-MNIST, cascaded network, step 1 and last: integers (float)", value, _BASE))
         areas = ", ".join(f"{group['area'][name]:.1f}" for name in ("td", "label_last_step", "serial_td"))
         rows.append(("mean accuracy over mean exit time: TD, trained on the last step, serial TD", areas, _BASE))
+    for name, build in BUILDS.items():
+        routed = data.get(build, {})
+        if {"fmax_mhz", "clock_mhz", "frames_per_s", "step1_ms"} <= set(routed):
+            value = (f"{routed['fmax_mhz']:.1f} MHz, {routed['clock_mhz']:g} MHz; {routed['frames_per_s']:,.0f} "
+                     f"({routed['frames_per_s_at_fmax']:,.0f}); {routed['step1_ms']:.2f} ms")
+            what = f"{build.rpartition('.')[2]}, cascade, {name}"
+            rows.append((f"{what}: Fmax, clock; frames a second at that clock (at Fmax); step 1", value, build))
     return rows
 
 
@@ -122,12 +133,6 @@ def cascade_layers(table) -> str:
         f"{found['tap_use']:.1%} of the\nlane-cycles of the blocks multiply by a real tap.")
 
 
-#: machines, and the group of their build
-BUILDS = {"an engine a block": "build.cascade-fashion.ulx3s-85f",
-          "one engine for all blocks": "build.cascade-fashion-blocks.ulx3s-85f",
-          "8x8 digits, dense": "build.cascade-digits.ice40-hx8k"}
-
-
 def cascade_cost(table, data) -> str:
     """Routed designs: cycles, frames a second, resources."""
     shown = {name: data[group] for name, group in BUILDS.items() if group in data}
@@ -154,7 +159,14 @@ def cascade_cost(table, data) -> str:
     row("LUT4, cells with carries, FF, DSP, block RAM",
         lambda g: ", ".join(f"{g[name]:,}" for name in ("lut4", "comb", "ff", "dsp", "bram")), "lut4", "comb", "ff",
         "dsp", "bram")
-    return table(("", *(f"{name}, `{BUILDS[name]}`" for name in shown)), rows)
+    made = table(("", *(f"{name}, `leadlag bench {BUILDS[name]}`" for name in shown)), rows)
+    equal = data.get("cascade.circuit", {})
+    if "rtl_equal_images" not in equal:
+        return made
+    words = sum(value for name, value in equal.items() if name.endswith("_words"))
+    return (f"{made}\n\nEvery word of the compiled circuit is that of the integers on {equal['rtl_equal_images']:,} "
+            f"still images and on\n{equal['rtl_equal_frames']:,} frames of streams with cuts, in both modes: {words:,} "
+            f"words (`leadlag bench cascade.circuit`).")
 
 
 def cascade_comparison(table, data) -> str:

@@ -64,3 +64,51 @@ def test_picture():
     drawn = cascade_figures.cascade_svg({"cascade": CASCADE})
     assert ET.fromstring(drawn).tag.endswith("svg")
     assert drawn == cascade_figures.cascade_svg({"cascade": CASCADE})
+
+
+BUILD = {"lanes": 136, "cycles_per_step_measured": 38_471.3, "tap_use": 0.904, "fmax_mhz": 131.5, "clock_mhz": 130.0,
+         "frames_per_s": 3379.2, "frames_per_s_at_fmax": 3418.2, "step1_ms": 0.371, "final_ms": 1.84,
+         "serial_final_ms": 1.839, "lut4": 20_100, "comb": 24_000, "ff": 15_000, "dsp": 144, "bram": 168}
+
+
+def test_cost():
+    """A column a machine; what was not measured is a dash, and what nobody has no row."""
+    name, other = list(cascade_figures.BUILDS.values())[:2]
+    data = {name: BUILD, other: {"lanes": 128, "fmax_mhz": 120.04, "clock_mhz": 110.0}}
+    said = " ".join(cascade_figures.cascade_cost(table, data).split())
+    assert f"an engine a block, `leadlag bench {name}` | one engine for all blocks, `leadlag bench {other}` |" in said
+    assert "| multipliers that convolve | 136 | 128 |" in said
+    assert "| 38,471 | - |" in said
+    assert "| 131.5 MHz, 130 MHz | 120.0 MHz, 110 MHz |" in said
+    assert "| 3,379 (3,418) | - |" in said
+    assert "| 0.37 ms; 1.84 ms; 1.84 ms | - |" in said
+    assert "20,100, 24,000, 15,000, 144, 168" in said
+    assert "`leadlag bench cascade.circuit`" not in said
+    assert "real taps" not in cascade_figures.cascade_cost(table, {other: data[other]})
+    equal = {"rtl_equal_images": 1000, "rtl_equal_frames": 990, "rtl_equal_images_parallel_words": 77_000,
+             "rtl_equal_frames_serial_words": 11_000}
+    said = " ".join(cascade_figures.cascade_cost(table, data | {"cascade.circuit": equal}).split())
+    assert "on 1,000 still images and on 990 frames of streams with cuts, in both modes: 88,000 words" in said
+
+
+def test_comparison():
+    rows = [{"machine": machine, "mode": mode, "multipliers": 128 + n, "cycles_to_step": [5000 + n, 48_000 + n]}
+            for n, (machine, mode) in enumerate((a, b) for a in ("engines", "one_engine")
+                                                for b in ("parallel", "serial"))]
+    said = cascade_figures.cascade_comparison(table, {"cascade.comparison": {"rows": rows}})
+    assert "| cascade, an engine a block | 128 | 5,000 | 48,000 |" in said
+    assert "| serial, one engine | 131 | 5,003 | 48,003 |" in said
+
+
+def test_routed_designs_in_the_summary():
+    name = list(cascade_figures.BUILDS.values())[0]
+    (what, value, group), = cascade_figures.summary({name: BUILD})
+    assert what.startswith("ulx3s-85f, cascade, an engine a block: Fmax, clock;")
+    assert value == "131.5 MHz, 130 MHz; 3,379 (3,418); 0.37 ms"
+    assert group == name
+
+
+def test_hardware_that_was_not_measured():
+    assert cascade_figures.cascade_cost(table, {}).startswith("Not measured yet: `leadlag bench build.cascade-fashion.")
+    assert cascade_figures.cascade_comparison(table, {}) == "Not measured yet: `leadlag bench cascade.comparison`."
+    assert cascade_figures.cascade_picture({}).startswith("No curves measured yet: `leadlag bench cascade`")
