@@ -16,6 +16,7 @@ from golden.regmap import BANK_SHIFT
 from rtl.cascade.core import CascadeCore, step_cycles
 from rtl.cascade.engine import ConvolutionEngine, jobs
 from rtl.cascade.joint import Joint
+from rtl.cascade.walk import Program
 from rtl.units.mac import MacLanes
 from sim.pysim import load, receive, run, send
 
@@ -104,8 +105,8 @@ def test_engine(engines, number, norm):
 
 
 def test_jobs():
-    dut = ConvolutionEngine(small(), small().engines[1], bank0=5, vendor="generic")
-    assert dut.jobs == jobs(dut.program) == [(0, 1), (1, 2), (3, 2)]
+    net = small()
+    assert jobs(Program(net.engines[1], tuple(net.program(net.engines[1])))) == [(0, 1), (1, 2), (3, 2)]
 
 
 # ---- the core
