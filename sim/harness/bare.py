@@ -53,7 +53,7 @@ class Bare:
             "fingerprint_low": fingerprint & 0xFFFFFFFF, "shape": self.net.inputs | self.net.outputs << 16,
             "parameter_words": parameter_words(self.net), "output_ticks": core.output_ticks}
         self.loaded = self.learnt = self.offered = self.pressed = False
-        self.stalled = None
+        self.stalled, self.ready, self.ticks = None, None, None
         self.events = [core.tick, core.lost] + ([core.overflow, core.moved] if self.learns else [])
         if seen is not None:
             self.events += [getattr(tokens, name) for tokens in core.seen for name in ("valid", "kind", "source")]
@@ -61,7 +61,8 @@ class Bare:
     def run(self, host) -> int:
         """Run the generator `host`; the clock cycles that it took."""
         async def bench(ctx):
-            answer = None
+            core, answer = self.core, None
+            self.ticks = aiter(ctx.tick().sample(core.i.ready, core.o.valid, core.o.p.y, core.o.p.last, *self.events))
             while True:
                 try:
                     request = host.send(answer)
@@ -92,9 +93,10 @@ class Bare:
             ctx.set(core.i.valid, 1)
             self.offered = True
         ready = self.wanted and not next(pause_out)
-        ctx.set(core.o.ready, ready)
-        _, _, taken, valid, y, last, tick, lost, *rest = await ctx.tick().sample(
-            core.i.ready, core.o.valid, core.o.p.y, core.o.p.last, *self.events)
+        if ready != self.ready:
+            ctx.set(core.o.ready, ready)
+            self.ready = ready
+        _, _, taken, valid, y, last, tick, lost, *rest = await anext(self.ticks)
         self.cycles += 1
         if self.offered and taken:
             self.waiting.popleft()

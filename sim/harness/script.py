@@ -53,30 +53,32 @@ def amaranth(top, host, *, buses=("bus",)) -> int:
     """
     reset, taken, ports = Signal(name="button"), [0], [getattr(top, name) for name in buses]
 
-    async def access(ctx, request):
+    async def access(ctx, ticks, request):
         bus = ports[request.board]
+        strobe = bus.write if request.write else bus.read
         ctx.set(bus.addr, request.addr)
         ctx.set(bus.w_data, request.data)
-        ctx.set(bus.write if request.write else bus.read, 1)
+        ctx.set(strobe, 1)
         for _ in range(PATIENCE):
-            *_, acknowledged, word, error = await ctx.tick().sample(bus.ack, bus.r_data, bus.error)
+            _, _, *seen = await anext(ticks)
             taken[0] += 1
+            acknowledged, word, error = seen[3 * request.board:][:3]
             if acknowledged:
                 break
         else:
             raise SimulationError(f"{request}: no answer in {PATIENCE} cycles")
-        ctx.set(bus.write, 0)
-        ctx.set(bus.read, 0)
-        await idle(ctx, 1)
+        ctx.set(strobe, 0)
+        await idle(ticks, 1)
         return Answer(word, bool(error))
 
-    async def idle(ctx, cycles):
-        if cycles:
-            await ctx.tick().repeat(cycles)
-            taken[0] += cycles
+    async def idle(ticks, cycles):
+        for _ in range(cycles):
+            await anext(ticks)
+        taken[0] += cycles
 
     async def bench(ctx):
         answer = None
+        ticks = aiter(ctx.tick().sample(*(value for bus in ports for value in (bus.ack, bus.r_data, bus.error))))
         while True:
             try:
                 request = host.send(answer)
@@ -84,12 +86,12 @@ def amaranth(top, host, *, buses=("bus",)) -> int:
                 return
             answer = None
             if isinstance(request, Access):
-                answer = await access(ctx, request)
+                answer = await access(ctx, ticks, request)
             elif isinstance(request, Idle):
-                await idle(ctx, request.cycles)
+                await idle(ticks, request.cycles)
             else:
                 ctx.set(reset, 1)
-                await idle(ctx, request.cycles)
+                await idle(ticks, request.cycles)
                 ctx.set(reset, 0)
 
     simulator = Simulator(ResetInserter(reset)(top), engine=Engine)
