@@ -10,7 +10,8 @@ from pathlib import Path
 
 from golden.files import write_whole
 from golden.programs import ICARUS, MAKE, PERL, BuildError, compiler, ending, first_error, program
-from sim.verilated import verilator
+from sim.objects import launcher
+from sim.verilated import CACHE, verilator
 from sim.verilog import input_pins, to_rtlil, to_verilog
 
 BUILD = Path("build/cocotb")
@@ -81,7 +82,7 @@ def check_simulator(simulator: str) -> dict[str, str]:
         program(each, ", which compiles Verilator's simulations")
     # a bench runs some ten thousand cycles: what the C++ compiler optimises costs more than it saves
     environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0".strip()
-    return environment
+    return environment | launcher(CACHE)
 
 
 @contextmanager
