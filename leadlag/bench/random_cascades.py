@@ -7,7 +7,7 @@ from golden.cascade.network import CascadeNetwork
 from golden.fixed import wrap
 from golden.image import build_image
 from golden.regmap import INPUT
-from leadlag.bench.random_hosts import RESET, InPlaceHost
+from leadlag.bench.random_hosts import POLLS, RESET, InPlaceHost
 from rtl.cascade.core import step_cycles
 from sim.harness.script import Reset
 
@@ -37,6 +37,8 @@ class CascadeHost(InPlaceHost):
         #: the frame that the device has seen last; None where it was cut short: a detector then sees a cut
         self.last = None
         self.image = self._any_image()
+        # an answer may wait for the stem and for a step of all blocks
+        self.polls = POLLS + 2 * sum(unit.cycles(task.conv) for unit in net.engines for task in net.program(unit))
         # steps of a frame that do not take all of the time, and the most that one has had so far
         each = step_cycles(net) + max(np.prod(layer.out) for layer in net.layers[:-1])
         self.most, self.longest = int(min(words.MAX_STEPS, max(2, self.budget // each))), net.steps

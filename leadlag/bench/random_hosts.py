@@ -29,8 +29,8 @@ from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 from leadlag.bench.random_networks import synapses
 from sim.harness.script import Access, Idle, Reset
 
-#: reads of a register or of an output before a device is given up
-_POLLS = 3000
+#: of a host whose device answers soon
+POLLS = 3000
 #: cycles of a reset, longer than any pipeline
 RESET = 200
 
@@ -51,6 +51,8 @@ class Host:
     actions: tuple = ()
     #: (layer, kind, line) of what hidden spiking layers have sent, where nothing is cut short
     tokens: list | None = None
+    #: reads of a register or of an output before a device is given up
+    polls = POLLS
     #: a sim.harness.bare.Bare, which knows its cycles
     device = None
 
@@ -98,7 +100,7 @@ class Host:
 
     def until(self, name: str, mask: int, board: int = 0):
         """Wait until none of the bits `mask` is set."""
-        for _ in range(_POLLS):
+        for _ in range(self.polls):
             value = yield from self.get(name, board)
             if not value & mask:
                 return value
@@ -201,12 +203,12 @@ class Host:
     def receive(self):
         """The next output word."""
         yield from self.pause(self.pace_out)
-        for _ in range(_POLLS):
+        for _ in range(self.polls):
             word = yield from self.access(False, OUTPUT, board=self.boards[-1])
             if word >> VALID_BIT:
                 break
         else:
-            raise Mismatch(f"no output in {_POLLS} reads, {len(self.due)} are due")
+            raise Mismatch(f"no output in {self.polls} reads, {len(self.due)} are due")
         want, last, what = self.due.popleft()
         self.expect((wrap(word & WORD_MASK, 18), word >> LAST_BIT & 1), (want, last), what)
         self.received += last
@@ -304,7 +306,7 @@ class SpikingHost(InPlaceHost):
     def flush(self):
         """End the image, whatever it is, and take its answer."""
         yield from self.access(True, INPUT, 1 << IMAGE_BIT)
-        for _ in range(_POLLS):
+        for _ in range(POLLS):
             if (yield from self.access(False, OUTPUT)) >> VALID_BIT:
                 break
         else:
@@ -339,7 +341,7 @@ class SpikingHost(InPlaceHost):
         if self.tokens is None:
             return
         hidden = len(self.net.layers) - 1
-        for _ in range(_POLLS):     # answers may come before the images' ends
+        for _ in range(POLLS):     # answers may come before the images' ends
             if sum(kind == 2 for _, kind, _ in self.tokens) >= hidden * len(wanted):
                 break
             yield Idle(20)
