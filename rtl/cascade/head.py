@@ -181,10 +181,12 @@ class Head(wiring.Component):
         o, told, outputs, index = self.o, self.told, self.net.head.outputs, now.index
         filled, wait = Signal(4), Signal(range(4))
         last, word = told.p.step == told.p.last, index == outputs
+        opens = Signal()
+        m.d.comb += self.i.ready.eq(opens)
+        m.d.sync += opens.eq(0)
         with m.FSM():
             with m.State("pool"):
-                m.d.comb += self.i.ready.eq(told.valid)
-                m.d.sync += index.eq(0)
+                m.d.sync += [index.eq(0), opens.eq(told.valid & ~now.begin)]
                 with m.If(now.begin):
                     m.next = "logits"
             with m.State("logits"):

@@ -51,11 +51,15 @@ class Source(wiring.Component):
         m = Module()
         whole, begun = Signal(), Signal()       # the stem's map is there; its first row is
         rows = Signal(range(MAX_SIDE + 1))
-        m.d.comb += [whole.eq(self.hidden.en & self.hidden.whole),
-                     begun.eq(self.hidden.en & self.hidden.row & (rows == 0))]
+        # the engine may lie far away
+        en = later(m, self.hidden.en, 1, name="made", reset_less=False)
+        row, all_rows, address, word = (later(m, of, 1, name=name) for name, of in (
+            ("made_row", self.hidden.row), ("made_all", self.hidden.whole), ("made_address", self.hidden.address),
+            ("made_word", self.hidden.data)))
+        m.d.comb += [whole.eq(en & all_rows), begun.eq(en & row & (rows == 0))]
         with m.If(self.taken):
             m.d.sync += rows.eq(0)
-        with m.Elif(self.hidden.en & self.hidden.row):
+        with m.Elif(en & row):
             m.d.sync += rows.eq(rows + 1)
         coming, complete, differs = self._frames(m, whole)
         active = Signal()       # steps of a frame are still to pass
@@ -70,8 +74,7 @@ class Source(wiring.Component):
             if self.net.detector is not None:
                 m.d.sync += now.cut.eq(coming.cut | differs)
         m.submodules.map = store = bank(self.vendor, depth=self._values, width=ACTIVATION_BITS)
-        m.d.comb += [store.write_en.eq(self.hidden.en), store.write_addr.eq(self.hidden.address),
-                     store.write_data.eq(self.hidden.data)]
+        m.d.comb += [store.write_en.eq(en), store.write_addr.eq(address), store.write_data.eq(word)]
         over = self._steps(m, now, begun, rows, store)
         with m.If(over):
             m.d.sync += active.eq(0)

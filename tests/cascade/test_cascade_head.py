@@ -113,6 +113,7 @@ def test_head_forgets_with_a_reset():
         for cycles in (3, 50):
             ctx.set(dut.told.payload, step)
             ctx.set(dut.told.valid, 1)
+            await ctx.tick().repeat(2)
             for value in h.ravel()[:PLAIN.height * PLAIN.width * PLAIN.outputs if cycles > 9 else 5]:
                 ctx.set(dut.i.payload, {"h": int(value), "first": 0, "new": 0, "cut": 0, "serial": 0})
                 ctx.set(dut.i.valid, 1)
