@@ -144,12 +144,12 @@ class Source(wiring.Component):
         wiring.connect(m, outbox.o, wiring.flipped(self.o))
         layout = pass_layout(net)
         m.submodules.told = told = fifo.SyncFIFOBuffered(width=layout.size, depth=4)
-        step, send, over, begin = Signal(4), Signal(), Signal(), Signal()
+        step, send, passed, over, begin = Signal(4), Signal(), Signal(), Signal(), Signal()
         unjudged = Signal(3)        # steps of which no verdict has come: the last one's, when there is one
         m.d.sync += unjudged.eq(unjudged + begin - self.verdict)
         place, may = Counter(m, "out", net.stem.out, send), Signal()
         # known a cycle late, so nothing is sent in the cycle behind a row's last value
-        m.d.sync += may.eq((rows > place.y) & ~(send & place.row))
+        m.d.sync += [may.eq((rows > place.y) & ~(send & place.row)), passed.eq(send & place.end)]
         # a header of no steps, which golden refuses, is one of 16: a frame ends whatever it says
         last, since = step == (now.steps - 1)[:4], Signal(len(net.blocks))
         blocks, entry = self._blocks(m, now, step, since), Signal(layout)
@@ -170,7 +170,7 @@ class Source(wiring.Component):
                     m.next = "pass"
             with m.State("pass"):
                 m.d.comb += send.eq(outbox.room & may)
-                with m.If(send & place.end):
+                with m.If(passed):
                     with m.If(last):
                         m.d.comb += over.eq(1)
                         m.next = "rest"
