@@ -208,7 +208,7 @@ new rate ../mine                                      | name must be lower-case 
 new rate mine --out {there}/file                      | file is there already: give another --out
 new rate mine --out {there}/file/mine.toml            | cannot be written: .*/file is no folder
 new rate                                              | Missing argument 'NAME'
-train nothing                                         | no network 'nothing' to train here: there is delays-
+train nothing                                         | no network 'nothing' to train here: there is cascade-digits
 train delays-none                                     | no network 'delays-none' to train here
 train gle-mnist1d --seed -1                           | '--seed': -1 is not in the range
 train gle-mnist1d --seed 99999999999999999999         | '--seed': 9{20} is not in the range
