@@ -174,7 +174,7 @@ class Places(wiring.Component):
         done = Signal()
         m.d.comb += [done.eq(self.valid & ends["lane"] & ends["x"] & ends["y"] & ends["fold"]),
                      queue.r_en.eq((~loaded | done) & queue.r_rdy), self.scale.eq(now["scale"] + channel)]
-        self._advance(m, ends, lane, fold, x, y, channel, pixel, now)
+        begins = self._advance(m, ends, lane, fold, x, y, channel, pixel, now)
         with m.If(done):
             m.d.sync += loaded.eq(0)
         with m.If(queue.r_en):
@@ -183,7 +183,7 @@ class Places(wiring.Component):
                          now["width"].eq(choose(head.task, [conv.out_width - 1 for conv in convs])),
                          now["height"].eq(choose(head.task, [conv.out_height - 1 for conv in convs])),
                          now["folds"].eq(choose(head.task, [unit.folds(conv) - 1 for conv in convs])),
-                         *(each.eq(0) for each in (lane, fold, x, y, channel, pixel))]
+                         *(each.eq(0) for each in (lane, fold, x, y, channel, pixel, *begins))]
         past = Signal()         # lanes beyond the last channel
         m.d.comb += past.eq(channel > now["outputs"])
         place, pixel_ends = self.place, Signal()
@@ -207,3 +207,5 @@ class Places(wiring.Component):
                                      pixel.eq(pixel + now["outputs"] + 1), row.eq(pixel + now["outputs"] + 1)]
                         with m.If(ends["y"]):
                             m.d.sync += row.eq(0)
+        # sums that a short reset has left in the lanes count, too: all begins anew with a convolution
+        return first, row
