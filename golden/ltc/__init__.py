@@ -1,0 +1,1 @@
+"""Recurrent spiking networks with liquid time constants."""

@@ -1,0 +1,128 @@
+"""Liquid-time-constant networks for tests, all from a seed; and their definition in plain integers."""
+
+import random
+from fractions import Fraction
+from math import exp, floor
+
+import numpy as np
+
+from golden.fixed import QFormat
+from golden.ltc.layer import LtcLayer, Readout
+from golden.ltc.step import LtcParams, ReadoutParams
+
+
+def nearest(value: Fraction) -> int:
+    """To the nearest integer, ties up."""
+    return floor(value + Fraction(1, 2))
+
+
+def clipped(value: int, fmt: QFormat) -> int:
+    top = 2 ** (fmt.int_bits + fmt.frac_bits)
+    return max(-top, min(top - 1, value))
+
+
+def scaled(value, source: int, fmt: QFormat) -> int:
+    """An integer of `source` fraction bits as a word of `fmt`."""
+    return clipped(nearest(Fraction(value, 2 ** source) * 2 ** fmt.frac_bits), fmt)
+
+
+def sigmoid(word: int, fmt: QFormat, gate: QFormat) -> int:
+    """The chord of 1 / (1 + exp(-v)) between edges of segments of [-2**m, 2**m), edges rounded; 0 or 1 outside."""
+    m = min(4, fmt.int_bits)
+    segments = 2 ** min(10, m + 1 + fmt.frac_bits)
+    wide = Fraction(2 ** (m + 1), segments)
+    value = Fraction(word, 2 ** fmt.frac_bits)
+    if not -2 ** m <= value < 2 ** m:
+        return clipped(2 ** gate.frac_bits if value > 0 else 0, gate)
+    index = floor((value + 2 ** m) / wide)
+    edges = [nearest(Fraction(1 / (1 + exp(-float(wide * k - 2 ** m))) * 2 ** gate.frac_bits))
+             for k in (index, index + 1)]
+    share = (value + 2 ** m) / wide - index
+    return clipped(edges[0] + nearest((edges[1] - edges[0]) * share), gate)
+
+
+def toward(x: int, i: int, share: int, layer) -> int:
+    return clipped(x + nearest(Fraction(share * (i - x), 2 ** layer.gate.frac_bits)), layer.state)
+
+
+def gate(old, x, row, layer) -> int:
+    """One gate of one neuron; old, x lists of words."""
+    factors = [*old, *x, 2 ** layer.state.frac_bits]
+    total = sum(int(w) * f for w, f in zip(row, factors, strict=True))
+    word = scaled(total, layer.weight.frac_bits + layer.state.frac_bits, layer.gate_sum)
+    return sigmoid(word, layer.gate_sum, layer.gate)
+
+
+def neurons(state, i, p, layer):
+    """One tick of a layer for one sample: state (u, b, s) lists -> the next one, with x, gates and thresholds."""
+    u, b, s = state
+    one, sums = 2 ** layer.state.frac_bits, []
+    for j in range(layer.outputs):
+        total = Fraction(int(p.bias[j]) + sum(int(w) * k for w, k in zip(p.recurrent[j], s, strict=True)),
+                         2 ** layer.spike_weight.frac_bits)
+        unit = layer.input_weight.frac_bits + layer.operand.frac_bits if layer.dense else layer.spike_weight.frac_bits
+        total += Fraction(sum(int(w) * int(k) for w, k in zip(p.weight[j], i, strict=True)), 2 ** unit)
+        sums.append(clipped(nearest(total * one), layer.state))
+    alpha = [gate(u, sums, row, layer) for row in p.alpha]
+    r, theta = None, [layer.threshold] * layer.outputs
+    if layer.adaptive:
+        r = [gate(b, sums, row, layer) for row in p.rho]
+        b = [toward(b[j], s[j] * one, r[j], layer) for j in range(layer.outputs)]
+        theta = [layer.threshold + nearest(Fraction(115 * each, 64)) for each in b]
+    ut = [toward(u[j], sums[j], alpha[j], layer) for j in range(layer.outputs)]
+    s = [int(a > t) for a, t in zip(ut, theta, strict=True)]
+    return ([0 if k else a for a, k in zip(ut, s, strict=True)], b, s), sums, alpha, r, theta, ut
+
+
+def outputs(y, s, p, layer):
+    """One tick of the readout for one sample."""
+    z = [scaled(int(p.bias[j]) + sum(int(w) * k for w, k in zip(p.weight[j], s, strict=True)),
+                layer.spike_weight.frac_bits, layer.state) for j in range(layer.outputs)]
+    return [toward(y[j], z[j], gate(y, z, p.gate[j], layer), layer) for j in range(layer.outputs)]
+
+
+def random_formats(rng: random.Random) -> dict:
+    state = QFormat(rng.randint(1, 4), rng.randint(3, 12))
+    weight = QFormat(rng.randint(-1, 3), rng.randint(3, 8))
+    frac = rng.randint(0, min(9, weight.frac_bits + state.frac_bits))
+    return {"state": state, "weight": weight, "gate": QFormat(0, rng.randint(2, 10)),
+            "gate_sum": QFormat(rng.randint(1, 5), frac),
+            "spike_weight": QFormat(rng.randint(-1, 3), rng.randint(2, 14))}
+
+
+def random_layer(seed: str, *, largest: int = 12) -> LtcLayer:
+    """Any formats, sizes and lanes; real inputs or spikes, a threshold that moves or not."""
+    rng = random.Random(seed)
+    size, adaptive = rng.randint(1, largest), rng.random() < 0.75
+    formats, more = random_formats(rng), {}
+    if rng.random() < 0.5:
+        more = {"operand": QFormat(rng.randint(0, 3), rng.randint(3, 9)),
+                "input_weight": QFormat(rng.randint(-1, 3), rng.randint(3, 9))}
+    chains = 1 + adaptive
+    one = 1 << formats["state"].frac_bits
+    most = formats["state"].max - (115 * one + 32 >> 6 if adaptive else 0)
+    return LtcLayer(inputs=rng.randint(1, largest), outputs=size, adaptive=adaptive,
+                    threshold=rng.randint(0, most // 2), lanes=chains * rng.randint(1, size), adders=random_adders(rng, size, formats["spike_weight"]),
+                    **formats, **more)
+
+
+def random_adders(rng: random.Random, size: int, weight: QFormat) -> int:
+    side = 4 if weight.width <= 9 else 2
+    return rng.choice([size, *range(side, size, side)])
+
+
+def random_readout(seed: str, inputs: int, *, largest: int = 5) -> Readout:
+    rng = random.Random(seed)
+    size, formats = rng.randint(1, largest), random_formats(rng)
+    return Readout(inputs=inputs, outputs=size, lanes=rng.randint(1, size),
+                   adders=random_adders(rng, size, formats["spike_weight"]), **formats)
+
+
+def random_params(layer, rng: np.random.Generator, *, share: float = 0.2):
+    """Words of a layer: small ones, so that gates and membranes move, with ends of the formats among them."""
+    found = {}
+    for name, (shape, fmt) in layer.shapes().items():
+        words = np.clip(rng.normal(0, fmt.max / 4, shape), fmt.min, fmt.max).astype(np.int64)
+        ends = rng.choice([fmt.min, fmt.max, 0, 1, -1], shape)
+        found[name] = np.where(rng.random(shape) < share, ends, words)
+    return (ReadoutParams if isinstance(layer, Readout) else LtcParams)(**found)
