@@ -8,7 +8,7 @@ from rtl.pipeline import later
 from rtl.primitives import Bank, bank
 
 #: words that have left the block RAM
-QUEUE = 4
+QUEUE = 6
 
 
 class AnswerQueue(wiring.Component):
@@ -31,13 +31,13 @@ class AnswerQueue(wiring.Component):
         room = Signal(range(QUEUE + 1), init=QUEUE)
         put, get, left = Signal(), Signal(), Signal()
         m.d.comb += [put.eq(i.valid & i.ready), get.eq((there != 0) & (room != 0)),
-                     left.eq(o.valid & o.ready), store.write_en.eq(put), store.write_data.eq(i.payload),
+                     store.write_en.eq(put), store.write_data.eq(i.payload),
                      queue.w_en.eq(later(m, get, Bank.LATENCY, name="got", reset_less=False)),
                      queue.w_data.eq(store.read_data), o.valid.eq(queue.r_rdy), o.payload.eq(queue.r_data),
                      queue.r_en.eq(o.ready)]
-        # of two places one may be taken in this very cycle
-        m.d.sync += [i.ready.eq(free > 1), free.eq(free - put + left), there.eq(there + put - get),
-                     room.eq(room - get + left)]
+        # of two places one may be taken in this very cycle; who reads is far away: its places are free a cycle later
+        m.d.sync += [left.eq(o.valid & o.ready), i.ready.eq(free > 1), free.eq(free - put + left),
+                     there.eq(there + put - get), room.eq(room - get + left)]
         for address, step in ((store.write_addr, put), (store.read_addr, get)):
             at = Signal(range(depth))
             m.d.comb += address.eq(at)

@@ -1,7 +1,7 @@
 """Hard blocks of a cascaded network in the order in which they should lie: engine after engine, lanes with weights.
 
-row of block RAMs     link | image | maps of a joint, w0 .  .  w1 .  .  | maps of the next joint, w0 w0 ...
-row of multipliers                   x0 x0 x0 x0 x1 x1 | scale | x2 ..  | x0 x0 ...
+row of block RAMs     link | answers | image | maps of a joint, w0 .  .  w1 .  .  | maps of the next joint, w0 w0 ...
+row of multipliers                             x0 x0 x0 x0 x1 x1 | scale | x2 ..  | x0 x0 ...
 """
 
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ def chain(net: CascadeNetwork) -> Iterator[Cell]:
 
 
 def _cells(net: CascadeNetwork) -> Iterator[Cell]:
+    yield from _rams("outputs.store", *answers(net))
     for number, unit in enumerate(net.engines):
         for n in unit.layers:
             yield from _maps(net, n, unit.side)
@@ -39,7 +40,6 @@ def _cells(net: CascadeNetwork) -> Iterator[Cell]:
     head = net.head
     yield from _rams("head.lane.bank0", net.outputs * (head.inputs + 1), HEAD_BITS)
     yield Cell("multiplier", "head.lane.multiplier0.dsp")
-    yield from _rams("outputs.store", *answers(net))
 
 
 def _engine(net: CascadeNetwork, number: int, unit: Engine) -> Iterator[Cell]:

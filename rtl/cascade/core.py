@@ -109,8 +109,9 @@ class CascadeCore(wiring.Component):
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         # a frame is under way from its first word to its last answer
         begun, ended = Signal(8), Signal(8)
-        finished = self.o.valid & self.o.ready & self.o.p.last
-        m.d.sync += [begun.eq(begun + source.begins - source.drops), ended.eq(ended + finished),
+        finished = Signal()
+        m.d.sync += [finished.eq(self.o.valid & self.o.ready & self.o.p.last),
+                     begun.eq(begun + source.begins - source.drops), ended.eq(ended + finished),
                      self.busy.eq((begun != ended) | self.i.valid)]
 
     def _work(self, m, number: int, engine, stores):

@@ -39,9 +39,14 @@ def output_layout() -> data.StructLayout:
 
 
 class Judged(NamedTuple):
-    """Of a step: all values came; a logit comes; index of that read; its exp is asked for, all are summed; it ends."""
+    """Of a step.
+
+    Its last value comes; that came a cycle ago; a logit comes; index of that read; its exp is asked for; all are
+    summed; the frame ends.
+    """
 
     begin: Signal
+    started: Signal
     valid: Signal
     index: Signal
     logit: Signal
@@ -89,7 +94,8 @@ class Head(wiring.Component):
         best, second = self._largest(m, logit, valid, started)
         asked = Signal()
         total, done = self._exponentials(m, best, read.data, asked, started)
-        self._answer(m, Judged(begin, valid, index, read.data, asked, done, self._ends(m, best, second, total)))
+        ends = self._ends(m, best, second, total)
+        self._answer(m, Judged(begin, started, valid, index, read.data, asked, done, ends))
         return m
 
     @staticmethod
@@ -186,8 +192,9 @@ class Head(wiring.Component):
         m.d.sync += opens.eq(0)
         with m.FSM():
             with m.State("pool"):
-                m.d.sync += [index.eq(0), opens.eq(told.valid & ~now.begin)]
-                with m.If(now.begin):
+                # the last value may come from far away: a cycle more before it is acted on
+                m.d.sync += [index.eq(0), opens.eq(told.valid & ~now.begin & ~now.started)]
+                with m.If(now.started):
                     m.next = "logits"
             with m.State("logits"):
                 with m.If(now.valid):
