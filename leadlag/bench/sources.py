@@ -10,24 +10,27 @@ import ast
 import hashlib
 import io
 import tokenize
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from golden.systems import KINDS
+from golden.files import read_safetensors
+from golden.systems import KINDS, trained_kinds
 from leadlag.origin import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("leadlag", *PACKAGES)
 #: lists of everything there is: what a group takes of them it names itself
-LISTS = {("leadlag.flow", "zoo")}
+LISTS = {("leadlag.flow", "zoo"), ("golden.systems", "KINDS")}
 #: modules that show and keep figures and make none; the table in which a group looks for the record of another one
 LEFT_OUT = {("leadlag.report.page", None), ("leadlag.report.pictures", None), ("leadlag.terminal", None),
             ("leadlag.bench.records", None), ("leadlag.bench.sources", None), ("leadlag.provenance", None),
             ("leadlag.bench.spiking", "GROUPS")}
-#: what is found by the kind of a network: a figure is old when that of any kind has changed
+#: what is found by the kind of a network; the kinds of a figure are those of the networks and recipes that it names,
+#: or where it names none those whose folders it runs anyway
 TABLES = {("golden.systems", "descriptions"): "DESCRIPTION", ("golden.systems", "trained_kinds"): "TRAINED",
           ("rtl.systems", "circuit"): "CIRCUIT"}
 _FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".toml", ".py")
@@ -123,12 +126,6 @@ def _definition(place: tuple[str, str | None]) -> _Definition:
     if place[1] is None:
         found.next.update((module.name, name) for name in ("", *module.definitions))
         return found
-    if place in TABLES:
-        for kind in KINDS:
-            _import(f"{place[0].partition('.')[0]}.{kind}", [TABLES[place]], found)
-    if place == ("golden.systems", "trainer"):
-        for kind in KINDS:
-            found.next.add((import_module(f"golden.{kind}").TRAINER, "answers"))
     for node in module.definitions.get(place[1], ()) if place[1] else module.always:
         if place not in LISTS:
             found.texts.add(module.text(node))
@@ -194,8 +191,39 @@ def _string(module: _Module, text: str, found: _Definition):
 
 
 @cache
+def _by_kind(place: tuple[str, str | None], kind: str) -> _Definition:
+    """What a definition leads to for networks of a kind."""
+    found = _Definition(set(), set(), set())
+    if place in TABLES:
+        _import(f"{place[0].partition('.')[0]}.{kind}", [TABLES[place]], found)
+    if place == ("golden.systems", "trainer"):
+        found.next.add((import_module(f"golden.{kind}").TRAINER, "answers"))
+    return found
+
+
+@cache
+def _kind(path: Path) -> str | None:
+    """The kind of a network of the zoo, or of a recipe; None of other files."""
+    if path.suffix == ".toml":
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("kind")
+    try:
+        about = read_safetensors(path)[1] if path.suffix == ".safetensors" else {}
+    except ValueError:
+        return None
+    return next((name for name, kind in trained_kinds().items() if kind.KEY in about), None)
+
+
+@cache
 def reached(function: Callable) -> Reached:
     """What `function`, at the top of a module of ours, may run."""
+    found = _reached(function, ())
+    named = {_kind(path) for path in found.whole} - {None}
+    named = named or {part for path in found.read for part in path.relative_to(ROOT).parts[1:2] if part in KINDS}
+    return _reached(function, tuple(kind for kind in KINDS if kind in named or not named))
+
+
+def _reached(function: Callable, kinds: tuple[str, ...]) -> Reached:
+    """The same for networks of `kinds`."""
     todo, seen = [(function.__module__, function.__name__)], set()
     texts, whole = set(), set()
     while todo:
@@ -203,10 +231,11 @@ def reached(function: Callable) -> Reached:
         if place in seen:
             continue
         seen.add(place)
-        found = _definition(place)
-        texts |= found.texts
-        whole |= found.whole
-        todo += [*found.next, (place[0], "")]
+        for found in (_definition(place), *(_by_kind(place, kind) for kind in kinds)):
+            texts |= found.texts
+            whole |= found.whole
+            todo += found.next
+        todo.append((place[0], ""))
     return Reached(frozenset(texts), frozenset(_module(name).path for name, _ in seen), frozenset(whole))
 
 

@@ -56,7 +56,7 @@ BASE: int = 7
 
 
 def forget():
-    for cached in (sources._module, sources._definition, sources.reached):
+    for cached in (sources._module, sources._definition, sources._by_kind, sources._kind, sources.reached):
         cached.cache_clear()
 
 
@@ -139,6 +139,17 @@ def test_groups_of_the_bench():
     assert "golden/train/delays.py" not in names("build.delays-digits.ice40-hx8k")
     assert {"tests/rate/test_core.py", "sim/benches/trained_tb.py"} < names("simulation")
     assert len({sources.code(group) for group in bench.GROUPS.values()}) == len(bench.GROUPS)
+
+
+@pytest.mark.parametrize(("name", "kinds"), [
+    ("build.gle-mnist1d.ulx3s-85f", {"rate"}), ("learn.mnist1d", {"rate"}), ("delay_only_digits", {"spiking"}),
+    ("build.vowels-spiking.ulx3s-85f", {"spiking"}), ("build.cascade-digits.ice40-hx8k", {"cascade"}),
+    ("own", {"rate", "spiking"}), ("random_networks", {"rate", "spiking", "cascade"})])
+def test_circuits_of_other_kinds_make_no_figure_old(name, kinds):
+    files = {path.relative_to(sources.ROOT).parts[:2] for path in sources.files(bench.GROUPS[name])}
+    assert {kind for place, kind in files if place == "rtl" and kind in sources.KINDS} >= kinds
+    if name != "random_networks":
+        assert {kind for place, kind in files if place == "rtl" and kind in sources.KINDS} == kinds
 
 
 def test_what_runs_was_found():
