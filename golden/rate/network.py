@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden import sequences
 from golden.checks import check
 from golden.description import Answers, Bank, Description, Units
-from golden.rate import engine, layout, words
+from golden.rate import engine, layout
 from golden.rate.layer import Dense, built_entry, check_int, layer_entry, parse_layer
 from golden.rate.plastic import Teacher, parse, plain
 from golden.units.extrapolator import Way
@@ -175,14 +176,17 @@ class Network(Description):
 
     def units(self, x) -> Units:
         """X (n, ticks, inputs) words; a unit is a tick of a stream, and every stream is given the same."""
-        return words.units(self, x)
+        return sequences.units(self, x)
 
     def learning_units(self, x, target, **flags) -> Units:
-        return words.learning_units(self, x, target, **flags)
+        fmt = self.layers[-1].rate
+        labels = self.teacher is not None and self.teacher.loss == "cross_entropy"
+        taught = range(self.outputs) if labels else range(fmt.min, fmt.max + 1)
+        return sequences.learning_units(self, x, target, taught, **flags)
 
     def outputs_of(self, found, x) -> np.ndarray:
         """(n, ticks, outputs) of stream 0."""
-        return words.outputs(self, found, np.shape(x)[:-1])
+        return sequences.outputs(self, found, np.shape(x)[:-1], self.layers[-1].rate)
 
     def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
         """The output with the largest sum over the ticks that count, and the mean of each."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from golden.fixed import QFormat
 from golden.ltc.layer import LtcLayer, Readout
+from golden.ltc.network import LtcNetwork
 from golden.ltc.step import LtcParams, ReadoutParams
 
 
@@ -90,20 +91,21 @@ def random_formats(rng: random.Random) -> dict:
             "spike_weight": QFormat(rng.randint(-1, 3), rng.randint(2, 14))}
 
 
-def random_layer(seed: str, *, largest: int = 12) -> LtcLayer:
+def random_layer(seed: str, *, largest: int = 12, inputs: int | None = None, dense: bool | None = None) -> LtcLayer:
     """Any formats, sizes and lanes; real inputs or spikes, a threshold that moves or not."""
     rng = random.Random(seed)
     size, adaptive = rng.randint(1, largest), rng.random() < 0.75
     formats, more = random_formats(rng), {}
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 if dense is None else dense:
         more = {"operand": QFormat(rng.randint(0, 3), rng.randint(3, 9)),
                 "input_weight": QFormat(rng.randint(-1, 3), rng.randint(3, 9))}
     chains = 1 + adaptive
     one = 1 << formats["state"].frac_bits
     most = formats["state"].max - (115 * one + 32 >> 6 if adaptive else 0)
-    return LtcLayer(inputs=rng.randint(1, largest), outputs=size, adaptive=adaptive,
-                    threshold=rng.randint(0, most // 2), lanes=chains * rng.randint(1, size), adders=random_adders(rng, size, formats["spike_weight"]),
-                    **formats, **more)
+    return LtcLayer(inputs=inputs or rng.randint(1, largest), outputs=size, adaptive=adaptive,
+                    threshold=rng.choice((0, rng.randint(0, one >> 4), rng.randint(0, one >> 4), rng.randint(0, most))),
+                    lanes=chains * rng.randint(1, size),
+                    adders=random_adders(rng, size, formats["spike_weight"]), **formats, **more)
 
 
 def random_adders(rng: random.Random, size: int, weight: QFormat) -> int:
@@ -126,3 +128,34 @@ def random_params(layer, rng: np.random.Generator, *, share: float = 0.2):
         ends = rng.choice([fmt.min, fmt.max, 0, 1, -1], shape)
         found[name] = np.where(rng.random(shape) < share, ends, words)
     return (ReadoutParams if isinstance(layer, Readout) else LtcParams)(**found)
+
+
+def random_network(seed: str, *, largest: int = 10, layers: int = 3) -> LtcNetwork:
+    """1 to `layers` layers of any formats and lanes, and a readout."""
+    rng = random.Random(seed)
+    found, inputs = [], None
+    for n in range(rng.randint(1, layers)):
+        found.append(random_layer(f"{seed} {n}", largest=largest, inputs=inputs, dense=n == 0))
+        inputs = found[-1].outputs
+    return LtcNetwork(name="random", layers=(*found, random_readout(f"{seed} readout", inputs)),
+                      halves=rng.randint(1, 2))
+
+
+def random_input(net: LtcNetwork, rng: np.random.Generator, count: int, ticks: int) -> np.ndarray:
+    """Words (count, ticks, inputs), the ends of their format among them."""
+    fmt = net.layers[0].operand
+    x = rng.integers(fmt.min, fmt.max + 1, (count, ticks, net.inputs))
+    return np.where(rng.random(x.shape) < 0.1, rng.choice([fmt.min, fmt.max, 0, 1, -1], x.shape), x)
+
+
+def defined(net: LtcNetwork, params, x) -> list[list[int]]:
+    """The outputs of one sequence (ticks, inputs), in plain integers."""
+    states = [([0] * layer.outputs, [0] * layer.outputs, [0] * layer.outputs) for layer in net.hidden]
+    y, found = [0] * net.outputs, []
+    for word in x.tolist():
+        for n, layer in enumerate(net.hidden):
+            states[n] = neurons(states[n], word, params[n], layer)[0]
+            word = states[n][2]
+        y = outputs(y, word, params[-1], net.readout)
+        found.append(y)
+    return found

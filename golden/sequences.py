@@ -1,4 +1,4 @@
-"""What a network of rate neurons is given and answers, as words of the input and output registers (golden.regmap).
+"""What a network that runs tick by tick is given and answers, as words of input and output registers (golden.regmap).
 
 A unit is one tick of one stream: `inputs` words, FIRST_BIT in the first of a sequence; where errors run `targets` words
 follow them, and the last one carries LEARN_BIT and TEACH_BIT. Its answer: `outputs` words.
@@ -7,7 +7,7 @@ follow them, and the last one carries LEARN_BIT and TEACH_BIT. Its answer: `outp
 import numpy as np
 
 from golden.description import Description, Units
-from golden.fixed import wrap
+from golden.fixed import QFormat, wrap
 from golden.regmap import FIRST_BIT, LEARN_BIT, TEACH_BIT, WORD_MASK
 
 
@@ -26,8 +26,8 @@ def units(net: Description, x) -> Units:
     return _units(words, net)
 
 
-def learning_units(net: Description, x, target, *, first: bool, learn=True, teach=True) -> Units:
-    """Ticks in which errors run: x (ticks, streams, inputs) and target (ticks, streams, targets) in words.
+def learning_units(net: Description, x, target, taught: range, *, first: bool, learn=True, teach=True) -> Units:
+    """Ticks in which errors run: x (ticks, streams, inputs) and target (ticks, streams, targets), words in `taught`.
 
     learn, teach: (ticks, streams) or one for all. ValueError where shapes or ranges do not fit.
     """
@@ -41,9 +41,7 @@ def learning_units(net: Description, x, target, *, first: bool, learn=True, teac
     if len(x) != len(target):
         raise ValueError(f"{len(x)} ticks of inputs, {len(target)} of targets")
     fmt = net.layers[0].operand
-    low, high = (0, net.outputs - 1) if net.teacher.loss == "cross_entropy" else \
-        (net.layers[-1].rate.min, net.layers[-1].rate.max)
-    for name, words, least, most in (("inputs", x, fmt.min, fmt.max), ("targets", target, low, high)):
+    for name, words, least, most in (("inputs", x, fmt.min, fmt.max), ("targets", target, taught[0], taught[-1])):
         if words.min() < least or words.max() > most:
             raise ValueError(f"{name} hold words outside of {least}..{most}")
     words = np.concatenate([x, target], 2).astype(np.int64) & WORD_MASK
@@ -63,9 +61,12 @@ def _units(words, net) -> Units:
     return Units(words, np.arange(size, len(words) + 1, size), net.outputs)
 
 
-def outputs(net: Description, words, shape) -> np.ndarray:
-    """Output words of a device -> signed words (*shape, outputs); shape has an axis of streams, or that of stream 0."""
-    found = wrap(np.asarray(words, np.int64), net.layers[-1].rate.width)
+def outputs(net: Description, words, shape, fmt: QFormat) -> np.ndarray:
+    """Output words of a device, of `fmt` -> signed words (*shape, outputs).
+
+    shape: of all streams, or without their axis, then of stream 0.
+    """
+    found = wrap(np.asarray(words, np.int64), fmt.width)
     if len(shape) == 3:
         return found.reshape(*shape, net.outputs)
     return found.reshape(*shape, net.streams, net.outputs)[:, :, 0]

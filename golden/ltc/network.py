@@ -1,0 +1,151 @@
+"""The description of a liquid-time-constant network: what golden, circuits, image and training all read.
+
+[FPTT] arXiv 2112.11231: layers of spiking neurons with gates, each on top of the other, and a leaky readout.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden import sequences
+from golden.checks import check, is_int
+from golden.description import Answers, Bank, Description, Units
+from golden.ltc import engine, layout
+from golden.ltc.entries import layer_entry, parse_layer
+from golden.ltc.layer import LtcLayer, Readout
+
+#: raised when the same description begins to mean other bits
+NUMERICS = 1
+MAX_LAYERS = 8
+_FIELDS = ("name", "dt", "halves", "layers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LtcNetwork(Description):
+    """Layers of LTC neurons from the input upwards, and a readout.
+
+    Parameters: name; layers; dt, length of a tick in whatever unit; halves of the banks of parameters: 2, an image
+    is put in force between two ticks, 1, it is loaded in place.
+    """
+
+    kind = "ltc"
+    MARK = "leadlag_ltc_network"
+    TENSORS = np.int32
+    SAMPLE = ("sequence", "tick", "output")
+    SIGNALS = "spikes, membranes, thresholds and gates of each layer, and the outputs"
+
+    name: str
+    layers: tuple
+    dt: float = 1.0
+    halves: int = 2
+
+    def __post_init__(self):
+        self.check_name()
+        check(isinstance(self.dt, int | float) and not isinstance(self.dt, bool) and 0 < self.dt < float("inf"),
+              f"network: dt must be a positive number, not {self.dt!r}")
+        check(is_int(self.halves, 1, 2), f"network: halves must be 1 or 2, not {self.halves!r}")
+        object.__setattr__(self, "layers", tuple(self.layers))
+        check(2 <= len(self.layers) <= MAX_LAYERS + 1,
+              f"network: 1 to {MAX_LAYERS} layers and a readout, not {len(self.layers)} in all")
+        kinds = (*[LtcLayer] * (len(self.layers) - 1), Readout)
+        for n, (layer, kind) in enumerate(zip(self.layers, kinds, strict=True)):
+            check(isinstance(layer, kind), f"network: layer {n} must be a {kind.__name__}, not "
+                                           f"{type(layer).__name__}")
+        for n, layer in enumerate(self.hidden):
+            check(layer.dense == (n == 0), f"network: layer {n} takes {'real inputs' if layer.dense else 'spikes'}: "
+                                           f"the first layer, and no other, has real inputs")
+        for n, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
+            check(above.inputs == below.outputs,
+                  f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
+
+    # ---- its parts
+
+    @property
+    def hidden(self) -> tuple[LtcLayer, ...]:
+        """The layers that spike."""
+        return self.layers[:-1]
+
+    @property
+    def readout(self) -> Readout:
+        return self.layers[-1]
+
+    @property
+    def parameters(self) -> int:
+        return sum(int(np.prod(shape)) for layer in self.layers for shape, _ in layer.shapes().values())
+
+    @property
+    def size(self) -> str:
+        return f"{self.parameters:,} parameters"
+
+    # ---- what it is
+
+    def shape(self) -> dict:
+        return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]}
+
+    def entry(self) -> dict:
+        return {"name": self.name, "dt": self.dt, "halves": self.halves,
+                "layers": [layer_entry(layer) for layer in self.layers]}
+
+    @classmethod
+    def parse(cls, entry: dict) -> "LtcNetwork":
+        check(set(entry) == {cls.MARK, *_FIELDS},
+              f"network description has the fields {sorted(map(str, entry))}, expected {sorted((cls.MARK, *_FIELDS))}")
+        check(isinstance(entry["layers"], list), "network description: layers must be a list")
+        return cls(name=entry["name"], dt=entry["dt"], halves=entry["halves"],
+                   layers=tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"])))
+
+    # ---- parameters
+
+    def check(self, params) -> None:
+        layout.check_params(self, params)
+
+    def layout(self) -> tuple[Bank, ...]:
+        return layout.banks(self)
+
+    def pack(self, params) -> list[np.ndarray]:
+        return layout.pack(self, params)
+
+    def unpack(self, words) -> tuple:
+        return layout.unpack(self, words)
+
+    # ---- runs
+
+    def run(self, params, x, progress=None) -> np.ndarray:
+        """Words (n, ticks, inputs) -> words y (n, ticks, outputs) of every tick; each sequence from rest."""
+        found = []
+        for start in range(0, len(x), engine.CHUNK):
+            part = np.asarray(x[start:start + engine.CHUNK])
+            found.append(engine.run(self, params, part))
+            if progress is not None:
+                progress(len(part))
+        return np.concatenate(found)
+
+    def units(self, x) -> Units:
+        """Words x (n, ticks, inputs); a unit is a tick."""
+        return sequences.units(self, x)
+
+    def outputs_of(self, found, x) -> np.ndarray:
+        """Words y (n, ticks, outputs)."""
+        return sequences.outputs(self, found, np.shape(x)[:-1], self.readout.state)
+
+    def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
+        """The largest output of a sequence's last tick; `since` is not used, the readout remembers."""
+        outputs = np.asarray(outputs)
+        ends = np.full(len(outputs), outputs.shape[1]) if lengths is None else np.asarray(lengths)
+        check(bool(((ends >= 1) & (ends <= outputs.shape[1])).all()),
+              f"a sequence has 1 to {outputs.shape[1]} ticks, not {ends.min() if ends.min() < 1 else ends.max()}")
+        last = outputs[np.arange(len(outputs)), ends - 1]
+        return Answers(last.argmax(1), last * self.readout.state.lsb)
+
+    # ---- pages
+
+    def table(self):
+        rows = [(str(n) if n < len(self.hidden) else "readout", f"{layer.inputs} x {layer.outputs}",
+                 "real" if n == 0 else "spikes", str(layer.weight), str(layer.spike_weight), str(layer.state),
+                 str(layer.gate), str(layer.lanes), str(layer.gate_rows().folds))
+                for n, layer in enumerate(self.layers)]
+        return ("layer", "size", "inputs", "weight", "of spikes", "state", "gate", "lanes", "folds"), rows
+
+    @property
+    def tick(self) -> tuple[float, str]:
+        return self.dt, "time units"
