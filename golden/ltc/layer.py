@@ -16,48 +16,6 @@ ADAPT, ADAPT_SHIFT = 115, 6
 #: b0 of the paper
 BASE = 0.1
 MAX_FRACTION = 30
-#: bits of a word of a bank of spike rows: two words of the parameter bus
-WIDE_BITS = 2 * WORD_BITS
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpikeRows:
-    """A table of weights by line: a line that spikes adds its row to the sums of all neurons; the last row is the bias.
-
-    `adders` neurons add at once, `side` of them from one bank. Neuron j = fold * adders + side * bank + column has its
-    weight of a line in word `line * folds + fold` of that bank. A word is `columns` words of the parameter bus.
-    """
-
-    lines: int
-    neurons: int
-    adders: int
-    weight: int
-    columns: int = 2
-
-    def __post_init__(self):
-        check(is_int(self.adders, 1, self.neurons),
-              f"spike rows: adders must be an integer in 1..{self.neurons}, not {self.adders!r}")
-        check(self.folds == 1 or self.adders % self.side == 0,
-              f"spike rows: {self.adders} adders for {self.neurons} neurons must be a multiple of {self.side}")
-
-    @property
-    def side(self) -> int:
-        """Weights of a word of a bank: four of up to 9 bits, or two."""
-        return WIDE_BITS // (WORD_BITS // 2) if self.weight <= WORD_BITS // 2 else WIDE_BITS // WORD_BITS
-
-    @property
-    def folds(self) -> int:
-        """Words of a line in a bank: cycles that a spike takes."""
-        return -(-self.neurons // self.adders)
-
-    @property
-    def banks(self) -> int:
-        return -(-self.adders // self.side)
-
-    @property
-    def depth(self) -> int:
-        """Words of a bank."""
-        return self.lines * self.folds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +31,6 @@ class _Layer:
       gate_sum      format of the sum that a gate is the sigmoid of
       gate          format of a gate: no integer bits, its largest value is 1 - lsb
       lanes         multiply-accumulate lanes
-      adders        neurons that a spike is added to at once; by default all
     """
 
     inputs: int
@@ -84,15 +41,12 @@ class _Layer:
     gate_sum: QFormat = QFormat(4, 8)
     gate: QFormat = QFormat(0, 8)
     lanes: int = 1
-    adders: int | None = None
 
     ME = "layer"
 
     def __post_init__(self):
         for name in ("inputs", "outputs"):
             self._check_int(name, getattr(self, name), 1, MAX_NEURONS)
-        if self.adders is None:
-            object.__setattr__(self, "adders", self.outputs)
         for name in ("weight", "spike_weight", "state", "gate_sum", "gate"):
             self._check_format(name, getattr(self, name))
         check(self.state.width < MULTIPLIER_BITS and self.state.int_bits >= 1 and self.state.frac_bits >= 1,
@@ -108,9 +62,6 @@ class _Layer:
         self._check_sizes()
 
     def _check_sizes(self):
-        words = self.spike_rows.depth * self.spike_rows.columns
-        check(words <= MAX_LANE_WORDS, f"{self.ME}: a bank of spike rows would hold {words} words of the bus, "
-                                       f"{MAX_LANE_WORDS} at most: more adders")
         check(self.lane_depth <= MAX_LANE_WORDS,
               f"{self.ME}: a lane would hold {self.lane_depth} words, {MAX_LANE_WORDS} at most: more lanes")
         check(self.sum_bits <= MATMUL_BITS, f"{self.ME}: sums of {self.sum_bits} bits, {MATMUL_BITS} at most")
@@ -145,6 +96,11 @@ class _Layer:
         """Chains of lanes, one a gate; each has lanes // chains."""
         return 1
 
+    @property
+    def dense(self) -> bool:
+        """Whether its inputs are real numbers, and not spikes."""
+        return False
+
     def gate_rows(self, halves: int = 2) -> Rows:
         """The rows of one gate on its chain of lanes."""
         return Rows(count=self.outputs, words=self.gate_words, lanes=self.lanes // self.chains,
@@ -159,13 +115,18 @@ class _Layer:
 
     @property
     def spike_lines(self) -> int:
-        """Lines that add rows, the bias among them."""
+        """Words of a bank of spike rows: the bias, then a line each."""
         return self.inputs + 1
 
     @property
-    def spike_rows(self) -> SpikeRows:
-        return SpikeRows(lines=self.spike_lines, neurons=self.outputs, adders=self.adders,
-                         weight=self.spike_weight.width)
+    def side(self) -> int:
+        """Neurons whose weights share a word of the parameter bus: two, where it holds both."""
+        return 2 if 2 * self.spike_weight.width <= WORD_BITS else 1
+
+    @property
+    def spike_banks(self) -> int:
+        """Banks of spike rows: neurons side * k and, where there are two, the next one in bank k."""
+        return -(-self.outputs // self.side)
 
     @property
     def sum_frac(self) -> int:
@@ -203,7 +164,7 @@ class LtcLayer(_Layer):
       threshold     b0 in words of the state; by default BASE
       adaptive      whether the threshold moves: theta = b0 + 1.8 b; else there is no b and no gate for it
       lanes         of both gates together: half of them work on each. Rows of real inputs lie behind those of gates,
-                    the first `split` neurons on the chain of alpha, the others on that of rho
+                    even neurons on the chain of alpha, odd ones on that of rho
     """
 
     operand: QFormat | None = None
@@ -236,7 +197,7 @@ class LtcLayer(_Layer):
 
     @property
     def dense(self) -> bool:
-        """Whether its inputs are real numbers."""
+        """Whether its inputs are real numbers, and not spikes."""
         return self.operand is not None
 
     @property
@@ -249,23 +210,19 @@ class LtcLayer(_Layer):
         return (ADAPT * b + (1 << ADAPT_SHIFT - 1)) >> ADAPT_SHIFT
 
     @property
-    def split(self) -> int:
-        """Neurons whose real inputs are summed on the chain of alpha: the first ones."""
-        return -(-self.outputs // self.chains)
-
-    @property
     def input_folds(self) -> int:
         """Rows of real inputs that a lane works through."""
-        return -(-self.split // (self.lanes // self.chains)) if self.dense else 0
+        own = -(-self.outputs // self.chains)
+        return -(-own // (self.lanes // self.chains)) if self.dense else 0
 
     @property
     def lane_depth(self) -> int:
-        """Rows of a gate, then rows of real inputs, without gaps."""
+        """Rows of a gate, then rows of real inputs."""
         return self.gate_rows().depth + self.input_folds * self.inputs
 
     @property
     def spike_lines(self) -> int:
-        """Own neurons, then the lines below where they are spikes, then the bias."""
+        """The bias, own neurons, then the lines below where they are spikes."""
         return self.outputs + (0 if self.dense else self.inputs) + 1
 
     @property

@@ -105,19 +105,13 @@ def random_layer(seed: str, *, largest: int = 12, inputs: int | None = None, den
     return LtcLayer(inputs=inputs or rng.randint(1, largest), outputs=size, adaptive=adaptive,
                     threshold=rng.choice((0, rng.randint(0, one >> 4), rng.randint(0, one >> 4), rng.randint(0, most))),
                     lanes=chains * rng.randint(1, size),
-                    adders=random_adders(rng, size, formats["spike_weight"]), **formats, **more)
-
-
-def random_adders(rng: random.Random, size: int, weight: QFormat) -> int:
-    side = 4 if weight.width <= 9 else 2
-    return rng.choice([size, *range(side, size, side)])
+                    **formats, **more)
 
 
 def random_readout(seed: str, inputs: int, *, largest: int = 5) -> Readout:
     rng = random.Random(seed)
     size, formats = rng.randint(1, largest), random_formats(rng)
-    return Readout(inputs=inputs, outputs=size, lanes=rng.randint(1, size),
-                   adders=random_adders(rng, size, formats["spike_weight"]), **formats)
+    return Readout(inputs=inputs, outputs=size, lanes=rng.randint(1, size), **formats)
 
 
 def random_params(layer, rng: np.random.Generator, *, share: float = 0.2):

@@ -1,6 +1,5 @@
 """Layers of a liquid-time-constant network: one tick against its definition in plain integers, and at its ends."""
 
-import random
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from helpers import ltcs
 
 from golden.fixed import QFormat
-from golden.ltc.layer import LtcLayer, Readout, SpikeRows
+from golden.ltc.layer import LtcLayer, Readout
 from golden.ltc.step import LtcParams, LtcState, ReadoutParams, gate_step, leak, ltc_step, readout_step, sum_step
 
 PLAIN = {"weight": QFormat(2, 5), "spike_weight": QFormat(1, 6), "state": QFormat(3, 12),
@@ -214,8 +213,6 @@ def test_readout_leaks_at_the_pace_of_its_gate():
     ({"lanes": 3}, "lanes must be even, half a gate, not 3"),
     ({"lanes": 18}, r"lanes must be an integer in 2\.\.16, not 18"),
     ({"lanes": 9, "adaptive": False}, r"lanes must be an integer in 1\.\.8, not 9"),
-    ({"adders": 9}, r"adders must be an integer in 1\.\.8, not 9"),
-    ({"adders": 6}, "6 adders for 8 neurons must be a multiple of 4"),
     ({"state": QFormat(0, 12)}, "state Q0.12 needs an integer bit"),
     ({"state": QFormat(5, 12)}, "state Q5.12 needs an integer bit and a fraction bit in 17 bits at most"),
     ({"gate": QFormat(1, 8)}, "gate Q1.8 must be a Q0 format"),
@@ -229,28 +226,16 @@ def test_readout_leaks_at_the_pace_of_its_gate():
     ({"operand": QFormat(0, 7)}, "operand and input_weight belong together"),
     ({"operand": QFormat(0, 7), "input_weight": 3}, "input_weight must be a QFormat, not 3"),
     ({"outputs": 4096, "lanes": 256}, "a lane would hold"),
-    ({"inputs": 4096, "outputs": 128, "lanes": 128, "adders": 4}, "a bank of spike rows would hold 270400 words"),
 ])
 def test_layers_that_cannot_be(fields, says):
     with pytest.raises(ValueError, match=says):
         LtcLayer(**{"inputs": 4, "outputs": 8, "lanes": 4} | PLAIN | fields)
 
 
-def test_spike_rows():
-    rows = SpikeRows(lines=257, neurons=128, adders=64, weight=8)
-    assert (rows.side, rows.folds, rows.banks, rows.depth) == (4, 2, 16, 514)
-    assert SpikeRows(lines=3, neurons=10, adders=10, weight=16).banks == 5
-    rng = random.Random("rows")
-    for _ in range(20):
-        neurons = rng.randint(1, 40)
-        rows = SpikeRows(lines=3, neurons=neurons, adders=neurons, weight=rng.randint(2, 18))
-        assert rows.banks * rows.side >= neurons > (rows.banks - 1) * rows.side
-
-
 def test_sizes_of_the_built_networks():
     """28-128-128-10 on 64 + 64 lanes: fptt.md."""
     layer = LtcLayer(inputs=28, outputs=128, lanes=64, operand=QFormat(0, 8), input_weight=QFormat(2, 5), **PLAIN)
     assert (layer.gate_rows().folds, layer.gate_rows().depth, layer.lane_depth) == (4, 4 * 257, 4 * 257 + 2 * 28)
-    assert (layer.spike_lines, layer.split, layer.sum_frac, layer.sum_shift) == (129, 64, 13, 1)
+    assert (layer.spike_lines, layer.input_folds, layer.sum_frac, layer.sum_shift) == (129, 2, 13, 1)
     above = LtcLayer(inputs=128, outputs=128, lanes=64, **PLAIN)
     assert (above.spike_lines, above.lane_depth, above.sum_shift) == (257, 4 * 257, -6)

@@ -18,7 +18,7 @@ DENSE = {"operand": QFormat(0, 8), "input_weight": QFormat(2, 5)}
 
 
 def network(**fields):
-    layers = (LtcLayer(inputs=3, outputs=6, lanes=4, **DENSE), LtcLayer(inputs=6, outputs=5, lanes=2, adders=4),
+    layers = (LtcLayer(inputs=3, outputs=6, lanes=4, **DENSE), LtcLayer(inputs=6, outputs=5, lanes=2),
               Readout(inputs=5, outputs=2))
     return LtcNetwork(**{"name": "net", "layers": layers} | fields)
 
@@ -88,44 +88,44 @@ def test_json_and_image(seed):
     assert all(len(words) and words.max() <= WORD_MASK for words in packed)
     assert layout.bank_starts(net)[-1] == len(packed)
     for layer, p, first in zip(net.layers, params, layout.bank_starts(net), strict=False):
-        _check_banks(layer, p, packed[first:])
+        _check_banks(layer, p, [(bank.words, words) for bank, words in zip(net.layout(), packed, strict=True)][first:])
 
 
 def _check_banks(layer, p, banks):
     """Word by word."""
     gates, n = (("gate",) if isinstance(layer, Readout) else ("alpha", "rho")[:layer.chains]), layer.outputs
-    lanes = layer.lanes // len(gates)
+    lanes, size = layer.lanes // len(gates), layer.gate_words
     for chain, name in enumerate(gates):
-        own = range(n)
-        if isinstance(layer, LtcLayer) and layer.dense:
-            own = range(n)[:layer.split] if chain == 0 else range(n)[layer.split:]
         for j in range(n):
-            at = j // lanes * layer.gate_words
-            assert np.array_equal(banks[chain * lanes + j % lanes][at:at + layer.gate_words], getattr(p, name)[j])
-        for j, neuron in enumerate(own if isinstance(layer, LtcLayer) and layer.dense else ()):
-            lane = j % lanes
-            at = len(range(lane, n, lanes)) * layer.gate_words + j // lanes * layer.inputs
-            assert np.array_equal(banks[chain * lanes + lane][at:at + layer.inputs], p.weight[neuron])
-    rows = layer.spike_rows
-    lines = [p.weight[:, k] for k in range(layer.inputs)] if not getattr(layer, "dense", False) else []
-    if isinstance(layer, LtcLayer):
-        lines = [p.recurrent[:, k] for k in range(n)] + lines
-    bits, together = rows.weight, rows.side // 2
-    for line, weights in enumerate([*lines, p.bias]):
+            assert np.array_equal(_at(banks[chain * lanes + j % lanes], j // lanes * size, size), getattr(p, name)[j])
+    for j in range(n if layer.dense else 0):
+        chain, i = (j % 2, j // 2) if layer.adaptive else (0, j)
+        at = -(-n // lanes) * size + i // lanes * layer.inputs
+        assert np.array_equal(_at(banks[chain * lanes + i % lanes], at, layer.inputs), p.weight[j])
+    lines = [p.bias, *(p.recurrent.T if isinstance(layer, LtcLayer) else ()), *(() if layer.dense else p.weight.T)]
+    bits, pairs = layer.spike_weight.width, layer.spike_weight.width <= 9
+    for line, weights in enumerate(lines):
         for j, weight in enumerate(weights):
-            fold, (bank, column) = j // rows.adders, divmod(j % rows.adders, rows.side)
-            word = int(banks[layer.lanes + bank][2 * (line * rows.folds + fold) + column // together])
-            assert (word >> bits * (column % together)) & (1 << bits) - 1 == int(weight) & (1 << bits) - 1
+            word = _at(banks[layer.lanes + (j // 2 if pairs else j)], line, 1)[0]
+            assert ((word >> bits * (j % 2)) & (1 << bits) - 1 if pairs else word) == \
+                (int(weight) & (1 << bits) - 1 if pairs else weight)
+
+
+def _at(bank, address, count):
+    """Words at an address and behind it, of a bank given as (its addresses, its words)."""
+    addresses, words = bank
+    found = dict(zip(addresses, words.tolist(), strict=True))
+    return [found[address + k] for k in range(count)]
 
 
 def test_bits_of_no_weight_are_refused():
     net = network()
     params = engine.random_params(net, np.random.default_rng(0))
     words = np.concatenate(net.pack(params)) & WORD_MASK
-    last = layout.banks(net)[layout.bank_starts(net)[2] - 1]       # of layer 1: neurons 0 to 3, then 4 alone
-    at = sum(len(bank.words) for bank in net.layout()[:last.number])
-    words[at + 3] ^= 1
-    with pytest.raises(ValueError, match=rf"image word {at + 3} is 0x\w+, with bits that belong to no weight"):
+    last = layout.bank_starts(net)[2] - 1       # of layer 1: neuron 4, and none above it
+    at = sum(len(bank.words) for bank in net.layout()[:last])
+    words[at + 1] ^= 1 << 8
+    with pytest.raises(ValueError, match=rf"image word {at + 1} is 0x\w+, with bits that belong to no weight"):
         net.unpack(words)
     words = np.concatenate(net.pack(params)) & WORD_MASK
     words[0] = 1 << 9
@@ -175,7 +175,7 @@ def test_fingerprints():
         replace(net.layers[0], threshold=5), *net.layers[1:])), replace(net, layers=(
             *net.layers[:-1], replace(net.layers[-1], gate=QFormat(0, 9))))]
     assert len({net.fingerprint, *(each.fingerprint for each in others)}) == 5
-    assert net.fingerprint == "c70043d2a4352952"
+    assert net.fingerprint == "ac2c3ef25df8f10b"
     assert (net.lanes, net.lanes_by_layer, net.inputs, net.outputs) == (7, [4, 2, 1], 3, 2)
 
 
