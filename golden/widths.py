@@ -1,11 +1,13 @@
 """What the words of a network cost: the report that golden.rate.widths and golden.spiking.widths make."""
 
+import math
 from importlib import import_module
 from typing import NamedTuple
 
 from golden.checks import check
 from golden.data.dataset import Samples
 from golden.description import Trained
+from golden.fixed import QFormat
 
 #: points that integers may lose against real numbers
 POINTS = 0.5
@@ -38,6 +40,18 @@ class Report(NamedTuple):
         check(self.loss <= points, f"{name}: its words lose {self.loss:.2f} points ({self.what}), {points:g} are "
                                    f"allowed: layer {row['layer']} costs most (state {row['state']}: "
                                    f"{row['saturated']:.1%} saturated, error {row['error']:.1%})")
+
+
+def holding(what: str, largest: float, width: int, least: int = 0) -> QFormat:
+    """The format of `width` bits with as few integer bits as hold `largest`, `least` of them at least.
+
+    ValueError, which begins with `what` it is, where no such word holds it.
+    """
+    bits = max(least, math.floor(math.log2(largest)) + 1) if largest > 0 else least
+    # the largest word is a unit short of the power of two
+    bits += int(largest > (2.0 ** (width - 1) - 1) * 2.0 ** (bits + 1 - width))
+    check(bits < width, f"{what} fits no word of {width} bits")
+    return QFormat(bits, width - 1 - bits)
 
 
 def fitted(trained: Trained, samples: Samples, answer_from: int, *, bits: int | None = None,

@@ -17,15 +17,15 @@ from golden.ltc.layer import LtcLayer, Readout
 #: raised when the same description begins to mean other bits
 NUMERICS = 1
 MAX_LAYERS = 8
-_FIELDS = ("name", "dt", "halves", "layers")
+_FIELDS = ("name", "halves", "layers")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LtcNetwork(Description):
     """Layers of LTC neurons from the input upwards, and a readout.
 
-    Parameters: name; layers; dt, length of a tick in whatever unit; halves of the banks of parameters: 2, an image
-    is put in force between two ticks, 1, it is loaded in place.
+    Parameters: name; layers; halves of the banks of parameters: 2, an image is put in force between two ticks, 1, it
+    is loaded in place.
     """
 
     kind = "ltc"
@@ -36,13 +36,10 @@ class LtcNetwork(Description):
 
     name: str
     layers: tuple
-    dt: float = 1.0
     halves: int = 2
 
     def __post_init__(self):
         self.check_name()
-        check(isinstance(self.dt, int | float) and not isinstance(self.dt, bool) and 0 < self.dt < float("inf"),
-              f"network: dt must be a positive number, not {self.dt!r}")
         check(is_int(self.halves, 1, 2), f"network: halves must be 1 or 2, not {self.halves!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
         check(2 <= len(self.layers) <= MAX_LAYERS + 1,
@@ -83,7 +80,7 @@ class LtcNetwork(Description):
         return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]}
 
     def entry(self) -> dict:
-        return {"name": self.name, "dt": self.dt, "halves": self.halves,
+        return {"name": self.name, "halves": self.halves,
                 "layers": [layer_entry(layer) for layer in self.layers]}
 
     @classmethod
@@ -91,7 +88,7 @@ class LtcNetwork(Description):
         check(set(entry) == {cls.MARK, *_FIELDS},
               f"network description has the fields {sorted(map(str, entry))}, expected {sorted((cls.MARK, *_FIELDS))}")
         check(isinstance(entry["layers"], list), "network description: layers must be a list")
-        return cls(name=entry["name"], dt=entry["dt"], halves=entry["halves"],
+        return cls(name=entry["name"], halves=entry["halves"],
                    layers=tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"])))
 
     # ---- parameters
@@ -145,7 +142,3 @@ class LtcNetwork(Description):
                  str(layer.gate), str(layer.lanes), str(layer.gate_rows().folds))
                 for n, layer in enumerate(self.layers)]
         return ("layer", "size", "inputs", "weight", "of spikes", "state", "gate", "lanes", "folds"), rows
-
-    @property
-    def tick(self) -> tuple[float, str]:
-        return self.dt, "time units"

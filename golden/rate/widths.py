@@ -17,7 +17,7 @@ from golden.fixed import QFormat
 from golden.rate import engine
 from golden.rate.plastic import MULTIPLIER_BITS
 from golden.rate.trained import FloatLayer, FloatNetwork, Formats, describe, quantize_input, quantize_params
-from golden.widths import POINTS, Report
+from golden.widths import POINTS, Report, holding
 
 #: states and rates may go so far beyond what was seen
 MARGIN = 1.25
@@ -135,33 +135,24 @@ def _fitted(real: FloatNetwork, seen: _Seen, wide: set, bits: int | None) -> Flo
     def width(n, name):
         return min(bits, MOST[name]) if bits else (MOST if n in wide else USUAL)[name]
     formats = []
-    operand = _format(f"{real.name}: an input of {seen.input:g}", seen.input * MARGIN, width(0, "input"))
+    operand = holding(f"{real.name}: an input of {seen.input:g}", seen.input * MARGIN, width(0, "input"))
     for n, (layer, (state, rate)) in enumerate(zip(real.layers, seen.layers, strict=True)):
         largest = max(abs(layer.weight).max(), abs(layer.bias).max())
-        weight = _format(f"{real.name}: layer {n}: {_where(layer)}", largest, width(n, "weight"))
-        form = _format(f"{real.name}: layer {n}: a state of {state:g}", state * MARGIN, width(n, "state"))
+        weight = holding(f"{real.name}: layer {n}: {_where(layer)}", largest, width(n, "weight"))
+        form = holding(f"{real.name}: layer {n}: a state of {state:g}", state * MARGIN, width(n, "state"))
         form = replace(form, frac_bits=min(form.frac_bits, weight.frac_bits + operand.frac_bits))
         check(form.frac_bits > 0, f"{real.name}: layer {n}: a state of {state:g} leaves no fraction bit in "
                                   f"{width(n, 'state')} bits")
         bounded = layer.activation in BOUNDED
-        out = _format(f"{real.name}: layer {n}: a rate of {rate:g}", min(rate, 0.99) if bounded else rate * MARGIN,
+        out = holding(f"{real.name}: layer {n}: a rate of {rate:g}", min(rate, 0.99) if bounded else rate * MARGIN,
                       width(n, "bounded" if bounded else "rate"))
         out = replace(out, frac_bits=min(out.frac_bits, form.frac_bits + 4))
         lag, guard = _lag(real, layer, n)
-        lead = _format(f"{real.name}: layer {n}: tau_r / tau_m of {(layer.tau_r / layer.tau_m).max():g}",
+        lead = holding(f"{real.name}: layer {n}: tau_r / tau_m of {(layer.tau_r / layer.tau_m).max():g}",
                        (layer.tau_r / layer.tau_m).max(), MULTIPLIER_BITS if n in wide else 12)
         formats.append(Formats(operand, weight, form, lead, lag, out, guard))
         operand = out
     return replace(real, formats=tuple(formats))
-
-
-def _format(what: str, largest: float, width: int) -> QFormat:
-    """The format of `width` bits with as few integer bits as hold `largest`, none of them negative."""
-    bits = max(0, math.floor(math.log2(largest)) + 1) if largest > 0 else 0
-    # the largest word is a unit short of the power of two
-    bits += int(largest > (2.0 ** (width - 1) - 1) * 2.0 ** (bits + 1 - width))
-    check(bits < width, f"{what} fits no word of {width} bits")
-    return QFormat(bits, width - 1 - bits)
 
 
 def _where(layer: FloatLayer) -> str:

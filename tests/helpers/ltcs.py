@@ -10,6 +10,7 @@ from golden.fixed import QFormat
 from golden.ltc.layer import LtcLayer, Readout
 from golden.ltc.network import LtcNetwork
 from golden.ltc.step import LtcParams, ReadoutParams
+from golden.ltc.trained import LtcTrained, RealLayer, RealReadout
 
 
 def nearest(value: Fraction) -> int:
@@ -153,3 +154,20 @@ def defined(net: LtcNetwork, params, x) -> list[list[int]]:
         y = outputs(y, word, params[-1], net.readout)
         found.append(y)
     return found
+
+
+def random_trained(seed: int, sizes=(3, 8, 6, 2), *, adaptive: bool = True, scale: float = 1.0, **more) -> LtcTrained:
+    """Real weights of about the size that training leaves, for inputs of deviation 1."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return rng.normal(0, scale / np.sqrt(shape[-1]) if len(shape) > 1 else 0.1, shape).astype(np.float32)
+    layers = []
+    for n, (inputs, size) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True)):
+        rho = {"Wa": normal(size, 2 * size), "ba": normal(size)} if adaptive else {}
+        layers.append(RealLayer(Wx=(1 + (n > 0)) * normal(size, inputs), Wr=normal(size, size), bx=normal(size) + 0.2,
+                                Wm=normal(size, 2 * size), bm=normal(size), **rho))
+    top, outputs = sizes[-2:]
+    readout = RealReadout(Wo=normal(outputs, top), bo=normal(outputs), Wg=normal(outputs, 2 * outputs),
+                          bg=normal(outputs))
+    return LtcTrained(name="real", layers=tuple(layers), readout=readout, training={"seed": seed}, **more)

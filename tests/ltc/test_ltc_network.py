@@ -168,9 +168,9 @@ def test_inputs_that_cannot_be(x):
 
 
 def test_fingerprints():
-    """What shapes the circuit is in it, names and the length of a tick are not."""
+    """What shapes the circuit is in it, its name is not."""
     net = network()
-    assert replace(net, name="other", dt=2.0).fingerprint == net.fingerprint
+    assert replace(net, name="other").fingerprint == net.fingerprint
     others = [replace(net, halves=1), net.with_lanes((2, 2, 1)), replace(net, layers=(
         replace(net.layers[0], threshold=5), *net.layers[1:])), replace(net, layers=(
             *net.layers[:-1], replace(net.layers[-1], gate=QFormat(0, 9))))]
@@ -192,8 +192,6 @@ def broken(**fields):
 
 @pytest.mark.parametrize(("fields", "says"), [
     ({"name": "A b"}, "name must be lower-case letters"),
-    ({"dt": 0}, "dt must be a positive number, not 0"),
-    ({"dt": "1"}, "dt must be a positive number, not '1'"),
     ({"halves": 3}, "halves must be 1 or 2, not 3"),
     ({"layers": {}}, "layers must be a list"),
     ({"layers": []}, "1 to 8 layers and a readout, not 0 in all"),
