@@ -4,6 +4,8 @@ import math
 from importlib import import_module
 from typing import NamedTuple
 
+import numpy as np
+
 from golden.checks import check
 from golden.data.dataset import Samples
 from golden.description import Trained
@@ -11,6 +13,8 @@ from golden.fixed import QFormat
 
 #: points that integers may lose against real numbers
 POINTS = 0.5
+#: sequences that formats are chosen on, at most
+SEQUENCES = 500
 
 
 class Report(NamedTuple):
@@ -40,6 +44,51 @@ class Report(NamedTuple):
         check(self.loss <= points, f"{name}: its words lose {self.loss:.2f} points ({self.what}), {points:g} are "
                                    f"allowed: layer {row['layer']} costs most (state {row['state']}: "
                                    f"{row['saturated']:.1%} saturated, error {row['error']:.1%})")
+
+
+class Calibration(NamedTuple):
+    """Sequences x (n, ticks, inputs) as a network takes them, lengths (n,), first tick that counts, y or None."""
+
+    x: np.ndarray
+    lengths: np.ndarray
+    answer_from: int = 0
+    y: np.ndarray | None = None
+
+
+def calibration(trained, samples: Samples, inputs: int, answer_from: int = 0) -> Calibration:
+    """SEQUENCES at most, as `trained.scaled` makes them; ValueError where the network takes others."""
+    x, lengths = trained.scaled(samples.x), samples.lengths
+    check(lengths is not None and x.ndim == 3 and x.shape[2] == inputs and len(x) > 0,
+          f"{trained.name}: samples must be sequences (n, ticks, {inputs}), not of shape {np.shape(x)}")
+    check(lengths.min() > answer_from,
+          f"{trained.name}: a sequence of {lengths.min()} ticks, answers count from tick {answer_from} on")
+    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:SEQUENCES])
+    return Calibration(x[chosen], lengths[chosen], answer_from, None if samples.y is None else samples.y[chosen])
+
+
+def widened(fit, loss, layers: int, points: float):
+    """What `fit` makes of no layer in long words; or, while loss(it) > points, of that layer too which gains most."""
+    wide: set[int] = set()
+    found = fit(wide)
+    while len(wide) < layers and loss(found) > points:
+        tried = {n: loss(fit(wide | {n})) for n in range(layers) if n not in wide}
+        wide.add(min(tried, key=tried.get))
+        found = fit(wide)
+    return found
+
+
+def lost(found, real, y=None) -> tuple[float, str]:
+    """Points that answers in integers lose against those in real numbers, both (n, outputs), and how they are counted.
+
+    y: classes or targets, or None.
+    """
+    if y is None:
+        return 100 * (real.argmax(1) != found.argmax(1)).mean(), "answers that differ from those in real numbers"
+    if y.dtype.kind in "iu":
+        right = [(each.argmax(1) == y).mean() for each in (real, found)]
+        return 100 * (right[0] - right[1]), f"accuracy {right[1]:.2%}, in real numbers {right[0]:.2%}"
+    spread = max(np.sqrt(((real - real.mean(0)) ** 2).mean()), 1e-30)
+    return 100 * np.sqrt(((found - real) ** 2).mean()) / spread, "error of answers, in parts of their deviation"
 
 
 def holding(what: str, largest: float, width: int, least: int = 0) -> QFormat:

@@ -17,7 +17,7 @@ from golden.fixed import QFormat
 from golden.rate import engine
 from golden.rate.plastic import MULTIPLIER_BITS
 from golden.rate.trained import FloatLayer, FloatNetwork, Formats, describe, quantize_input, quantize_params
-from golden.widths import POINTS, Report, holding
+from golden.widths import POINTS, Calibration, Report, calibration, holding, lost, widened
 
 #: states and rates may go so far beyond what was seen
 MARGIN = 1.25
@@ -27,35 +27,12 @@ USUAL = {"input": 16, "weight": 14, "state": 16, "rate": 14, "bounded": 10}
 MOST = {"input": MULTIPLIER_BITS - 1, "weight": MULTIPLIER_BITS, "state": MULTIPLIER_BITS - 1,
         "rate": MULTIPLIER_BITS - 1, "bounded": MULTIPLIER_BITS - 1}
 BOUNDED = ("tanh", "sigmoid", "hard_sigmoid")
-#: sequences that formats are chosen on, at most
-SEQUENCES = 500
 #: half a unit of the state over the least lag is how far it stops short of its input: so many units are allowed
 SHORT = 4
 
 _PHI = {"linear": lambda u: u, "tanh": np.tanh, "sigmoid": lambda u: 0.5 + 0.5 * np.tanh(u / 2),
         "softplus": lambda u: np.logaddexp(u, 0), "hard_sigmoid": lambda u: np.clip(u, 0, 1),
         "relu": lambda u: np.maximum(u, 0)}
-
-
-class _Calibration(NamedTuple):
-    """Sequences x (n, ticks, inputs) as the network takes them, lengths (n,), first tick that counts, y or None."""
-
-    x: np.ndarray
-    lengths: np.ndarray
-    answer_from: int = 0
-    y: np.ndarray | None = None
-
-
-def _calibration(real: FloatNetwork, samples: Samples, answer_from: int) -> _Calibration:
-    """SEQUENCES at most; ValueError where the network takes others."""
-    x, lengths = real.scaled(samples.x), samples.lengths
-    inputs = real.layers[0].weight.shape[1]
-    check(lengths is not None and x.ndim == 3 and x.shape[2] == inputs and len(x) > 0,
-          f"{real.name}: samples must be sequences (n, ticks, {inputs}), not of shape {np.shape(x)}")
-    check(lengths.min() > answer_from,
-          f"{real.name}: a sequence of {lengths.min()} ticks, answers count from tick {answer_from} on")
-    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:SEQUENCES])
-    return _Calibration(x[chosen], lengths[chosen], answer_from, None if samples.y is None else samples.y[chosen])
 
 
 def choose(real: FloatNetwork, samples: Samples, answer_from: int = 0, *, bits: int | None = None,
@@ -65,16 +42,11 @@ def choose(real: FloatNetwork, samples: Samples, answer_from: int = 0, *, bits: 
     samples: sequences, of which SEQUENCES are looked at; y may be None. ValueError, one line with layer and value, for
     what no word holds. Whether the loss is within `points` at last is Report.check's to say.
     """
-    data = _calibration(real, samples, answer_from)
+    data = calibration(real, samples, real.layers[0].weight.shape[1], answer_from)
     check(bits is None or 4 <= bits <= MULTIPLIER_BITS, f"words have 4 to {MULTIPLIER_BITS} bits, not {bits}")
     seen, real_answers = _ranges(real, data), _answers(real, data)
-    wide: set[int] = set()
-    found = _fitted(real, seen, wide, bits)
-    while bits is None and _loss(found, data, real_answers) > points and len(wide) < len(real.layers):
-        tried = {n: _loss(_fitted(real, seen, wide | {n}, None), data, real_answers)
-                 for n in range(len(real.layers)) if n not in wide}
-        wide.add(min(tried, key=tried.get))
-        found = _fitted(real, seen, wide, None)
+    found = widened(lambda wide: _fitted(real, seen, wide, bits), lambda each: _loss(each, data, real_answers),
+                    0 if bits else len(real.layers), points)
     return found, _measure(found, data, real_answers)
 
 
@@ -103,7 +75,7 @@ class _Seen(NamedTuple):
     layers: np.ndarray
 
 
-def _ranges(real: FloatNetwork, data: _Calibration) -> _Seen:
+def _ranges(real: FloatNetwork, data: Calibration) -> _Seen:
     """What values reach; behind their ends sequences do not count."""
     seen = np.zeros((len(real.layers), 2))
     inside = np.arange(data.x.shape[1]) < data.lengths[:, None]
@@ -115,12 +87,12 @@ def _ranges(real: FloatNetwork, data: _Calibration) -> _Seen:
     return _Seen(abs(data.x[inside]).max(), seen)
 
 
-def _answers(real: FloatNetwork, data: _Calibration) -> np.ndarray:
+def _answers(real: FloatNetwork, data: Calibration) -> np.ndarray:
     """Mean outputs over the ticks that count, (n, outputs)."""
     return _mean((layers[-1][2] for layers in _steps(real, data.x)), data)
 
 
-def _mean(outputs, data: _Calibration) -> np.ndarray:
+def _mean(outputs, data: Calibration) -> np.ndarray:
     total = 0
     for tick, rate in enumerate(outputs):
         if tick >= data.answer_from:
@@ -175,27 +147,16 @@ def _lag(real: FloatNetwork, layer: FloatLayer, n: int) -> tuple[QFormat, int]:
 
 # ---- integers
 
-def _loss(real: FloatNetwork, data: _Calibration, answers) -> float:
+def _loss(real: FloatNetwork, data: Calibration, answers) -> float:
     """Points by which words are too short: of answers that change, which are more than those of accuracy lost."""
     net = describe(real)
     outputs = engine.run(net, quantize_params(real, net), quantize_input(data.x, net))
     found = _mean(np.moveaxis(outputs, 1, 0), data) * net.layers[-1].rate.lsb
     classes = data.y is None or data.y.dtype.kind in "iu"
-    return _points(found, data._replace(y=None) if classes else data, answers)[0]
+    return lost(found, answers, None if classes else data.y)[0]
 
 
-def _points(found, data: _Calibration, answers) -> tuple[float, str]:
-    """Points that answers in integers lose against those in real numbers, and how they are counted."""
-    if data.y is None:
-        return 100 * (answers.argmax(1) != found.argmax(1)).mean(), "answers that differ from those in real numbers"
-    if data.y.dtype.kind in "iu":
-        right = [(each.argmax(1) == data.y).mean() for each in (answers, found)]
-        return 100 * (right[0] - right[1]), f"accuracy {right[1]:.2%}, in real numbers {right[0]:.2%}"
-    spread = max(np.sqrt(((answers - answers.mean(0)) ** 2).mean()), 1e-30)
-    return 100 * np.sqrt(((found - answers) ** 2).mean()) / spread, "error of answers, in parts of their deviation"
-
-
-def _measure(real: FloatNetwork, data: _Calibration, answers) -> Report:
+def _measure(real: FloatNetwork, data: Calibration, answers) -> Report:
     """What the formats of a network cost, layer by layer: real numbers and integers side by side."""
     net = describe(real)
     params, words = quantize_params(real, net), quantize_input(data.x, net)
@@ -210,7 +171,7 @@ def _measure(real: FloatNetwork, data: _Calibration, answers) -> Report:
             square[n] += (rate[live] ** 2).sum()
             ends[n] += ((out.ubar == layer.state.max) | (out.ubar == layer.state.min))[live].sum()
             count[n] += live.sum() * layer.outputs
-    loss, what = _points(_mean(outputs, data) * net.layers[-1].rate.lsb, data, answers)
+    loss, what = lost(_mean(outputs, data) * net.layers[-1].rate.lsb, answers, data.y)
     rows = ({"layer": n, "weight": str(layer.weight), "state": str(layer.state), "rate": str(layer.rate),
              "largest weight": float(max(abs(own.weight).max(), abs(own.bias).max())),
              "largest state": float(seen[n, 0]), "largest rate": float(seen[n, 1]),
