@@ -191,10 +191,10 @@ class Description(ABC):
         """What happens in each layer while one sample runs: name and (ticks, neurons) in real units."""
         return []
 
-    def sections(self, outputs, samples, label) -> dict:
+    def sections(self, outputs, samples, label, lengths=None) -> dict:
         """Sections of a report (leadlag.report.page) on outputs of `run` that other kinds have not.
 
-        samples as they are, images (n, rows, columns, channels), or None; label (n,).
+        samples as they are, images (n, rows, columns, channels), or None; label (n,); lengths (n,) of sequences.
         """
         return {}
 

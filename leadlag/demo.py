@@ -142,7 +142,7 @@ def _figures(case, command, rungs, found, result, table):
     if layers:
         figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,
                             "what": net.SIGNALS, "answer": int(answer.label[0])}
-    figures |= net.sections(found["integers"], _pictures(case, batch), batch.y)
+    figures |= net.sections(found["integers"], _pictures(case, batch), batch.y, batch.lengths)
     pace = circuit(net).pace(net, 0, 0)
     if "engines" in pace:
         figures["engines"] = {name: pace[name] for name in ("cycles_per_step", "engines")}

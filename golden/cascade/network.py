@@ -270,7 +270,7 @@ class CascadeNetwork(Description):
     def table(self):
         return pages.table(self)
 
-    def sections(self, outputs, samples, label) -> dict:
+    def sections(self, outputs, samples, label, lengths=None) -> dict:
         """Accuracy against time, exits, examples answered early and late, what skipping leaves out."""
         return pages.sections(self, outputs, samples, label)
 

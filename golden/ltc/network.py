@@ -10,7 +10,7 @@ import numpy as np
 from golden import sequences
 from golden.checks import check, is_int
 from golden.description import Answers, Bank, Description, Units
-from golden.ltc import engine, layout
+from golden.ltc import engine, layout, pages
 from golden.ltc.entries import layer_entry, parse_layer
 from golden.ltc.layer import LtcLayer, Readout
 
@@ -32,7 +32,7 @@ class LtcNetwork(Description):
     MARK = "leadlag_ltc_network"
     TENSORS = np.int32
     SAMPLE = ("sequence", "tick", "output")
-    SIGNALS = "spikes, membranes, thresholds and gates of each layer, and the outputs"
+    SIGNALS = "spikes, membranes and gates of each layer, and the outputs"
 
     name: str
     layers: tuple
@@ -137,8 +137,12 @@ class LtcNetwork(Description):
     # ---- pages
 
     def table(self):
-        rows = [(str(n) if n < len(self.hidden) else "readout", f"{layer.inputs} x {layer.outputs}",
-                 "real" if n == 0 else "spikes", str(layer.weight), str(layer.spike_weight), str(layer.state),
-                 str(layer.gate), str(layer.lanes), str(layer.gate_rows().folds))
-                for n, layer in enumerate(self.layers)]
-        return ("layer", "size", "inputs", "weight", "of spikes", "state", "gate", "lanes", "folds"), rows
+        return pages.table(self)
+
+    def signals(self, params, x) -> list[tuple[str, np.ndarray]]:
+        """Spikes, membranes and gates of every layer, and the outputs."""
+        return pages.signals(self, params, np.asarray(x))
+
+    def sections(self, outputs, samples, label, lengths=None) -> dict:
+        """Accuracy against time."""
+        return pages.sections(outputs, label, lengths)

@@ -245,6 +245,37 @@ def test_a_fixed_threshold_has_no_rho():
     net.check((params[0]._replace(rho=None), *params[1:]))
 
 
+def test_what_happens_in_one_sequence():
+    net, rng = network(), np.random.default_rng(3)
+    params, x = engine.random_params(net, rng), ltcs.random_input(network(), rng, 1, 9)
+    found = dict(net.signals(params, x[0]))
+    assert list(found) == ["input", *(f"layer {n}: {name}" for n in (0, 1) for name in (
+        "spikes", "membrane above threshold", "gate")), "output"]
+    assert [value.shape for value in found.values()] == [(9, 3), *[(9, 6)] * 3, *[(9, 5)] * 3, (9, 2)]
+    assert np.array_equal(found["output"] * 4096, net.run(params, x)[0])
+    assert np.array_equal(found["input"] * 256, x[0])
+    for n in (0, 1):
+        assert ((found[f"layer {n}: membrane above threshold"] > 0) == found[f"layer {n}: spikes"]).all()
+        assert 0 <= found[f"layer {n}: gate"].min() < found[f"layer {n}: gate"].max() < 1
+    # what a spike leaves is nought: the membrane of the next tick is its gate times x
+    ticks = engine.trace(net, params, x[0])
+    assert 0 < found["layer 0: spikes"].mean() < 1
+    assert all((tick.layers[0].state.u[tick.layers[0].state.s == 1] == 0).all() for tick in ticks)
+
+
+def test_accuracy_against_time():
+    net = network()
+    outputs = np.array([[[0, 1], [1, 0], [1, 0]], [[0, 1], [0, 1], [1, 0]]])
+    line, = net.sections(outputs, None, np.array([0, 1]))["lines"]["series"]
+    assert line["values"] == [50, 100, 50]
+    line, = net.sections(outputs, None, np.array([0, 1]), np.array([3, 2]))["lines"]["series"]
+    assert line["values"] == [50, 100, 100]
+    assert net.sections(outputs, None, np.array([0.5, 1.0])) == {}
+    assert net.sections(outputs[:, :1], None, np.array([0, 1])) == {}
+    assert net.sections(np.repeat(outputs, 20, 1), None, np.array([0, 1])) == {}
+    assert net.sections(outputs[:0], None, np.zeros(0, int)) == {}
+
+
 def test_table():
     heading, rows = network().table()
     assert rows[0] == ("0", "3 x 6", "real", "Q2.5", "Q1.6", "Q3.12", "Q0.8", "4", "3")
