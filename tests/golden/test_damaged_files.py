@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import ltcs
 import numpy as np
 import pytest
 from cases import random_learner, random_network, with_delays
@@ -13,6 +14,9 @@ from spikes import random_spiking
 
 from golden.files import read_safetensors, write_safetensors
 from golden.image import Image, build_image, image_params
+from golden.ltc import engine
+from golden.ltc.network import LtcNetwork
+from golden.ltc.trained import LtcTrained, usual
 from golden.rate.engine import random_params
 from golden.rate.layout import bank_layout
 from golden.rate.network import Network
@@ -77,7 +81,7 @@ def test_words_are_no_training(tmp_path):
 
 # ---- damaged files
 
-@pytest.mark.parametrize("load", [Network.load, SpikingNetwork.load, Image.load])
+@pytest.mark.parametrize("load", [Network.load, SpikingNetwork.load, LtcNetwork.load, Image.load])
 def test_descriptions_and_images_that_cannot_be_read(load, tmp_path):
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\xfa")
     for name, message in (("none", ": no such file"), ("", " cannot be read: Is a directory"), ("bytes", ": ")):
@@ -120,7 +124,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A folder, and good files of both kinds."""
+    """A folder, and good files of several kinds."""
     folder = tmp_path_factory.mktemp("good")
     FloatNetwork(name="n", dt=0.2, layers=(layer(), layer(3, 2)), training={"seed": 1}).save(folder / "rate")
     net = next(net for net in map(random_spiking, map(str, range(99))) if not any(
@@ -128,10 +132,12 @@ def good(tmp_path_factory):
     words = random_synapses(net, np.random.default_rng(2))
     SpikingTrained(net=net, training={"seed": 1}, delays=tuple(p.delay for p in words), weights=tuple(
         p.weight * one.weight.lsb for p, one in zip(words, net.layers, strict=True))).save(folder / "spiking")
+    real = ltcs.random_trained(1, sizes=(2, 3, 2, 2), mean=[0, 1], deviation=[1, 2])
+    replace(real, formats=usual(real)).save(folder / "ltc")
     return folder
 
 
-LOAD = {"rate": FloatNetwork.load, "spiking": SpikingTrained.load}
+LOAD = {"rate": FloatNetwork.load, "spiking": SpikingTrained.load, "ltc": LtcTrained.load}
 
 
 def one_line(load, path):
@@ -150,7 +156,8 @@ def one_line(load, path):
 def test_good_files_load(good):
     for kind, load in LOAD.items():
         assert one_line(load, good / kind)
-        assert not one_line(load, good / {"rate": "spiking", "spiking": "rate"}[kind]), "one kind for the other"
+        for other in LOAD.keys() - {kind}:
+            assert not one_line(load, good / other), f"{other} for {kind}"
         assert not one_line(load, good)
         assert not one_line(load, good / "none")
 
@@ -219,19 +226,20 @@ def timed(net, image):
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(n=st.integers(0, 30), changes=st.lists(st.tuples(st.integers(0, 2 ** 20), st.integers(0, 2 ** 18 - 1) |
+@given(n=st.integers(0, 39), changes=st.lists(st.tuples(st.integers(0, 2 ** 20), st.integers(0, 2 ** 18 - 1) |
                                                         st.integers(0, 9)), max_size=3))
 def test_images_with_other_words(n, changes):
     """An image says what its parameters say, delays and taps that go with them included, or is refused."""
     net = (lambda: with_delays(random_learner(f"image {n}"), "i"), lambda: random_network(f"image {n}"),
-           lambda: random_spiking(f"image {n}"))[n % 3]()
-    rate, rng = n % 3 < 2, np.random.default_rng(n)
-    pairs = build_image(net, (random_params if rate else random_synapses)(net, rng)).pairs.copy()
+           lambda: random_spiking(f"image {n}"), lambda: ltcs.random_network(f"image {n}", largest=5))[n % 4]()
+    rate, rng = n % 4 < 2, np.random.default_rng(n)
+    drawn = random_params if rate else random_synapses if n % 4 == 2 else engine.random_params
+    pairs = build_image(net, drawn(net, rng)).pairs.copy()
     for at, word in changes:
         pairs[at % len(pairs), 1] = word
     image = Image(net.fingerprint, pairs.astype("<u4").tobytes())
     try:
-        found = image_params(image, net) if rate else image_params(image, net)
+        found = image_params(image, net)
     except ValueError as error:
         said = str(error)
     else:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+import ltcs
 import numpy as np
 import pytest
-from helpers import ltcs
 
 from golden.fixed import QFormat
 from golden.ltc.layer import LtcLayer, Readout

@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
+import ltcs
 import numpy as np
 import pytest
-from helpers import ltcs
 
 from golden.fixed import QFormat
 from golden.image import Image, build_image, image_params

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+import ltcs
 import numpy as np
 import pytest
-from helpers import ltcs
 
 from golden.files import read_safetensors, write_safetensors
 from golden.fixed import QFormat

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+import ltcs
 import numpy as np
 import pytest
-from helpers import ltcs
 
 from golden import widths
 from golden.data.dataset import Samples
