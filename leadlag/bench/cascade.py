@@ -17,7 +17,7 @@ from leadlag.training import reported
 
 NAME = "cascade-fashion"
 #: trainings of the study: what they change in the recipe, and their seeds
-TRAININGS = {"td": ({}, (0, 1, 2)), "label_every_step": ({"lambda_": 1.0}, (0,)),
+TRAININGS = {"td": ({}, (0, 1, 2)), "label_every_step": ({"lambda_": 1.0}, (0, 1, 2)),
              "label_last_step": ({"loss": "last"}, (0,)), "serial_td": ({"scheme": "serial"}, (0,))}
 #: curves: a training, and the scheme in which its network answers
 CURVES = {"td": ("td", "parallel"), "label_every_step": ("label_every_step", "parallel"),
