@@ -29,7 +29,7 @@ class LtcRecipe(Recipe):
     optimiser    "adam" or "sgd", its rate on half a cosine down to rate_end,
     clip         ... of gradients whose norm is at most that; 0: any
     decay        of weights, a step and unit of rate (as AdamW has it)
-    average      weights are averaged while they learn (decay an update), and the average is kept; 0: the last ones
+    average      weights are averaged while they learn (decay a batch), and the average is kept; 0: the last ones
     noise        deviation of the Gaussian noise on an input (as scaled) while it learns
     flip         the channels of a sequence come in reverse order at random: pictures are mirrored
     """
@@ -61,7 +61,7 @@ class LtcRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        check(not self.scale or self.unit == 1, f"scale = true: channels have deviation 1, unit = {self.unit:g} as well")
+        check(not self.scale or self.unit == 1, f"scale = true: channels have deviation 1, no unit of {self.unit:g}")
 
     def span(self, ticks: int) -> int:
         """Ticks of a part, of sequences of `ticks` at most."""
