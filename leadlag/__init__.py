@@ -14,6 +14,10 @@ from golden.cascade.recipe import CascadeRecipe
 from golden.cascade.trained import CascadeTrained
 from golden.fixed import QFormat
 from golden.image import Image, build_image
+from golden.ltc.layer import LtcLayer, Readout
+from golden.ltc.network import LtcNetwork
+from golden.ltc.recipe import LtcRecipe
+from golden.ltc.trained import LtcTrained
 from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.recipe import RateLayer, RateRecipe
@@ -44,8 +48,8 @@ __version__ = VERSION
 
 __all__ = [
     "Activation", "Board", "Built", "CascadeNetwork", "CascadeRecipe", "CascadeTrained", "DelayLine", "Dense",
-    "DenseLayer", "DenseParams", "Extrapolator", "Fitted", "FloatNetwork", "Image", "LeadLag", "MacLanes", "Network",
-    "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe",
-    "Rows", "Run", "SerialTop", "SpikingLayer", "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words",
+    "DenseLayer", "DenseParams", "Extrapolator", "Fitted", "FloatNetwork", "Image", "LeadLag", "LtcLayer", "LtcNetwork",
+    "LtcRecipe", "LtcTrained", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
+    "Predictor", "QFormat", "RateLayer", "RateRecipe", "Readout", "Rows", "Run", "SerialTop", "SpikingLayer", "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words",
     "build_image", "cycles_per_tick", "fit", "fold", "lane_use", "load_recipe", "__version__",
 ]
