@@ -48,8 +48,9 @@ __version__ = VERSION
 
 __all__ = [
     "Activation", "Board", "Built", "CascadeNetwork", "CascadeRecipe", "CascadeTrained", "DelayLine", "Dense",
-    "DenseLayer", "DenseParams", "Extrapolator", "Fitted", "FloatNetwork", "Image", "LeadLag", "LtcLayer", "LtcNetwork",
-    "LtcRecipe", "LtcTrained", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity", "PredictedLine",
-    "Predictor", "QFormat", "RateLayer", "RateRecipe", "Readout", "Rows", "Run", "SerialTop",
-    "SpikingLayer", "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick", "fit", "fold", "lane_use", "load_recipe", "__version__",
+    "DenseLayer", "DenseParams", "Extrapolator", "Fitted", "FloatNetwork", "Image", "LeadLag", "LtcLayer",
+    "LtcNetwork", "LtcRecipe", "LtcTrained", "MacLanes", "Network", "NetworkCore", "NetworkTop", "Plasticity",
+    "PredictedLine", "Predictor", "QFormat", "RateLayer", "RateRecipe", "Readout", "Rows", "Run", "SerialTop",
+    "SpikingLayer", "SpikingNetwork", "SpikingRecipe", "SpikingTrained", "Words", "build_image", "cycles_per_tick",
+    "fit", "fold", "lane_use", "load_recipe", "__version__",
 ]
