@@ -36,7 +36,7 @@ UNITS = (
     ("OutputError", "rate.loss.output_error", "rtl.rate.loss", "", "test_loss"),
     ("MacLanes", "units.rows.row_sums", "rtl.units.mac", "mac_tb", "test_mac"),
     ("DenseLayer", "units.dense.dense_step", "rtl.rate.dense", "dense_tb", "test_cocotb"),
-    ("PlasticLanes", "rate.learn.move", "rtl.rate.lanes", "", "test_lanes"),
+    ("PlasticLanes", "rate.learn.move", "rtl.units.plastic_lanes", "", "test_lanes"),
     ("PlasticLayer", "rate.learn.layer_tick", "rtl.rate.plastic", "", "test_plastic_layer"),
     ("NetworkCore", "rate.engine.network_step", "rtl.rate.core", "network_tb", "test_core"),
     ("NetworkTop", "rate.engine.run", "rtl.host.top", "top_tb", "test_control"),

@@ -24,8 +24,8 @@ from golden.cascade.layer import (
     Head,
 )
 from golden.fixed import MULTIPLIER_BITS, QFormat, clip, exact_matmul, round_shift, saturate
-from golden.rate.loss import EXP, difference_format
 from golden.units.activation import activation_step
+from golden.units.softmax import EXP, difference_format
 
 #: frames that golden runs at once, where each begins anew
 CHUNK = 50

@@ -10,9 +10,10 @@ import numpy as np
 from golden import sequences
 from golden.checks import check, is_int
 from golden.description import Answers, Bank, Description, Units
-from golden.ltc import engine, layout, pages
+from golden.ltc import engine, layout, pages, taught
 from golden.ltc.entries import layer_entry, parse_layer
 from golden.ltc.layer import LtcLayer, Readout
+from golden.ltc.teacher import FRESH_BIT, Teacher, check_taught, parse_teacher, teacher_entry
 
 #: raised when the same description begins to mean other bits
 NUMERICS = 1
@@ -37,6 +38,7 @@ class LtcNetwork(Description):
     name: str
     layers: tuple
     halves: int = 2
+    teacher: Teacher | None = None
 
     def __post_init__(self):
         self.check_name()
@@ -55,7 +57,18 @@ class LtcNetwork(Description):
             check(above.inputs == below.outputs,
                   f"network: layer {n} has {above.inputs} inputs, layer {n - 1} has {below.outputs} outputs")
 
+        if self.teacher is not None:
+            check_taught(self)
+
     # ---- its parts
+
+    @property
+    def streams(self) -> int:
+        return 1 if self.teacher is None else self.teacher.streams
+
+    @property
+    def targets(self) -> int:
+        return 0 if self.teacher is None else 1
 
     @property
     def hidden(self) -> tuple[LtcLayer, ...]:
@@ -77,19 +90,24 @@ class LtcNetwork(Description):
     # ---- what it is
 
     def shape(self) -> dict:
-        return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]}
+        return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]} | \
+            self._taught()
+
+    def _taught(self) -> dict:
+        return {} if self.teacher is None else {"teacher": teacher_entry(self.teacher)}
 
     def entry(self) -> dict:
         return {"name": self.name, "halves": self.halves,
-                "layers": [layer_entry(layer) for layer in self.layers]}
+                "layers": [layer_entry(layer) for layer in self.layers]} | self._taught()
 
     @classmethod
     def parse(cls, entry: dict) -> "LtcNetwork":
-        check(set(entry) == {cls.MARK, *_FIELDS},
+        check(set(entry) - {"teacher"} == {cls.MARK, *_FIELDS},
               f"network description has the fields {sorted(map(str, entry))}, expected {sorted((cls.MARK, *_FIELDS))}")
         check(isinstance(entry["layers"], list), "network description: layers must be a list")
         return cls(name=entry["name"], halves=entry["halves"],
-                   layers=tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"])))
+                   layers=tuple(parse_layer(n, layer) for n, layer in enumerate(entry["layers"])),
+                   teacher=parse_teacher(entry["teacher"]) if "teacher" in entry else None)
 
     # ---- parameters
 
@@ -97,13 +115,13 @@ class LtcNetwork(Description):
         layout.check_params(self, params)
 
     def layout(self) -> tuple[Bank, ...]:
-        return layout.banks(self)
+        return (layout if self.teacher is None else taught).banks(self)
 
     def pack(self, params) -> list[np.ndarray]:
-        return layout.pack(self, params)
+        return (layout if self.teacher is None else taught).pack(self, params)
 
     def unpack(self, words) -> tuple:
-        return layout.unpack(self, words)
+        return (layout if self.teacher is None else taught).unpack(self, words)
 
     # ---- runs
 
@@ -120,6 +138,10 @@ class LtcNetwork(Description):
     def units(self, x) -> Units:
         """Words x (n, ticks, inputs); a unit is a tick."""
         return sequences.units(self, x)
+
+    def learning_units(self, x, target, **flags) -> Units:
+        """Words x (ticks, streams, inputs), labels (ticks, streams, 1) with FRESH_BIT; as golden.sequences has them."""
+        return sequences.learning_units(self, x, taught.checked(self, target), range(2 << FRESH_BIT), **flags)
 
     def outputs_of(self, found, x) -> np.ndarray:
         """Words y (n, ticks, outputs)."""

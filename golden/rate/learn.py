@@ -28,10 +28,7 @@ from golden.units.activation import activation_step, derivative_step
 from golden.units.delay import delay_write
 from golden.units.dense import DenseParams, dense_sum, neuron_lead
 from golden.units.leadlag import at_rest, lag_step, leadlag_step
-from golden.units.plasticity import PERIOD, Noise, plasticity_step
-
-#: numbers between the registers of two lanes in the one cycle that all share
-SPACING = 48_271
+from golden.units.plasticity import PERIOD, SPACING, Noise, plasticity_step
 
 
 class Activity(NamedTuple):

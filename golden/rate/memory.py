@@ -8,7 +8,6 @@ from golden.fixed import QFormat
 from golden.native import zeros
 from golden.rate.layer import Dense
 from golden.rate.learn import Registers
-from golden.rate.loss import EXP, difference_format
 from golden.rate.network import Network
 from golden.rate.plastic import increment_format, tau_shift, weight_shift
 from golden.units.activation import is_tabulated, table
@@ -16,6 +15,7 @@ from golden.units.extrapolator import HIDDEN_RATE, HIDDEN_STATE, Way, step_bits
 from golden.units.leadlag import integrator
 from golden.units.plasticity import BITS, PERIOD, Noise
 from golden.units.rows import MAX_NEURONS
+from golden.units.softmax import EXP, difference_format
 
 #: words of a whole vector in compiled.cpp, or of several
 VECTOR = 16

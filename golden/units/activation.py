@@ -29,7 +29,7 @@ _TABLES = {
     "tanh": (math.tanh, -1.0, 1.0, 3),
     "sigmoid": (_sigmoid, 0.0, 1.0, 4),
     "softplus": (lambda x: math.log1p(math.exp(-abs(x))), 0.0, 0.0, 4),
-    "exp": (lambda x: math.exp(min(x, 0.0)), 0.0, 1.0, 4),      # of what is not positive (golden.rate.loss)
+    "exp": (lambda x: math.exp(min(x, 0.0)), 0.0, 1.0, 4),      # of what is not positive (softmax)
     "tanh_derivative": (lambda x: 1.0 - math.tanh(x) ** 2, 0.0, 0.0, 3),
     "sigmoid_derivative": (lambda x: _sigmoid(x) * _sigmoid(-x), 0.0, 0.0, 4),
     "softplus_derivative": (_sigmoid, 0.0, 1.0, 4),

@@ -16,6 +16,8 @@ from golden.fixed import QFormat, saturate
 TAPS, BITS, PERIOD = 0x12000, 17, (1 << 17) - 1
 #: steps between two numbers: none of the bits of one is in the next
 LEAP = BITS
+#: numbers between the registers of two lanes in the one cycle that all share
+SPACING = 48_271
 
 
 def lfsr_step(state):

@@ -17,7 +17,7 @@ from golden.cascade.layer import (
 )
 from golden.cascade.layout import affine_words, columns, dealt, lane_words
 from golden.cascade.network import CascadeNetwork
-from golden.rate.loss import EXP, difference_format
+from golden.units.softmax import EXP, difference_format
 from rtl.cascade.core import answers, step_cycles
 from rtl.cascade.head import head_rows
 from rtl.cascade.joint import Outbox, value_layout

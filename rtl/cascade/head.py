@@ -13,8 +13,8 @@ from amaranth.lib.wiring import In, Out
 from golden.cascade import words
 from golden.cascade.engine import SUM, logit_format
 from golden.cascade.layer import HEAD_BITS
-from golden.rate.loss import EXP, difference_format
 from golden.units.rows import Rows
+from golden.units.softmax import EXP, difference_format
 from rtl.cascade.joint import Counter, value_layout
 from rtl.fixed import saturate, shape
 from rtl.pipeline import ParameterBus, later

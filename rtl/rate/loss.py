@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.fixed import QFormat
-from golden.rate.loss import EXP, RECIPROCAL_BITS, difference_format
 from golden.rate.network import Network
+from golden.units.softmax import EXP, RECIPROCAL_BITS, difference_format
 from rtl.fixed import exact, round_shift, saturate, shape
 from rtl.pipeline import later
 from rtl.primitives import Bank, Multiplier, bank, multiplier

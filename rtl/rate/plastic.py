@@ -23,13 +23,13 @@ from rtl.rate import timing
 from rtl.rate.columns import Columns
 from rtl.rate.dense import DenseLayer, layer_members
 from rtl.rate.error import RATIO_LATENCY, ErrorUnit, Pull, ratio
-from rtl.rate.lanes import PlasticLanes
 from rtl.rate.probe import Asked, LaneProbe, answer
 from rtl.rate.rows import (
     ask,
     constant_banks,
     held,
     operand,
+    plastic_rows,
     row_bits,
     row_end,
     row_numbers,
@@ -42,6 +42,7 @@ from rtl.rate.tau import TimeConstant
 from rtl.rate.ways import ErrorsIn, Far, arrive, line_banks
 from rtl.units.activation import Activation
 from rtl.units.leadlag import LeadLag
+from rtl.units.plastic_lanes import PlasticLanes
 from rtl.units.predicted import PredictedLine
 
 
@@ -71,7 +72,8 @@ class PlasticLayer(wiring.Component):
         self.layer, self.vendor, self.first_bank, self.ahead, self.streams = layer, vendor, first_bank, ahead, streams
         self.wait, self.seeds, self.tap_seed, self.below, self.above = wait, list(seeds), tap_seed, below, above
         self.top, self.far, self.walking = top, far, Signal(name="walking")
-        self.lanes = PlasticLanes(layer, seeds=self.seeds[:layer.lanes], vendor=vendor, first_bank=first_bank)
+        self.lanes = PlasticLanes(plastic_rows(layer), seeds=self.seeds[:layer.lanes], vendor=vendor,
+                                  first_bank=first_bank)
         self.unit = LeadLag(layer, vendor=vendor)
         self.activation = Activation(layer.activation, layer.state, layer.rate, vendor=vendor)
         self.error = ErrorUnit(layer, row_bits=row_bits(layer), streams=streams, vendor=vendor)

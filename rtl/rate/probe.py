@@ -11,8 +11,8 @@ from amaranth.lib.wiring import In, Out
 from golden.rate.layer import Dense
 from golden.units.dense import dense_rows
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, later
-from rtl.rate.lanes import PlasticLanes
 from rtl.units.mac import bank_bits
+from rtl.units.plastic_lanes import PlasticLanes
 
 
 class Asked(NamedTuple):

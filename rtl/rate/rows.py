@@ -9,12 +9,14 @@ from amaranth.hdl import Cat, Const, Mux, Signal
 from amaranth.lib import wiring
 
 from golden.rate.layer import Dense
+from golden.rate.plastic import weight_shift
 from golden.units.dense import dense_rows
 from golden.units.leadlag import at_rest, integrator
 from rtl.fixed import exact, saturate, shape
 from rtl.pipeline import later, merge_writes
 from rtl.primitives import Bank, bank
 from rtl.units.mac import MacLanes, bank_bits
+from rtl.units.plastic_lanes import PlasticRows
 
 #: from a finished sum to the read of its neuron's membrane and constants
 ROW_LATENCY = 1
@@ -27,6 +29,14 @@ class Walk(NamedTuple):
     first: object
     last: object
     index: object
+
+
+def plastic_rows(layer: Dense) -> PlasticRows:
+    """The rows of a layer that learns as its lanes hold them."""
+    plastic = layer.plastic
+    return PlasticRows(dense_rows(layer), layer.weight, plastic.error, layer.multiplicand.width + plastic.halvings,
+                       layer.back_bits, None if plastic.rate is None else weight_shift(layer),
+                       None if plastic.rule == "plain" else plastic.sign_word)
 
 
 def row_bits(layer: Dense) -> int:

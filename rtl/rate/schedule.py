@@ -14,7 +14,6 @@ from rtl.primitives import Bank
 from rtl.rate import timing
 from rtl.rate.columns import Columns
 from rtl.rate.dense import DenseLayer
-from rtl.rate.lanes import PlasticLanes
 from rtl.rate.loss import OutputError
 from rtl.rate.plastic import PlasticLayer
 from rtl.rate.rows import row_read
@@ -23,6 +22,7 @@ from rtl.units.activation import Activation
 from rtl.units.extrapolator import FIRST, Extrapolator
 from rtl.units.leadlag import LeadLag
 from rtl.units.mac import MacLanes
+from rtl.units.plastic_lanes import PlasticLanes
 from rtl.units.predicted import PredictedLine, predictor
 
 
@@ -51,7 +51,7 @@ def rates_at(layer: Dense, top: int) -> list[int]:
 def errors_at(layer: Dense, top: int) -> list[int]:
     """From which cycle on the error that a layer sends to each neuron below can be read."""
     walk, words = layer.inputs + 1, layer_cycles(layer)
-    column = PlasticLanes.column_latency(layer) - Columns.LEAD + Columns.LATENCY + 1
+    column = PlasticLanes.column_latency(layer.lanes) - Columns.LEAD + Columns.LATENCY + 1
     return [timing.second_pass(layer, top) + 2 * (words - walk + i + 1) + column for i in range(layer.inputs)]
 
 

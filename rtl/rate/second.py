@@ -9,9 +9,9 @@ from golden.units.dense import dense_rows
 from rtl.fixed import shape
 from rtl.pipeline import later
 from rtl.primitives import Bank, bank
-from rtl.rate.lanes import PlasticLanes
 from rtl.rate.rows import row_bits
 from rtl.units.mac import bank_bits
+from rtl.units.plastic_lanes import PlasticLanes
 
 
 class SecondPass(wiring.Component):

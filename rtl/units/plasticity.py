@@ -23,9 +23,9 @@ def leap(state: Value) -> Value:
 class Plasticity(wiring.Component):
     """w + floor((product + noise) / 2**shift), saturated; one weight a cycle, and a number of the register each.
 
-    The product eps r comes from a multiplier that has other work, too (rtl.rate.lanes, rtl.rate.tau). Pipeline: noise
-    and shift; sum and saturation. Never stalls. Reset drops what is in flight and puts the register back to its seed,
-    as `reseed` does. Source: [GLE] dW = eta eps r, stochastic rounding.
+    The product eps r comes from a multiplier that has other work, too (rtl.units.plastic_lanes, rtl.rate.tau).
+    Pipeline: noise and shift; sum and saturation. Never stalls. Reset drops what is in flight and puts the register
+    back to its seed, as `reseed` does. Source: [GLE] dW = eta eps r, stochastic rounding.
 
     Parameters: weight, its format; width of a product; shift; seed, 1 to 131071.
     Members: i = (w, product); o, the next weight, LATENCY cycles later; reseed.

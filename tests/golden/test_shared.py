@@ -4,12 +4,12 @@ from golden.fixed import QFormat
 from golden.rate.layer import Dense
 from golden.rate.layout import timing
 from golden.rate.learn import registers
-from golden.rate.loss import EXP, RECIPROCAL_BITS, difference_format
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher, weight_shift
 from golden.units.activation import table
 from golden.units.extrapolator import Predictor, step_bits
 from golden.units.plasticity import BITS, lfsr_leap
+from golden.units.softmax import EXP, RECIPROCAL_BITS, difference_format
 
 FORMATS = {"activation": "tanh", "operand": QFormat(1, 9), "weight": QFormat(1, 12), "state": QFormat(3, 10),
            "lead": QFormat(1, 10), "lag": QFormat(0, 15), "rate": QFormat(1, 9)}

@@ -9,8 +9,8 @@ import pytest
 from golden.cascade import engine, words
 from golden.cascade.layer import Block, Engine, Head, Stem
 from golden.cascade.network import CascadeNetwork
-from golden.rate.loss import EXP, difference_format
 from golden.units.activation import activation_step
+from golden.units.softmax import EXP, difference_format
 from leadlag.bench.random_networks import draw
 
 LAYERS = (Stem(height=5, width=4, inputs=2, outputs=4, stride=2), Block(height=3, width=2, inputs=4, outputs=4),

@@ -11,7 +11,8 @@ from golden.rate.learn import LayerTick, Registers, move
 from golden.rate.plastic import Plastic
 from golden.units.dense import DenseParams
 from golden.units.plasticity import Noise
-from rtl.rate.lanes import PlasticLanes
+from rtl.rate.rows import plastic_rows
+from rtl.units.plastic_lanes import PlasticLanes
 from sim.pysim import load, run
 
 
@@ -29,7 +30,7 @@ def test_both_passes(inputs, outputs, lanes, changed):
     p, rng = layer(inputs, outputs, lanes, **changed), random.Random(f"lanes {inputs} {outputs} {lanes}")
     width, words = inputs + 1, (inputs + 1) * p.folds
     seeds = [rng.randint(1, 131071) for _ in range(lanes)]
-    dut = PlasticLanes(p, seeds=seeds, first_bank=7)
+    dut = PlasticLanes(plastic_rows(p), seeds=seeds, first_bank=7)
     half = 1 << (len(dut.addr) - 1)
 
     def draw(fmt, shape):

@@ -8,10 +8,11 @@ from cases import corners
 
 from golden.fixed import QFormat
 from golden.rate.layer import Dense
-from golden.rate.loss import EXP, cross_entropy_error, difference_format, output_error, softmax, squared_error
+from golden.rate.loss import cross_entropy_error, output_error, squared_error
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.units.activation import activation_step
+from golden.units.softmax import EXP, difference_format, softmax
 from rtl.rate.loss import OutputError, target_format
 from sim.pysim import run
 
@@ -54,7 +55,7 @@ def attack(fmt, outputs, rng):
                                  QFormat(2, 14), QFormat(0, 6)], ids=str)
 @pytest.mark.parametrize("outputs", [1, 2, 10, 37])
 def test_softmax_is_within_its_bound(fmt, outputs):
-    """The bound of golden.rate.loss."""
+    """The bound of golden.units.softmax."""
     found = attack(fmt, outputs, np.random.default_rng(outputs))
     rng = np.random.default_rng(outputs)
     words = rng.integers(fmt.min, fmt.max + 1, (200, outputs))

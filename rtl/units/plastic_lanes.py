@@ -4,18 +4,21 @@
     pass 2, two cycles a weight  A: back <- back of the lane before + w eps  errors of the layer below
                                  B: w <- sat(w + (eps r + noise >> shift))   plasticity, three multiplies in all
 
+A and B may also come by themselves, a weight a cycle: whoever walks the lanes keeps the reads of the bank apart.
+
 As in rtl.units.mac everything hops from lane to lane, and so does `back`: while operand i passes lane after lane, the
 sum of its column grows by one product a lane, and leaves the last one complete for the rows of the fold. The bank has
 one read port: in pass 2 it reads weight i for A, and in the cycle that B leaves free the weight whose product is ready.
 """
 
+from typing import NamedTuple
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.rate.layer import Dense
-from golden.rate.plastic import weight_shift
-from golden.units.dense import dense_rows
+from golden.fixed import QFormat
+from golden.units.rows import Rows
 from rtl.fixed import exact, shape
 from rtl.pipeline import ParameterBus, hop, join, later, merge_writes
 from rtl.primitives import bank, multiplier
@@ -23,10 +26,30 @@ from rtl.units.mac import MacLanes, bank_bits, gather, lane_bank
 from rtl.units.plasticity import Plasticity
 
 
-class PlasticLanes(wiring.Component):
-    """All lanes of one layer that learns.
+class PlasticRows(NamedTuple):
+    """Rows of weights that learn.
 
-    Parameters: layer; seeds, a state of the register for each lane; vendor form; first_bank as in MacLanes.
+    rows; weight, format of the weights, and error, of eps; operand, bits of the factors, which are longer than those of
+    `rows` where they are scaled for steps; back, bits of the sum of a column; shift of steps, None: weights stay as
+    they are; sign, what an error counts as for a step where only its sign does, None: as what it is; stride, lanes that
+    an eps on its way reaches at once: where they come one a cycle, those of far lanes are as early as the walk is.
+    """
+
+    rows: Rows
+    weight: QFormat
+    error: QFormat
+    operand: int
+    back: int
+    shift: int | None
+    sign: int | None = None
+    stride: int = 1
+
+
+class PlasticLanes(wiring.Component):
+    """All lanes of rows that learn.
+
+    Parameters: plastic, a PlasticRows; seeds, a state of the register for each lane; vendor form; first_bank as in
+    MacLanes.
     Members, for lane 0
       addr, first, last, operand, params, params_out, valid, sum    as in rtl.units.mac.MacLanes
       back        in the cycle of an address: its product with eps goes into the sum of its column (A)
@@ -44,32 +67,33 @@ class PlasticLanes(wiring.Component):
     #: from `back` to the cycle after its weight was written
     WRITE_LATENCY = UPDATE_READ + 7
 
-    def __init__(self, layer: Dense, *, seeds, vendor: str = "generic", first_bank: int = 0):
-        self.layer, self.seeds, self.vendor, self.first_bank = layer, list(seeds), vendor, first_bank
-        self.rows = rows = dense_rows(layer)
-        self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(rows), self.column_latency(layer)
+    def __init__(self, plastic: PlasticRows, *, seeds, vendor: str = "generic", first_bank: int = 0):
+        self.plastic, self.seeds, self.vendor, self.first_bank = plastic, list(seeds), vendor, first_bank
+        self.rows = rows = plastic.rows
+        self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(rows), self.column_latency(rows.lanes)
         super().__init__({
-            "addr": In(bank_bits(rows) + 1), "first": In(1), "last": In(1),
-            "operand": In(signed(layer.multiplicand.width + layer.plastic.halvings)),
+            "addr": In(bank_bits(rows) + rows.halves - 1), "first": In(1), "last": In(1),
+            "operand": In(signed(plastic.operand)),
             "back": In(1), "update": In(1), "write": In(1), "swap": In(1), "reseed": In(1),
-            "load_valid": In(1), "load_lane": In(range(max(2, layer.lanes))),
-            "load_eps": In(shape(layer.plastic.error)),
+            "load_valid": In(1), "load_lane": In(range(max(2, rows.lanes))),
+            "load_eps": In(shape(plastic.error)),
             "params": In(ParameterBus()), "params_out": Out(ParameterBus()),
-            "valid": Out(1), "sum": Out(signed(rows.acc)), "column": Out(signed(layer.back_bits)),
+            "valid": Out(1), "sum": Out(signed(rows.acc)), "column": Out(signed(plastic.back)),
         })
 
     @classmethod
-    def column_latency(cls, layer: Dense) -> int:
-        """COLUMN_LATENCY of the lanes of `layer`."""
-        return cls.ACC_LATENCY + layer.lanes - 1
+    def column_latency(cls, lanes: int) -> int:
+        """COLUMN_LATENCY of so many lanes."""
+        return cls.ACC_LATENCY + lanes - 1
 
     def elaborate(self, platform):
         m = Module()
         params, chain = self.params, self._controls(m)
         lanes, back = [], Const(0, signed(1))
-        for n in range(self.layer.lanes):
+        for n in range(self.rows.lanes):
             if n:
-                chain = {name: later(m, value, 1, name=f"{name}{n}") for name, value in chain.items()}
+                chain = {name: value if name == "load" and n % self.plastic.stride else
+                         later(m, value, 1, name=f"{name}{n}") for name, value in chain.items()}
             params = hop(m, params, name=f"params{n}")
             acc, back = self._lane(m, n, chain, back, params)
             lanes.append((chain["done"], acc))
@@ -87,7 +111,7 @@ class PlasticLanes(wiring.Component):
                  "back": later(m, self.back, operate, name="back"),
                  "swap": later(m, self.swap, operate - 1, name="swap"),
                  "load": Cat(self.load_valid, self.load_lane, self.load_eps)}
-        if self.layer.plastic.rate is not None:
+        if self.plastic.shift is not None:
             chain |= {"update": later(m, self.update, operate, name="update"),
                       "draw": later(m, self.update, add, name="draw"),
                       "keep": later(m, self.write, add + 2, name="keep"),
@@ -95,7 +119,7 @@ class PlasticLanes(wiring.Component):
         return chain
 
     def _lane(self, m, n, chain, back, params):
-        layer, rows, error = self.layer, self.rows, self.layer.plastic.error
+        plastic, rows, error = self.plastic, self.rows, self.plastic.error
         depth, width = lane_bank(rows)
         m.submodules[f"bank{n}"] = weights = bank(self.vendor, depth=depth, width=width)
         m.submodules[f"multiplier{n}"] = mul = multiplier(
@@ -105,29 +129,30 @@ class PlasticLanes(wiring.Component):
         weight = Signal(signed(width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
         acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
-        column = Signal(signed(layer.back_bits), name=f"column{n}", reset_less=True)
+        column = Signal(signed(plastic.back), name=f"column{n}", reset_less=True)
         half = Const(rows.half, signed(rows.acc))
         load_bits = len(self.load_lane)
         with m.If(chain["load"][0] & (chain["load"][1:1 + load_bits] == n)):
             m.d.sync += eps_next.eq(chain["load"][1 + load_bits:].as_signed())
         with m.If(chain["swap"]):
             m.d.sync += eps.eq(eps_next)
-        paced = eps if layer.plastic.rule == "plain" else self._sign(m, n, chain["swap"], eps_next)
+        paced = eps if plastic.sign is None else self._sign(m, n, chain["swap"], eps_next)
         m.d.sync += [
             weight.eq(weights.read_data), product.eq(mul.p),
-            # sums of a row and of a column never wrap (golden.rate.network); what other passes leave in them does
+            # sums of a row and of a column never wrap (Rows.acc, PlasticRows.back); what other passes leave there does
             acc.eq(Mux(chain["first"], half, acc) + product), column.eq(back + product),
         ]
         m.d.comb += [weights.read_addr.eq(chain["addr"]), mul.a.eq(weight),
                      mul.b.eq(Mux(chain["back"], eps, chain["operand"].as_signed()))]
         write = Signal(name=f"write{n}", reset_less=True)
-        write_addr = Signal(bank_bits(rows) + 1, name=f"write_addr{n}", reset_less=True)
+        write_addr = Signal(len(self.addr), name=f"write_addr{n}", reset_less=True)
         write_data = Signal(width, name=f"write_data{n}", reset_less=True)
         m.d.comb += [weights.write_en.eq(write), weights.write_addr.eq(write_addr),
                      weights.write_data.eq(write_data)]
         hit = params.en & (params.bank == self.first_bank + n)
-        loaded = Cat(params.addr[:bank_bits(rows)], params.half), params.data[:width]
-        if layer.plastic.rate is None:
+        half_loaded = [params.half] if rows.halves == 2 else []
+        loaded = Cat(params.addr[:bank_bits(rows)], *half_loaded), params.data[:width]
+        if plastic.shift is None:
             m.d.sync += [write.eq(hit), write_addr.eq(loaded[0]), write_data.eq(loaded[1])]
             return acc, column
         m.d.comb += mul.a.eq(Mux(chain["update"], paced, weight))
@@ -138,14 +163,14 @@ class PlasticLanes(wiring.Component):
 
     def _sign(self, m, n, swap, eps):
         """Eps of the fold as golden.rate.plastic.Plastic.paced has it."""
-        word, paced = self.layer.plastic.sign_word, Signal(shape(self.layer.plastic.error), name=f"paced{n}")
+        word, paced = self.plastic.sign, Signal(shape(self.plastic.error), name=f"paced{n}")
         with m.If(swap):
             m.d.sync += paced.eq(Mux(eps == 0, 0, Mux(eps < 0, -word, word)))
         return paced
 
     def _step(self, m, n, chain, weight, product):
-        layer = self.layer
-        m.submodules[f"plasticity{n}"] = unit = Plasticity(layer.weight, len(product), shift=weight_shift(layer),
+        plastic = self.plastic
+        m.submodules[f"plasticity{n}"] = unit = Plasticity(plastic.weight, len(product), shift=plastic.shift,
                                                            seed=self.seeds[n])
         m.d.comb += [unit.reseed.eq(chain["reseed"]), unit.i.valid.eq(chain["draw"]), unit.i.p.w.eq(weight),
                      unit.i.p.product.eq(product)]
