@@ -39,6 +39,8 @@ class Trail(NamedTuple):
 
 def forward(net: Network, x: Tensor, states: list) -> tuple[Tensor, list, list]:
     """As `Network.forward`, of full gates without norms: outputs, states, and what `backward` needs."""
+    if net.membrane or not net.readout.gated:
+        raise ValueError("the closed form has a gated readout of spikes")
     after, trails, sent = [], [], x
     for layer, state in zip(net.layers, states, strict=False):
         trail, state = _layer(layer, sent, state)

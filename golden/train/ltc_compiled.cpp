@@ -49,7 +49,7 @@ struct Layer {
     int inputs, size;
     const real *dense, *recurrent, *bias, *gate_bias, *gate_old, *gate_x;
     int64_t at;     // of its parameters in the vector
-    // by tick: x, ut, psi (ticks, batch, size); spikes and old have one tick more; lag, old, d (count, ticks, batch, size)
+    // by tick: x, ut, psi (ticks, batch, size); lag, old, d (count, ticks, batch, size); spikes and old: a tick more
     vector<real> x, ut, psi, spikes, lag, old, d, dx, ds, g, gs;
     const real* given;
 };
@@ -58,11 +58,17 @@ struct Net {
     vector<Layer> layers;
     int count, outputs, most_ticks, most_batch;
     real b0;
+    bool gated, membrane;   // the readout has a gate; it reads u behind the reset in place of spikes
     Gemm gemm;
     int64_t readout;    // place of its parameters
     int ticks, batch;
     vector<real> z, gate, y, q, dz, dy, g;
 
+    // what the readout reads, (ticks, batch, size)
+    const real* read() const {
+        const Layer& top = layers.back();
+        return (membrane ? top.old.data() : top.spikes.data()) + int64_t(batch) * top.size;
+    }
     int64_t plane(const Layer& l) const { return int64_t(most_ticks + 1) * batch * l.size; }
 
     // c (m, n) = scale c + a (m, k) w^T, w (n, k) in rows of `wide`
@@ -104,9 +110,8 @@ void sum_rows(const real* rows, int m, int n, real* into) {
         for (int j = 0; j < n; j++) into[j] += rows[int64_t(i) * n + j];
 }
 
-void neurons(const Layer& l, int64_t n, int64_t at, int64_t after, int64_t plane, int count, real b0, real* lag, real* old,
-             const real* x, const real* s, real* sent, real* ut, real* psi) {
-    (void)l;
+void neurons(int64_t n, int64_t at, int64_t after, int64_t plane, int count, real b0, real* lag, real* old, const real* x,
+             const real* s, real* sent, real* ut, real* psi) {
     real *lag1 = lag + plane, *old1 = old + plane;
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
@@ -142,18 +147,21 @@ void forward_layer(const Net& net, Layer& l, const real* given) {
             net.rows(b, h, h, l.old.data() + g * plane + t * n, l.gate_old + int64_t(g) * h * h, h, sum, 1);
             net.rows(b, h, h, x, l.gate_x + int64_t(g) * h * h, h, sum, 1);
         }
-        neurons(l, n, t * n, (t + 1) * n, plane, net.count, net.b0, l.lag.data(), l.old.data(), x, s, s + n,
+        neurons(n, t * n, (t + 1) * n, plane, net.count, net.b0, l.lag.data(), l.old.data(), x, s, s + n,
                 l.ut.data() + t * n, l.psi.data() + t * n);
     }
 }
 
-void deltas(int64_t n, int64_t at, int64_t plane, int count, Layer& l) {
+// asks_u: ds is what is asked of u behind the reset, not of spikes
+void deltas(int64_t n, int64_t at, int64_t plane, int count, bool asks_u, Layer& l) {
     const real *lag = l.lag.data() + at, *old = l.old.data() + at, *x = l.x.data() + at, *s = l.spikes.data() + at;
     const real *ut = l.ut.data() + at, *psi = l.psi.data() + at, *ds = l.ds.data() + at, *sent = s + n;
     real *d = l.d.data() + at, *dx = l.dx.data() + at, *g = l.g.data(), *gs = l.gs.data();
+    const real of_s = asks_u ? 0.0f : 1.0f, of_u = 1 - of_s;
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
-        const real kick = psi[i] * (ds[i] + gs[i] - g[i] * ut[i]), dut = g[i] * (1 - sent[i]) + kick, a = lag[i];
+        const real gu = g[i] + of_u * ds[i], kick = psi[i] * (of_s * ds[i] + gs[i] - gu * ut[i]);
+        const real dut = gu * (1 - sent[i]) + kick, a = lag[i];
         d[i] = dut * (x[i] - old[i]) * a * (1 - a);
         dx[i] = a * dut;
         g[i] = (1 - a) * dut;
@@ -169,12 +177,13 @@ void deltas(int64_t n, int64_t at, int64_t plane, int count, Layer& l) {
 
 // from l.ds on; adds to the gradient, and writes what the layer below is asked for to `below`, where there is one
 void backward_layer(const Net& net, Layer& l, real* gradient, real* below) {
+    const bool asks_u = net.membrane && &l == &net.layers.back();
     const int h = l.size, b = net.batch, count = net.count;
     const int64_t n = int64_t(b) * h, plane = net.plane(l), square = int64_t(h) * h;
     std::fill(l.g.begin(), l.g.end(), 0.0f);
     std::fill(l.gs.begin(), l.gs.end(), 0.0f);
     for (int t = net.ticks - 1; t >= 0; t--) {
-        deltas(n, t * n, plane, count, l);
+        deltas(n, t * n, plane, count, asks_u, l);
         for (int g = 0; g < count; g++) {
             const real* d = l.d.data() + g * plane + t * n;
             net.back(b, h, h, d, l.gate_x + g * square, h, l.dx.data() + t * n);
@@ -203,9 +212,13 @@ void forward_readout(Net& net, const real* w) {
     const Layer& top = net.layers.back();
     const int c = net.outputs, h = top.size, all = net.ticks * net.batch, n = net.batch * c;
     const real *weight = w + net.readout, *bias = weight + int64_t(c) * h, *gate = bias + c, *gate_bias = gate + 2 * c * c;
-    const real* sent = top.spikes.data() + int64_t(net.batch) * h;
+    const real* sent = net.read();
     spread(bias, all, c, net.z.data());
     net.rows(all, c, h, sent, weight, h, net.z.data(), 1);
+    if (!net.gated) {
+        std::memcpy(net.y.data() + n, net.z.data(), int64_t(all) * c * sizeof(real));
+        return;
+    }
     spread(gate_bias, all, c, net.gate.data());
     net.rows(all, c, c, net.z.data(), gate, 2 * c, net.gate.data(), 1);
     for (int t = 0; t < net.ticks; t++) {
@@ -218,10 +231,9 @@ void forward_readout(Net& net, const real* w) {
     }
 }
 
-void backward_readout(Net& net, const real* w, real* gradient) {
-    Layer& top = net.layers.back();
-    const int c = net.outputs, h = top.size, all = net.ticks * net.batch, n = net.batch * c;
-    const real *weight = w + net.readout, *gate = weight + int64_t(c) * h + c;
+// dz and q of what is asked of the outputs
+void gate_back(Net& net, const real* gate) {
+    const int c = net.outputs, n = net.batch * c;
     std::fill(net.g.begin(), net.g.end(), 0.0f);
     for (int t = net.ticks - 1; t >= 0; t--) {
         real *q = net.q.data() + t * n, *dz = net.dz.data() + t * n, *g = net.g.data();
@@ -236,15 +248,25 @@ void backward_readout(Net& net, const real* w, real* gradient) {
         net.back(net.batch, c, c, q, gate, 2 * c, dz);
         net.back(net.batch, c, c, q, gate + c, 2 * c, g);
     }
+}
+
+void backward_readout(Net& net, const real* w, real* gradient) {
+    Layer& top = net.layers.back();
+    const int c = net.outputs, h = top.size, all = net.ticks * net.batch;
+    const real *weight = w + net.readout, *gate = weight + int64_t(c) * h + c, *dz = net.dz.data();
+    if (net.gated) gate_back(net, gate);
+    else dz = net.dy.data();
     real* into = gradient + net.readout;
-    net.outer(all, c, h, net.dz.data(), top.spikes.data() + int64_t(net.batch) * h, into, h);
+    net.outer(all, c, h, dz, net.read(), into, h);
     into += int64_t(c) * h;
-    sum_rows(net.dz.data(), all, c, into);
+    sum_rows(dz, all, c, into);
     into += c;
-    net.outer(all, c, c, net.q.data(), net.z.data(), into, 2 * c);
-    net.outer(all, c, c, net.q.data(), net.y.data(), into + c, 2 * c);
-    sum_rows(net.q.data(), all, c, into + 2 * c * c);
-    net.back(all, h, c, net.dz.data(), weight, h, top.ds.data(), 0);
+    if (net.gated) {
+        net.outer(all, c, c, net.q.data(), net.z.data(), into, 2 * c);
+        net.outer(all, c, c, net.q.data(), net.y.data(), into + c, 2 * c);
+        sum_rows(net.q.data(), all, c, into + 2 * c * c);
+    }
+    net.back(all, h, c, dz, weight, h, top.ds.data(), 0);
 }
 
 // weighted cross-entropy, and what is held to equal probabilities; its gradient by the outputs in dy
@@ -266,6 +288,19 @@ real loss(Net& net, const int64_t* label, const real* weight, const real* counts
             }
         }
     return real(total / net.batch);
+}
+
+// weighted squared error to targets (batch, outputs), a sequence's share of the batch; its gradient in dy
+real squared(Net& net, const real* target, const real* weight) {
+    const int c = net.outputs, n = net.batch * c;
+    double total = 0;
+    for (int t = 0; t < net.ticks; t++)
+        for (int i = 0; i < n; i++) {
+            const real w = weight[t * net.batch + i / c] / n, off = net.y[(t + 1) * n + i] - target[i];
+            total += w * off * off;
+            net.dy[t * n + i] = 2 * w * off;
+        }
+    return real(total);
 }
 
 }  // namespace
@@ -355,8 +390,10 @@ void begin(Net& net, bool rest) {
 #define SHARED extern "C" __attribute__((visibility("default")))
 
 // sizes: inputs, of each layer, outputs; count: gates a neuron has, 1 or 2
-SHARED Net* make(const int64_t* sizes, int64_t layers, int64_t count, float b0, int64_t ticks, int64_t batch, void* gemm) {
+SHARED Net* make(const int64_t* sizes, int64_t layers, int64_t count, float b0, int64_t gated, int64_t membrane,
+                 int64_t ticks, int64_t batch, void* gemm) {
     Net* net = new Net();
+    net->gated = gated, net->membrane = membrane;
     net->count = count, net->b0 = b0, net->most_ticks = ticks, net->most_batch = batch;
     net->outputs = sizes[layers + 1], net->gemm = reinterpret_cast<Gemm>(gemm);
     int64_t at = 0;
@@ -380,9 +417,10 @@ SHARED Net* make(const int64_t* sizes, int64_t layers, int64_t count, float b0, 
 
 SHARED void drop(Net* net) { delete net; }
 
-// a batch of whole sequences x (ticks, batch, inputs), an update behind every `span` ticks; the sum of the parts' losses
-SHARED double learn(Net* net, Rule* rule, const float* x, const int64_t* label, const float* weight, const float* counts,
-                    int64_t ticks, int64_t batch, int64_t span) {
+// a batch of whole sequences x (ticks, batch, inputs), an update behind every `span` ticks; the sum of the parts' losses.
+// Held to labels (batch,), or where there are none to targets (batch, outputs)
+SHARED double learn(Net* net, Rule* rule, const float* x, const int64_t* label, const float* target, const float* weight,
+                    const float* counts, int64_t ticks, int64_t batch, int64_t span) {
     double total = 0;
     const int64_t wide = batch * net->layers[0].inputs;
     net->batch = batch, net->ticks = 0;
@@ -390,7 +428,8 @@ SHARED double learn(Net* net, Rule* rule, const float* x, const int64_t* label, 
         begin(*net, at == 0);
         net->ticks = int(span < ticks - at ? span : ticks - at);
         forward(*net, rule->w, x + at * wide);
-        total += loss(*net, label, weight + at * batch, counts ? counts + at * batch : nullptr);
+        const float* share = weight + at * batch;
+        total += label ? loss(*net, label, share, counts ? counts + at * batch : nullptr) : squared(*net, target, share);
         backward(*net, rule->w, rule->gradient);
         update(*rule);
     }

@@ -40,9 +40,9 @@ def library():
     except (RuntimeError, OSError, AttributeError, StopIteration) as error:
         warnings.warn(f"{error}; training goes on in plain torch, several times slower", stacklevel=2)
         return None
-    found.make.argtypes, found.make.restype = (_AT, _LONG, _LONG, _REAL, _LONG, _LONG, _AT), _AT
+    found.make.argtypes, found.make.restype = (_AT, _LONG, _LONG, _REAL, *(_LONG,) * 4, _AT), _AT
     found.drop.argtypes, found.drop.restype = (_AT,), None
-    found.learn.argtypes, found.learn.restype = (*(_AT,) * 6, *(_LONG,) * 3), ctypes.c_double
+    found.learn.argtypes, found.learn.restype = (*(_AT,) * 7, *(_LONG,) * 3), ctypes.c_double
     found.run.argtypes, found.run.restype = (*(_AT,) * 3, *(_LONG,) * 2, *(_AT,) * 2), None
     return found, gemm
 
@@ -63,17 +63,23 @@ class Compiled:
         self.outputs, self.layers = net.readout.outputs, len(cells)
         self.library, gemm = library()
         sizes = np.array([cells[0].inputs, *(cell.size for cell in cells), self.outputs])
-        self.net = self.library.make(sizes.ctypes.data, len(cells), 1 + cells[0].adaptive, cells[0].b0, ticks, batch,
-                                     gemm)
+        self.net = self.library.make(sizes.ctypes.data, len(cells), 1 + cells[0].adaptive, cells[0].b0,
+                                     net.readout.gated, net.membrane, ticks, batch, gemm)
 
     def __del__(self):
         if hasattr(self, "net"):
             self.library.drop(self.net)
 
     def learn(self, rule: Rule, x: Tensor, label: Tensor, weight: Tensor, counts: Tensor | None, span: int) -> float:
-        """Learn whole sequences x (ticks, batch, inputs), all contiguous float32, label int64: the sum of losses."""
+        """Learn whole sequences x (ticks, batch, inputs): the sum of the parts' losses.
+
+        label: classes int64 (batch,), or float32 targets (batch, outputs) for the squared error; weight and counts as
+        golden.train.fptt.loss has them. All contiguous, and but for classes float32.
+        """
         self._check(span, x)
-        return self.library.learn(self.net, ctypes.addressof(rule), x.data_ptr(), label.data_ptr(), weight.data_ptr(),
+        whole = label.dtype == torch.int64
+        return self.library.learn(self.net, ctypes.addressof(rule), x.data_ptr(), label.data_ptr() if whole else None,
+                                  None if whole else label.data_ptr(), weight.data_ptr(),
                                   None if counts is None else counts.data_ptr(), len(x), x.shape[1], span)
 
     def run(self, x: Tensor) -> tuple[Tensor, np.ndarray]:

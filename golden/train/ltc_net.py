@@ -74,7 +74,7 @@ class StepNorm(nn.Module):
     def folded(self) -> tuple[Tensor, Tensor]:
         """Factor and offset a neuron."""
         factor = self.scale / (self.variance + 1e-5).sqrt()
-        return factor, self.shift - self.mean * factor
+        return factor, self.shift - self.mean.clone() * factor      # the next tick moves it in place
 
 
 class Cell(nn.Module):
@@ -150,11 +150,14 @@ class Lstm(nn.Module):
 
 
 class Readout(nn.Module):
-    """Leaky outputs with a gate of their own: weight (outputs, size), bias; gate (outputs, 2 outputs) of [z; y]."""
+    """Leaky outputs with a gate of their own: weight (outputs, size), bias; gate (outputs, 2 outputs) of [z; y].
 
-    def __init__(self, size: int, outputs: int):
+    Not `gated`, outputs are z itself; the gate's parameters are there and do nothing.
+    """
+
+    def __init__(self, size: int, outputs: int, gated: bool = True):
         super().__init__()
-        self.outputs = outputs
+        self.outputs, self.gated = outputs, gated
         self.weight, self.bias = _drawn(outputs, size), nn.Parameter(torch.zeros(outputs))
         self.gate, self.gate_bias = _drawn(outputs, 2 * outputs), nn.Parameter(torch.zeros(outputs))
 
@@ -165,16 +168,22 @@ class Readout(nn.Module):
     def forward(self, sent: Tensor, y: Tensor) -> Tensor:
         """The new outputs."""
         z = sent @ self.weight.T + self.bias
+        if not self.gated:
+            return z
         gate = torch.sigmoid(torch.cat([z, y], 1) @ self.gate.T + self.gate_bias)
         return y + gate * (z - y)
 
 
 class Network(nn.Module):
-    """Layers one above the other, and a readout; a layer reads what the one below sends in the same tick."""
+    """Layers one above the other, and a readout; a layer reads what the one below sends in the same tick.
 
-    def __init__(self, layers: list[nn.Module], outputs: int):
+    membrane: the readout reads u of the last layer, behind the reset, in place of spikes.
+    """
+
+    def __init__(self, layers: list[nn.Module], outputs: int, *, gated: bool = True, membrane: bool = False):
         super().__init__()
-        self.layers, self.readout = nn.ModuleList(layers), Readout(layers[-1].size, outputs)
+        self.layers, self.readout = nn.ModuleList(layers), Readout(layers[-1].size, outputs, gated)
+        self.membrane = membrane
 
     def start(self, batch: int) -> list:
         """The states at rest, of each layer and of the readout."""
@@ -186,7 +195,7 @@ class Network(nn.Module):
         for sent in x:
             for n, layer in enumerate(self.layers):
                 sent, states[n] = layer(sent, states[n])
-            states[-1] = self.readout(sent, states[-1])
+            states[-1] = self.readout(states[-2][0][0] if self.membrane else sent, states[-1])
             found.append(states[-1])
         return torch.stack(found), states
 
@@ -197,7 +206,7 @@ def detached(states: list) -> list:
 
 
 def drawn(sizes, *, seed: int, neuron: str = "ltc", gates: str = "full", threshold: str = "adaptive", b0: float = 0.1,
-          norm: bool = False) -> Network:
+          norm: bool = False, gated: bool = True, membrane: bool = False) -> Network:
     """A network before it has learnt: sizes (inputs, hidden ..., outputs); neuron "ltc" or "lstm"."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -205,7 +214,7 @@ def drawn(sizes, *, seed: int, neuron: str = "ltc", gates: str = "full", thresho
         layers = [Lstm(inputs, size) if neuron == "lstm" else
                   Cell(inputs, size, gates=gates, threshold=threshold, b0=b0, norm=norm)
                   for inputs, size in pairwise(hidden)]
-        return Network(layers, outputs)
+        return Network(layers, outputs, gated=gated, membrane=membrane)
 
 
 def _drawn(outputs: int, inputs: int) -> nn.Parameter:
