@@ -71,7 +71,7 @@ class MacLanes(wiring.Component):
     @classmethod
     def latency(cls, rows: Rows) -> int:
         """LATENCY of the lanes of `rows`."""
-        return cls.acc_latency(rows) + _tree_depth(rows.lanes)
+        return cls.acc_latency(rows) + tree_depth(rows.lanes)
 
     def elaborate(self, platform):
         m = Module()
@@ -143,7 +143,7 @@ def _added(m, values, *, name: str):
     return values[0]
 
 
-def _tree_depth(lanes: int) -> int:
+def tree_depth(lanes: int) -> int:
     depth, nodes = 1, -(-lanes // 2)
     while nodes > 1:
         depth, nodes = depth + 1, -(-nodes // 4)
