@@ -12,14 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.cascade.network import CascadeNetwork
+from golden.ltc.network import LtcNetwork
 from golden.spiking.network import SpikingNetwork
 from leadlag.bench.random_cascades import CascadeHost
 from leadlag.bench.random_hosts import SpikingHost
+from leadlag.bench.random_ltcs import LtcHost
 from leadlag.bench.random_networks import FAMILIES, draw
 from leadlag.bench.random_rates import PairHost, RateHost
 from leadlag.terminal import bars
 from rtl.cascade.core import CascadeCore
 from rtl.host.top import NetworkTop
+from rtl.ltc.core import LtcCore
 from rtl.rate.core import NetworkCore
 from rtl.rate.pair import Pair
 from rtl.spiking.core import SpikingCore
@@ -49,8 +52,9 @@ def check(index: int, seed: int = SEED) -> Outcome:
     net, host, cycles, message = draw(family, rng), None, 0, ""
     wide, pair = family.startswith("wide"), family == "two-boards"
     bare = not wide and not pair and rng.random() < 0.7
-    kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost}.get(type(net), PairHost if pair else RateHost)
-    options = {} if kind in (SpikingHost, CascadeHost) else {"family": family}
+    kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost, LtcNetwork: LtcHost}.get(
+        type(net), PairHost if pair else RateHost)
+    options = {"family": family} if kind in (PairHost, RateHost) else {}
     try:
         host = kind(net, rng, words, budget=COMPILED_BUDGET if wide else BUDGET, button=not wide, bare=bare, **options)
         if wide:
@@ -71,8 +75,8 @@ def check(index: int, seed: int = SEED) -> Outcome:
 
 def _core(net, host, *, whole: bool) -> Bare:
     """A core alone; whole: every image of a spiking network runs to its end, and hidden spikes are compared, too."""
-    if isinstance(net, CascadeNetwork):
-        core = CascadeCore(net)
+    if isinstance(net, CascadeNetwork | LtcNetwork):
+        core = {CascadeNetwork: CascadeCore, LtcNetwork: LtcCore}[type(net)](net)
     elif isinstance(net, SpikingNetwork):
         core = SpikingCore(net, stop_early=not whole)
         if whole and len(net.layers) > 1:

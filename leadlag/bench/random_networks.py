@@ -13,6 +13,8 @@ import numpy as np
 from golden.cascade.layer import SIDES, Block, Engine, Head, Stem
 from golden.cascade.network import NORMS, CascadeNetwork
 from golden.fixed import QFormat
+from golden.ltc.layer import LtcLayer, Readout
+from golden.ltc.network import LtcNetwork
 from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher, tau_shift, weight_shift
@@ -29,7 +31,7 @@ from rtl.rate.half import cut_ways
 #: what network number n is of: FAMILIES[n % len(FAMILIES)]
 FAMILIES = ("rate", "leaky", "linear", "learning", "alpha", "le", "learning-late", "leaky-seeded", "second-order",
             "two-boards", "alpha-seeded", "delays", "learning-tau", "neural", "learning-batch", "wide", "fir",
-            "learning-nlms", "alpha-kick", "wide-spiking", "cascade", "wide-cascade")
+            "learning-nlms", "alpha-kick", "wide-spiking", "cascade", "wide-cascade", "ltc", "wide-ltc")
 _PREDICTORS = {"linear": "linear", "second-order": "second_order", "fir": "fir", "neural": "neural"}
 #: first layer of the upper of two boards
 CUT = 1
@@ -42,9 +44,9 @@ def pick(rng: random.Random, low: int, high: int) -> int:
 
 
 def draw(family: str, rng: random.Random):
-    """A Network, SpikingNetwork or CascadeNetwork of `family`."""
-    if family.endswith("cascade"):
-        return _cascade(family, rng)
+    """A description of `family`."""
+    if family.endswith(("cascade", "ltc")):
+        return (_cascade if family.endswith("cascade") else _ltc)(family, rng)
     spiking = "spiking" in family or family.startswith(("leaky", "alpha"))
     for _ in range(_ATTEMPTS):
         try:
@@ -364,3 +366,31 @@ def _engine(part, convs, rng) -> Engine:
     side = rng.choice([side for side in SIDES if not any(conv.inputs % side for conv in convs)])
     longest = max(conv.taps * conv.inputs // side for conv in convs)
     return Engine(layers=part, lanes=pick(rng, 1, min(longest, *(conv.outputs for conv in convs))), side=side)
+
+
+# gated recurrent networks
+
+
+def _ltc(family: str, rng) -> LtcNetwork:
+    """1 to 3 layers of any formats, sizes and lanes, and a readout."""
+    largest, layers = 24 if family.startswith("wide") else rng.choice((2, 5, 9)), []
+    inputs = pick(rng, 1, largest)
+    for n in range(rng.choice((1, 2, 2, 3))):
+        layers.append(_valid(lambda n=n, inputs=inputs: _gated(rng, inputs, pick(rng, 1, largest), n == 0)))
+        inputs = layers[-1].outputs
+    layers.append(_valid(lambda: _gated(rng, inputs, pick(rng, 1, 6), None)))
+    return LtcNetwork(name="random", layers=tuple(layers), halves=rng.randint(1, 2))
+
+
+def _gated(rng, inputs: int, size: int, is_first: bool | None):
+    """A layer, the readout where `is_first` is None."""
+    fields = {"inputs": inputs, "outputs": size, "state": _format(rng, 17, least_int=1, least_frac=1),
+              "gate": QFormat(0, pick(rng, 2, 10)), "gate_sum": _format(rng, 14, least_int=0, most_frac=9),
+              "weight": _format(rng, 12), "spike_weight": _format(rng, 12)}
+    if is_first is None:
+        return Readout(**fields, lanes=pick(rng, 1, size))
+    adaptive = rng.random() < 0.7
+    if is_first:
+        fields |= {"operand": _format(rng, 12), "input_weight": _format(rng, 12)}
+    return LtcLayer(**fields, adaptive=adaptive, lanes=(1 + adaptive) * pick(rng, 1, size),
+                    threshold=rng.choice((None, 0, rng.randrange(1 << fields["state"].frac_bits))))

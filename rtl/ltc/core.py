@@ -61,6 +61,8 @@ class LtcCore(wiring.Component):
     A tick starts when its input vector is complete, the output queue has room and the last tick is `cycles_per_tick`
     old. Nothing stalls inside.
 
+    The first tick behind a reset or behind a new image begins a sequence, with a mark or without.
+
     Parameters: net; vendor form. Members as rtl.host.core says; lost is never set.
     """
 
@@ -90,30 +92,33 @@ class LtcCore(wiring.Component):
         with m.If(drain != 0):
             m.d.sync += drain.eq(drain - 1)
         complete, first = self._input_vector(m, go)
+        anew = Signal(init=1)
         room, under_way = self._output_queue(m, go)
         wait, due = Signal(range(self.period)), Signal(init=1)      # due: wait is 0
-        ready = complete & live & self._half(m, go, under_way)
+        ready = complete & live & self._half(m, go, under_way, anew)
         m.d.comb += [go.eq(ready & room & due), self.stall.eq(due & ready & ~room)]
         m.d.sync += [wait.eq(Mux(go, self.period - 1, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go),
                      self.tick.eq(go), self.busy.eq(under_way | go)]
         fresh = Signal()
         with m.If(go):
-            m.d.sync += fresh.eq(first)
+            m.d.sync += fresh.eq(first | anew)
         self._layers(m, fresh, live)
         return m
 
-    def _half(self, m, go, under_way):
-        """The half in force; whether a tick may start: not while another one is wanted."""
+    def _half(self, m, go, under_way, anew):
+        """The half in force; whether a tick may start: not while another one is wanted.
+
+        anew: the next tick begins a sequence, whatever its input says, since rows of spikes that are added already are
+        those of the image before.
+        """
         # outlives a reset, as the parameters do
-        half = Signal(reset_less=True)
+        half, same = Signal(reset_less=True), Signal(init=1, name="same_half")
         m.d.comb += self.half.eq(half)
-        if self.net.halves == 1:
-            m.d.sync += half.eq(self.want_half)
-            return 1
-        same = Signal(init=1, name="same_half")
         m.d.sync += same.eq(half == self.want_half)
+        with m.If(go):
+            m.d.sync += anew.eq(0)
         with m.If(~under_way & ~go & ~same):
-            m.d.sync += half.eq(self.want_half)
+            m.d.sync += [half.eq(self.want_half), anew.eq(1)]
         return same
 
     def _input_vector(self, m, go):

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from cascades import small
+from ltcs import random_network
 from spikes import random_spiking
 
 from golden.fixed import QFormat
@@ -18,6 +19,7 @@ from golden.units.extrapolator import Predictor, Way
 from golden.units.rows import Rows
 from rtl.cascade.core import CascadeCore
 from rtl.host.top import NetworkTop
+from rtl.ltc.core import LtcCore
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import min_period
@@ -160,6 +162,12 @@ def test_spiking(simulator):
 def test_cascade():
     net = small(norm="step")
     bench(CascadeCore(net), "cascade", network=net.to_json(), margin=1000, softmax=4000)
+
+
+def test_ltc():
+    net = random_network("cocotb 1", largest=6)
+    core = LtcCore(net)
+    bench(core, "ltc", network=net.to_json(), settle=core.info.settle)
 
 
 def test_a_wrong_circuit_is_seen():
