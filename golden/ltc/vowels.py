@@ -104,7 +104,19 @@ def lesson(x: np.ndarray, labels: np.ndarray, lengths: np.ndarray, order, stream
     return Lesson(x[which, frame] * on[..., None], (target * on)[..., None], on)
 
 
+def parts(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Target words (.., 1) as labels, and whether a sequence begins, (..)."""
+    return target[..., 0] & (1 << FRESH_BIT) - 1, target[..., 0] >> FRESH_BIT == 1
+
+
 def accuracy(outputs: np.ndarray, samples: Samples) -> float:
     """Share of utterances whose last frame has the largest output for the speaker."""
     last = np.asarray(outputs)[np.arange(len(outputs)), samples.lengths - 1]
     return float((last.argmax(1) == samples.y).mean())
+
+
+def lessons(net: LtcNetwork, samples: Samples, scale: Scale, seed: int, epochs: int = EPOCHS):
+    """What streams are given, epoch by epoch: (Lesson, halvings)."""
+    x, rng = words(samples, scale, net), np.random.default_rng(seed)
+    for epoch in range(epochs):
+        yield (lesson(x, samples.y, samples.lengths, balanced(samples.y, rng), net.streams), epoch // HALVE_EVERY)

@@ -14,6 +14,7 @@ from leadlag.bench import cascade as bench_cascade
 from leadlag.bench import cascade_circuit as bench_cascade_circuit
 from leadlag.bench import cascade_noise as bench_cascade_noise
 from leadlag.bench import learning as bench_learning
+from leadlag.bench import ltc_learn as bench_ltc_learn
 from leadlag.bench import own as bench_own
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
@@ -151,7 +152,8 @@ def _property_networks() -> int:
 GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline": lagline,
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation} | bench_learning.GROUPS | \
     bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS | \
-    bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS
+    bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
+    bench_ltc_learn.GROUPS
 
 
 def _group(name: str):
