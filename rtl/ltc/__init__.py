@@ -1,9 +1,18 @@
-"""Circuits of liquid-time-constant networks."""
+"""Circuits of liquid-time-constant networks: those with a teacher have one of their own (rtl.ltc.taught)."""
 
-from rtl.ltc.chain import chain
+from rtl.ltc import chain, cost
 from rtl.ltc.core import LtcCore
-from rtl.ltc.cost import fold_within, inventory, notes, pace
+from rtl.ltc.taught import cost as taught
+from rtl.ltc.taught.core import TaughtCore
 from rtl.systems import Circuit
 
-CIRCUIT = Circuit(core=LtcCore, fold=fold_within, inventory=inventory, pace=pace, notes=notes, chain=chain,
+
+def _either(plain, learning):
+    """What suits a network, with or without a teacher."""
+    return lambda net, *args, **options: (plain if net.teacher is None else learning)(net, *args, **options)
+
+
+CIRCUIT = Circuit(core=_either(LtcCore, TaughtCore), fold=_either(cost.fold_within, taught.fold_within),
+                  inventory=_either(cost.inventory, taught.inventory), pace=_either(cost.pace, taught.pace),
+                  notes=_either(cost.notes, taught.notes), chain=_either(chain.chain, taught.chain),
                   clock={"ecp5": 130.0})
