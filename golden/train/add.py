@@ -52,34 +52,52 @@ def network(settings: Settings, seed: int) -> Network:
     return net
 
 
-def learn(settings: Settings, *, seed: int = 0, report: Callable | None = None) -> tuple[Network, list[list[float]]]:
-    """Learn; returns the network, and [batches, mean squared error in the last tick] of new sequences, ten a run."""
-    torch.set_num_threads(1)
-    net, generator = network(settings, seed), torch.Generator().manual_seed(seed)
-    whole, span = fptt.flat(net), -(-settings.ticks // settings.parts)
-    rule = fptt.Fptt([whole], torch.optim.Adam([whole], settings.rate, fused=True),
-                     alpha=0.0 if settings.parts == 1 else settings.alpha)
-    quick, kept = ltc_compiled.rule_of(rule, whole, adam=True, decay=0.0)
-    room = ltc_compiled.Compiled(net, whole, span, settings.batch) if ltc_compiled.able(net) else None
-    weight = fptt.parts(torch.full((settings.batch,), settings.ticks), settings.ticks, span).contiguous()
-    curve, found = [], []
-    for batch in range(settings.batches):
-        quick.rate = fptt.rate_at(batch / settings.batches, settings.rate)
-        x, y = sequences(settings.ticks, settings.batch, generator)
-        with torch.no_grad():       # what is new to it, before it learns it
-            said = room.run(x)[0][-1] if room else None
-        if room:
-            room.learn(quick, x, y, weight, None, span)
+class Adder:
+    """A network that learns batches of new sequences; way "compiled" or "autograd", the first where it is to be had."""
+
+    def __init__(self, settings: Settings, seed: int = 0, way: str | None = None):
+        self.settings, self.net = settings, network(settings, seed)
+        self.generator, self.whole = torch.Generator().manual_seed(seed), fptt.flat(self.net)
+        self.span = -(-settings.ticks // settings.parts)
+        self.rule = fptt.Fptt([self.whole], torch.optim.Adam([self.whole], settings.rate, fused=True),
+                              alpha=0.0 if settings.parts == 1 else settings.alpha)
+        way = way or ("compiled" if ltc_compiled.able(self.net) else "autograd")
+        compiled = way == "compiled"
+        self.quick, self.kept = ltc_compiled.rule_of(self.rule, self.whole, adam=True, decay=0.0) if compiled else \
+            (None, [])
+        self.room = ltc_compiled.Compiled(self.net, self.whole, self.span, settings.batch) if compiled else None
+        self.weight = fptt.parts(torch.full((settings.batch,), settings.ticks), settings.ticks, self.span).contiguous()
+
+    def batch(self, rate: float) -> float:
+        """Learn new sequences: their squared error in the last tick, before (compiled) or while they are learnt."""
+        x, y = sequences(self.settings.ticks, self.settings.batch, self.generator)
+        if self.room is None:
+            said = _plain(self.net, self.rule, rate, x, y, self.weight, self.span)
         else:
-            said = _plain(net, rule, quick.rate, x, y, weight, span)
-        found.append(float((said - y).square().mean()))
-        if (batch + 1) % max(1, settings.batches // 100) == 0:
-            curve.append([batch + 1, sum(found) / len(found)])
+            self.quick.rate = rate
+            said = self.room.run(x)[0][-1]
+            self.room.learn(self.quick, x, y, self.weight, None, self.span)
+        return float((said - y).square().mean())
+
+
+def learn(settings: Settings, *, seed: int = 0, report: Callable | None = None) -> tuple[Network, list[list[float]]]:
+    """Learn; the network, and its curve: [batches, mean squared error in the last tick] of new sequences, 100 a run."""
+    torch.set_num_threads(1)
+    adder, curve, found = Adder(settings, seed), [], []
+    for n in range(settings.batches):
+        found.append(adder.batch(fptt.rate_at(n / settings.batches, settings.rate)))
+        if (n + 1) % max(1, settings.batches // 100) == 0:
+            curve.append([n + 1, sum(found) / len(found)])
             found = []
             if report:
                 report(*curve[-1])
-    del kept
-    return net, curve
+    return adder.net, curve
+
+
+def once(settings: Settings, way: str) -> float:
+    """The error of one batch that is learnt."""
+    torch.set_num_threads(1)
+    return Adder(settings, way=way).batch(settings.rate)
 
 
 def _plain(net: Network, rule: fptt.Fptt, rate: float, x: Tensor, y: Tensor, weight: Tensor, span: int) -> Tensor:
