@@ -32,7 +32,8 @@ def file(tmp_path):
 
 def test_zoo():
     assert set(recipes.names()) == {"gle-mnist1d", "gle-mnist1d-42k", "delays-fashion-256", "delays-fashion-800",
-                                    "delays-mnist", "delays-digits", "cascade-fashion", "cascade-digits"}
+                                    "delays-mnist", "delays-digits", "cascade-fashion", "cascade-digits",
+                                    "ltc-fashion", "ltc-vowels"}
     for name in recipes.names():
         recipe = load(name)
         assert (recipe.name, recipe.origin) == (name, name)
