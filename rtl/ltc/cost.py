@@ -25,7 +25,8 @@ def layer_memories(net, n: int) -> list[Memory]:
     found += [Memory(2 << bits, chains * (width + extra), columns=chains) for extra in (0, spiking)]
     found.append(Memory(1 << max(1, bits - 1), 2 * width, 2, columns=2))
     found += [Memory(*size, chains) for size in Activation.banks("sigmoid", layer.gate_sum, layer.gate)]
-    found += [Memory(2 * rows + 2, 1, form="inferred") for rows in (own_rows(layer), below_rows(layer)) if rows]
+    found += [Memory(2 << max(1, (rows - 1).bit_length()), 1, form="at_once")
+              for rows in (own_rows(layer), below_rows(layer)) if rows]
     if layer.dense:
         found.append(Memory(1 << table.pair_bits, 2 * product_bits(layer), columns=2))
         found.append(Memory(2 << max(1, (layer.inputs - 1).bit_length()), layer.operand.width))

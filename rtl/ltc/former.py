@@ -9,16 +9,14 @@ those of the last tick, which does not count where a sequence begins: its rows a
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import data, fifo, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.fixed import exact, saturate
+from rtl.ltc.line import ARRIVAL, SpikeLine
 from rtl.ltc.sums import SpikeSums, Table
 from rtl.pipeline import ParameterBus, join, later
 from rtl.primitives import Bank, bank
-
-#: a neuron is through: whether it has spiked
-ARRIVAL = data.StructLayout({"valid": 1, "spike": 1})
 
 
 def table_of(layer, *, slots: int, halves: int) -> Table:
@@ -61,6 +59,7 @@ class Former(wiring.Component):
         self.product_bits, self.excess = product_bits, excess
         self.sums = SpikeSums(table, vendor=vendor, first_bank=first_bank)
         self.own_rows, self.below_rows = own_rows(layer), below_rows(layer)
+        self.half_unit = 1 << layer.sum_shift >> 1 if layer.sum_shift > 0 else 0
         super().__init__({
             "told": In(1), "fresh": In(1), "own": In(ARRIVAL), "below": In(ARRIVAL),
             "product_valid": In(1), "product": In(signed(product_bits)).array(layer.chains), "half": In(1),
@@ -80,57 +79,52 @@ class Former(wiring.Component):
         self._round(m, products)
         return m
 
-    def _queue(self, m, name: str, arrival, count: int):
-        """Spikes that wait for their turn: those of a tick, and as many of the next one."""
-        m.submodules[name] = queue = fifo.SyncFIFOBuffered(width=1, depth=2 * count + 2)
-        m.d.comb += [queue.w_en.eq(arrival.valid), queue.w_data.eq(arrival.spike)]
-        return queue
-
     def _order(self, m, ready):
         """What is added next: for the `slots` cycles that follow."""
         table, sums = self.table, self.sums
-        slot = Signal(range(max(2, table.slots)))
-        m.d.comb += sums.slot.eq(slot)
-        turn = Signal()
+        slot, turn = Signal(range(max(2, table.slots))), Signal()
         m.d.comb += turn.eq(slot == table.slots - 1)
-        m.d.sync += slot.eq(Mux(turn, 0, slot + 1))
+        m.d.sync += [slot.eq(Mux(turn, 0, slot + 1)), sums.slot.eq(slot)]
         # a reset does not touch the sums: the first thing to do is to clear them
         clear, opened, drop, fresh = Signal(init=1), Signal(), Signal(), Signal()
-        waits, waits_fresh = Signal(), Signal()
-        busy = []
-        chosen = {name: Signal(name=f"choose_{name}") for name in ("clear", "dump", "own", "below")}
-        row, add = Signal(table.row_bits, reset_less=True), Signal()
+        lines, first = {}, {"own": 0, "below": self.own_rows}
+        for name, count in (("own", self.own_rows), ("below", self.below_rows)):
+            if count:
+                # before the first tick there are no spikes of a last one
+                m.submodules[name] = lines[name] = line = SpikeLine(count, is_there=name == "below")
+                m.d.comb += line.i.eq(getattr(self, name))
+        names = ("clear", "dump", *lines)
+        chosen, now = ({name: Signal(name=f"{kind}_{name}") for name in names} for kind in ("choose", "now"))
+        wanted = Cat(line.wanted for line in lines.values()).any()
+        m.d.comb += [chosen["clear"].eq(turn & clear), chosen["dump"].eq(turn & ~clear & opened & ready & ~wanted)]
+        free = turn & ~clear
+        for name, line in lines.items():
+            m.d.comb += [chosen[name].eq(free & line.ready & (opened if name == "below" else 1)),
+                         line.take.eq(chosen[name]), line.reload.eq(chosen["dump"])]
+            free &= ~line.ready
         with m.If(turn):
-            m.d.sync += [add.eq(0), sums.first.eq(0), sums.dump.eq(0)]
-        for name, count, first, arrival in (("own", self.own_rows, 0, self.own),
-                                            ("below", self.below_rows, self.own_rows, self.below)):
-            if not count:
-                continue
-            queue = self._queue(m, f"{name}_queue", arrival, count)
-            # before the first tick there are no spikes of a last one
-            left = Signal(range(count + 1), name=f"{name}_left", init=0 if name == "own" else count)
-            wanted, at = Signal(name=f"{name}_wanted", init=name != "own"), Signal(table.row_bits, name=f"{name}_at",
-                                                                                               init=first)
-            busy.append(wanted)
-            other = chosen["clear"] | (chosen["own"] if name == "below" else 0)
-            allowed = opened if name == "below" else 1
-            m.d.comb += [chosen[name].eq(turn & wanted & queue.r_rdy & allowed & ~other), queue.r_en.eq(chosen[name])]
-            with m.If(chosen[name]):
-                m.d.sync += [row.eq(at), add.eq(queue.r_data & (~drop if name == "own" else 1)), at.eq(at + 1),
-                             left.eq(left - 1), wanted.eq(left != 1)]
-            with m.If(chosen["dump"]):
-                m.d.sync += [left.eq(count), wanted.eq(1), at.eq(first)]
-        m.d.comb += [sums.row.eq(row), sums.add.eq(add), chosen["clear"].eq(turn & clear),
-                     chosen["dump"].eq(turn & ~clear & opened & ready & ~Cat(busy).any())]
+            m.d.sync += [now[name].eq(chosen[name]) for name in names]
+        row, add = 0, 0
+        for name, line in lines.items():
+            spike = line.spike & ~drop if name == "own" else line.spike
+            add |= now[name] & spike
+            row = Mux(now[name], line.row + first[name], row)
+        m.d.sync += [sums.row.eq(row), sums.add.eq(add), sums.first.eq(now["clear"]), sums.dump.eq(now["dump"])]
+        self._begin(m, chosen, clear, opened, drop, fresh)
+
+    def _begin(self, m, chosen, clear, opened, drop, fresh):
+        """A tick is opened when it is told of and the sums of the last one have left."""
+        waits, waits_fresh = Signal(), Signal()
         with m.If(chosen["clear"]):
-            m.d.sync += [sums.first.eq(1), clear.eq(0)]
+            m.d.sync += clear.eq(0)
         with m.If(self.told):
             m.d.sync += [waits.eq(1), waits_fresh.eq(self.fresh)]
         with m.If(waits & ~opened):
-            m.d.sync += [waits.eq(self.told), opened.eq(1), fresh.eq(waits_fresh), drop.eq(waits_fresh),
-                         clear.eq(clear | waits_fresh)]
+            m.d.sync += [waits.eq(self.told), opened.eq(1), fresh.eq(waits_fresh), drop.eq(waits_fresh)]
+            with m.If(waits_fresh):
+                m.d.sync += clear.eq(1)
         with m.If(chosen["dump"]):
-            m.d.sync += [sums.dump.eq(1), opened.eq(0), drop.eq(0), self.is_fresh.eq(fresh)]
+            m.d.sync += [opened.eq(0), drop.eq(0), self.is_fresh.eq(fresh)]
 
     def _products(self, m):
         """Memory of the products of real inputs, by pair; whether all of a tick are there."""
@@ -151,22 +145,24 @@ class Former(wiring.Component):
         m.d.sync += [store.write_en.eq(Mux(self.product_valid, columns, 0)), store.write_addr.eq(pair),
                      store.write_data.eq(Cat(self.product[0], self.product[-1]))]
         # the sums come ASKED cycles after their pair is asked for: a memory, and registers
-        early = self.sums.ASKED - Bank.LATENCY - 1
+        early = self.sums.ASKED - Bank.LATENCY - 2
         m.d.comb += store.read_addr.eq(later(m, self.sums.asked, early, name="product_asked"))
-        found = later(m, store.read_data, 1, name="product_read")
-        return [found.word_select(n, bits).as_signed() for n in range(2)], ready
+        words = later(m, store.read_data, 1, name="product_read")
+        found = []
+        for n in range(2):
+            # the half for the rounding comes here: of two long sums each has a cycle
+            value = (words.word_select(n, bits).as_signed() - self.excess << layer.sum_frac - layer.product_frac) + \
+                self.half_unit
+            found.append(Signal(value.shape(), name=f"product{n}", reset_less=True))
+            m.d.sync += found[n].eq(value)
+        return found, ready
 
     def _round(self, m, products):
         layer, sums = self.layer, self.sums
         shift, state = layer.sum_shift, layer.state
         up = layer.sum_frac - layer.spike_weight.frac_bits
-        constant = 1 << shift >> 1 if shift > 0 else 0
-        if products is not None:
-            constant -= self.excess << layer.sum_frac - layer.product_frac
         for n in range(2):
-            value = (sums.sums[n] << up) + constant
-            if products is not None:
-                value += products[n] << layer.sum_frac - layer.product_frac
+            value = (sums.sums[n] << up) + (self.half_unit if products is None else products[n])
             total, x = Signal(value.shape(), name=f"total{n}", reset_less=True), Signal.like(self.x[n], name=f"x{n}",
                                                                                           reset_less=True)
             shifted = total.shift_right(shift) if shift > 0 else total.shift_left(-shift)

@@ -11,8 +11,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.ltc.former import ARRIVAL, Former, table_of
+from rtl.ltc.former import Former, table_of
 from rtl.ltc.gates import Gates, lane_rows, product_bits
+from rtl.ltc.line import ARRIVAL
 from rtl.ltc.neuron import LeakyOutput, SpikingNeuron
 from rtl.pipeline import ParameterBus, join
 

@@ -13,8 +13,8 @@ from amaranth.lib.wiring import In, Out
 from golden.ltc.layer import ADAPT_SHIFT
 from golden.ltc.step import Leak
 from rtl.fixed import exact, saturate, shape
-from rtl.ltc.former import ARRIVAL
 from rtl.ltc.gates import index_bits, lane_rows
+from rtl.ltc.line import ARRIVAL
 from rtl.pipeline import later
 from rtl.primitives import Bank, bank
 from rtl.units.activation import Activation
@@ -109,10 +109,13 @@ class SpikingNeuron(_Rows):
             m.d.comb += [unit.i.p.x.eq(old[n][:width].as_signed()), unit.i.p.i.eq(target),
                          unit.i.p.lag.eq(gate_word(m, layer, self.sums[n], ("alpha", "rho")[n], self.vendor))]
             units.append(unit.o.p.x)
-        theta = self._threshold(m, units[1]) if layer.adaptive else layer.threshold
+        theta = self._threshold(m, units[1]) if layer.adaptive else Const(layer.threshold, shape(layer.state))
         membrane = later(m, units[0], self.THETA, name="ut").as_signed()
-        spike, kept = Signal(reset_less=True), Signal.like(membrane, name="u", reset_less=True)
-        m.d.sync += [spike.eq(membrane > theta), kept.eq(Mux(spike, 0, later(m, membrane, 1, name="ut_spike")))]
+        kept = Signal.like(membrane, name="u", reset_less=True)
+        # a difference and its sign: tools make slower circuits of a comparison
+        below = Signal(signed(width + 1), reset_less=True)
+        spike = below[-1]
+        m.d.sync += [exact(below, theta - membrane), kept.eq(Mux(spike, 0, later(m, membrane, 1, name="ut_spike")))]
         words = [kept, *(later(m, unit, self.THETA + self.COMPARE + 1, name="b") for unit in units[1:])]
         m.d.comb += [self.o.spike.eq(spike),
                      self.o.valid.eq(later(m, self.valid, self.KEPT - 1, name="through", reset_less=False)),

@@ -40,7 +40,7 @@ def _through(layer, walk: int, kept: int) -> tuple[int, ...]:
 
 def _to_x(layer, slots: int) -> int:
     """From the turn in which the sums are told to leave to x of the first pair."""
-    return 1 + SpikeSums.latency(table_of(layer, slots=slots, halves=1)) + Former.ROUND
+    return 2 + SpikeSums.latency(table_of(layer, slots=slots, halves=1)) + Former.ROUND
 
 
 def _products_ready(layer) -> int:
