@@ -17,8 +17,8 @@ from golden.ltc.step import LtcParams, ReadoutParams
 from golden.ltc.teacher import FRESH_BIT, Teacher
 
 INPUTS, SIZE, SPEAKERS = 12, 64, 9
-STREAMS, RATE, EPOCHS, HALVE_EVERY = 16, 5, 20, 5
-STATE, WEIGHT, ERROR = QFormat(3, 12), QFormat(2, 15), QFormat(1, 15)
+STREAMS, RATE, EPOCHS, HALVE_EVERY = 16, 4, 20, 5
+STATE, WEIGHT, ERROR = QFormat(3, 12), QFormat(2, 15), QFormat(2, 14)
 
 
 def network(size: int = SIZE, *, rate: int = RATE, streams: int = STREAMS, seed: int = 1, state: QFormat = STATE,

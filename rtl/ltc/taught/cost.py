@@ -83,14 +83,14 @@ def chain(net) -> Iterator[Cell]:
     """
     n = net.layers[0].outputs
     yield from (Cell("ram", f"alpha_lanes.bank{k}.block0") for k in reversed(range(n)))
-    yield from (Cell("ram", f"hidden.{name}.block0") for name in ("u", "x", "b"))
+    yield from (Cell("ram", f"hidden.{name}.block0") for name in ("u_states", "x_words", "b_states"))
     yield from (Cell("ram", f"rho_lanes.bank{k}.block0") for k in range(n))
     yield from (Cell("ram", f"readout_lanes.bank{k}.block0") for k in range(net.outputs))
     hidden = ["neurons.alpha.leak.lag", "neurons.rho.leak.lag"]
     if net.teacher.scope == "all":
         hidden += [f"errors_unit.{name}" for name in (
             "du", "passed", "alpha_error.part", "alpha_error.scaled", "rho_error.part", "rho_error.scaled")]
-    output = ["gate.leak.lag", "softmax.p", *(f"errors_unit.{name}" for name in (
+    output = ["gate_unit.leak.lag", "softmax.p", *(f"errors_unit.{name}" for name in (
         "gate_error.part", "gate_error.scaled", "passed"))]
     yield from (Cell("multiplier", f"alpha_lanes.multiplier{k}.dsp") for k in reversed(range(n)))
     yield from (Cell("multiplier", f"hidden.{name}_multiplier.dsp") for name in hidden)

@@ -50,8 +50,8 @@ class HiddenSide(wiring.Component):
         for chain in (self.alpha, self.rho):
             follow(m, chain, walker, self.learn)
         # each word has the spike of its neuron above it: both chains take a part of the spikes
-        states = [States(m, name, n, layer.state.width + 1, net.streams, self.vendor) for name in ("u", "b")]
-        m.submodules.x = xs = bank(self.vendor, depth=max(2, n), width=layer.state.width)
+        states = [States(m, f"{name}_states", n, layer.state.width + 1, net.streams, self.vendor) for name in "ub"]
+        m.submodules.x_words = xs = bank(self.vendor, depth=max(2, n), width=layer.state.width)
         row, turn = counted(m, self.start, self.alpha.valid, n, name="row")
         is_gate = self.alpha.valid & turn
         x = summed(m, [self.alpha.sum, self.rho.sum], layer.weight.frac_bits, layer.state, name="x_word")

@@ -46,8 +46,8 @@ class OutputSide(wiring.Component):
         m.submodules.spikes = spikes = bank(self.vendor, depth=max(2, readout.inputs), width=1)
         sent, _ = counted(m, self.start, self.spike_valid, readout.inputs, name="sent")
         m.d.comb += [spikes.write_en.eq(self.spike_valid), spikes.write_addr.eq(sent), spikes.write_data.eq(self.spike)]
-        states = States(m, "y", count, readout.state.width, net.streams, self.vendor)
-        m.submodules.z = zs = bank(self.vendor, depth=max(2, count), width=readout.state.width)
+        states = States(m, "y_states", count, readout.state.width, net.streams, self.vendor)
+        m.submodules.z_words = zs = bank(self.vendor, depth=max(2, count), width=readout.state.width)
         row, turn = counted(m, self.start, lanes.valid, count, name="row")
         is_gate = lanes.valid & turn
         z = summed(m, [lanes.sum], readout.weight.frac_bits, readout.state, name="z_word")
@@ -59,7 +59,7 @@ class OutputSide(wiring.Component):
         m.d.comb += [old.eq(Mux(is_gate, row, position)), index.eq(Mux(is_gate, row, position - count)),
                      zs.read_addr.eq(index), spikes.read_addr.eq(position - first)]
         y = Mux(self.fresh, 0, states.read(m, old, self.stream, self.round)).as_signed()
-        m.submodules.gate = gate = GateUnit(readout, self.rows.rows.acc, vendor=self.vendor)
+        m.submodules.gate_unit = gate = GateUnit(readout, self.rows.rows.acc, vendor=self.vendor)
         m.d.comb += [gate.valid.eq(is_gate), gate.sum.eq(lanes.sum), gate.old.eq(y), gate.i.eq(zs.read_data),
                      self.y_valid.eq(gate.o_valid), self.y.eq(gate.new)]
         made, _ = counted(m, self.start, gate.o_valid, count, name="made")
