@@ -70,8 +70,11 @@ def fit(recipe: LtcRecipe, data: DataSet, *, seed: int = 0, hold_out: bool = Fal
 # ---- learning
 
 def learn(recipe: LtcRecipe, data: DataSet, learnt: Samples, *, seed: int = 0, report: Callable | None = None,
-          **neuron) -> Network:
-    """The network of a recipe after its epochs on scaled samples; `neuron`: what `drawn` makes other layers of."""
+          ahead: bool = False, **neuron) -> Network:
+    """The network of a recipe after its epochs on scaled samples; ahead: with the weights wbar of FPTT.
+
+    neuron: what `drawn` makes other layers of.
+    """
     net = drawn((data.inputs, *recipe.layers, data.classes), seed=seed, b0=recipe.b0, norm=recipe.norm,
                 **({"threshold": recipe.threshold} | neuron))
     generator, learner = torch.Generator().manual_seed(seed), Learner(net, recipe)
@@ -87,6 +90,8 @@ def learn(recipe: LtcRecipe, data: DataSet, learnt: Samples, *, seed: int = 0, r
         if report:
             report(epoch + 1, total / rounds)
     learner.finish()
+    if ahead:
+        learner.fptt.put(learner.fptt.wbar)
     return net.eval()
 
 

@@ -59,6 +59,7 @@ struct Net {
     int count, outputs, most_ticks, most_batch;
     real b0;
     bool gated, membrane;   // the readout has a gate; it reads u behind the reset in place of spikes
+    int gates;              // 0: full, 1: diagonal, 2: constant
     Gemm gemm;
     int64_t readout;    // place of its parameters
     int ticks, batch;
@@ -69,6 +70,8 @@ struct Net {
         const Layer& top = layers.back();
         return (membrane ? top.old.data() : top.spikes.data()) + int64_t(batch) * top.size;
     }
+    // parameters of a gate by what it was, and as many by x
+    int64_t wide(const Layer& l) const { return gates == 0 ? int64_t(l.size) * l.size : gates == 1 ? l.size : 0; }
     int64_t plane(const Layer& l) const { return int64_t(most_ticks + 1) * batch * l.size; }
 
     // c (m, n) = scale c + a (m, k) w^T, w (n, k) in rows of `wide`
@@ -96,7 +99,7 @@ void place(Net& net, const real* w) {
         l.bias = l.recurrent + h * h;
         l.gate_bias = l.bias + h;
         l.gate_old = l.gate_bias + net.count * h;
-        l.gate_x = l.gate_old + net.count * h * h;
+        l.gate_x = l.gate_old + net.count * net.wide(l);
     }
 }
 
@@ -108,6 +111,18 @@ void spread(const real* row, int m, int n, real* into) {
 void sum_rows(const real* rows, int m, int n, real* into) {
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) into[j] += rows[int64_t(i) * n + j];
+}
+
+// c += a w over m rows, w (n,)
+void scaled(int m, int n, const real* a, const real* w, real* c) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) c[int64_t(i) * n + j] += a[int64_t(i) * n + j] * w[j];
+}
+
+// w += sum over m rows of a b
+void products(int m, int n, const real* a, const real* b, real* w) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) w[j] += a[int64_t(i) * n + j] * b[int64_t(i) * n + j];
 }
 
 void neurons(int64_t n, int64_t at, int64_t after, int64_t plane, int count, real b0, real* lag, real* old, const real* x,
@@ -143,9 +158,16 @@ void forward_layer(const Net& net, Layer& l, const real* given) {
         net.rows(b, h, h, s, l.recurrent, h, x, 1);
         for (int g = 0; g < net.count; g++) {
             real* sum = l.lag.data() + g * plane + t * n;
+            const real *old = l.old.data() + g * plane + t * n, *of_old = l.gate_old + g * net.wide(l);
+            const real* of_x = l.gate_x + g * net.wide(l);
             spread(l.gate_bias + g * h, b, h, sum);
-            net.rows(b, h, h, l.old.data() + g * plane + t * n, l.gate_old + int64_t(g) * h * h, h, sum, 1);
-            net.rows(b, h, h, x, l.gate_x + int64_t(g) * h * h, h, sum, 1);
+            if (net.gates == 0) {
+                net.rows(b, h, h, old, of_old, h, sum, 1);
+                net.rows(b, h, h, x, of_x, h, sum, 1);
+            } else if (net.gates == 1) {
+                scaled(b, h, old, of_old, sum);
+                scaled(b, h, x, of_x, sum);
+            }
         }
         neurons(n, t * n, (t + 1) * n, plane, net.count, net.b0, l.lag.data(), l.old.data(), x, s, s + n,
                 l.ut.data() + t * n, l.psi.data() + t * n);
@@ -179,15 +201,20 @@ void deltas(int64_t n, int64_t at, int64_t plane, int count, bool asks_u, Layer&
 void backward_layer(const Net& net, Layer& l, real* gradient, real* below) {
     const bool asks_u = net.membrane && &l == &net.layers.back();
     const int h = l.size, b = net.batch, count = net.count;
-    const int64_t n = int64_t(b) * h, plane = net.plane(l), square = int64_t(h) * h;
+    const int64_t n = int64_t(b) * h, plane = net.plane(l), wide = net.wide(l);
     std::fill(l.g.begin(), l.g.end(), 0.0f);
     std::fill(l.gs.begin(), l.gs.end(), 0.0f);
     for (int t = net.ticks - 1; t >= 0; t--) {
         deltas(n, t * n, plane, count, asks_u, l);
         for (int g = 0; g < count; g++) {
             const real* d = l.d.data() + g * plane + t * n;
-            net.back(b, h, h, d, l.gate_x + g * square, h, l.dx.data() + t * n);
-            if (t) net.back(b, h, h, d, l.gate_old + g * square, h, l.g.data() + g * n);
+            if (net.gates == 0) {
+                net.back(b, h, h, d, l.gate_x + g * wide, h, l.dx.data() + t * n);
+                if (t) net.back(b, h, h, d, l.gate_old + g * wide, h, l.g.data() + g * n);
+            } else if (net.gates == 1) {
+                scaled(b, h, d, l.gate_x + g * wide, l.dx.data() + t * n);
+                scaled(b, h, d, l.gate_old + g * wide, l.g.data() + g * n);
+            }
         }
         if (t) net.back(b, h, h, l.dx.data() + t * n, l.recurrent, h, l.gs.data());
     }
@@ -196,14 +223,21 @@ void backward_layer(const Net& net, Layer& l, real* gradient, real* below) {
     net.outer(all, h, l.inputs, l.dx.data(), l.given, into, l.inputs);
     into += int64_t(h) * l.inputs;
     net.outer(all, h, h, l.dx.data(), l.spikes.data(), into, h);
-    into += square;
+    into += int64_t(h) * h;
     sum_rows(l.dx.data(), all, h, into);
     into += h;
     for (int g = 0; g < count; g++) {
         const real* d = l.d.data() + g * plane;
         sum_rows(d, all, h, into + g * h);
-        net.outer(all, h, h, d, l.old.data() + g * plane, into + count * h + g * square, h);
-        net.outer(all, h, h, d, l.x.data(), into + count * h + (count + g) * square, h);
+        const real* old = l.old.data() + g * plane;
+        real *of_old = into + count * h + g * wide, *of_x = of_old + count * wide;
+        if (net.gates == 0) {
+            net.outer(all, h, h, d, old, of_old, h);
+            net.outer(all, h, h, d, l.x.data(), of_x, h);
+        } else if (net.gates == 1) {
+            products(all, h, d, old, of_old);
+            products(all, h, d, l.x.data(), of_x);
+        }
     }
     if (below) net.back(all, l.inputs, h, l.dx.data(), l.dense, l.inputs, below, 0);
 }
@@ -390,17 +424,17 @@ void begin(Net& net, bool rest) {
 #define SHARED extern "C" __attribute__((visibility("default")))
 
 // sizes: inputs, of each layer, outputs; count: gates a neuron has, 1 or 2
-SHARED Net* make(const int64_t* sizes, int64_t layers, int64_t count, float b0, int64_t gated, int64_t membrane,
-                 int64_t ticks, int64_t batch, void* gemm) {
+SHARED Net* make(const int64_t* sizes, int64_t layers, int64_t count, float b0, int64_t gates, int64_t gated,
+                 int64_t membrane, int64_t ticks, int64_t batch, void* gemm) {
     Net* net = new Net();
-    net->gated = gated, net->membrane = membrane;
+    net->gates = gates, net->gated = gated, net->membrane = membrane;
     net->count = count, net->b0 = b0, net->most_ticks = ticks, net->most_batch = batch;
     net->outputs = sizes[layers + 1], net->gemm = reinterpret_cast<Gemm>(gemm);
     int64_t at = 0;
     for (int64_t k = 0; k < layers; k++) {
         Layer l{};
         l.inputs = sizes[k], l.size = sizes[k + 1], l.at = at;
-        at += int64_t(l.size) * (l.inputs + l.size + 1 + count * (1 + 2 * l.size));
+        at += int64_t(l.size) * (l.inputs + l.size + 1 + count) + 2 * count * net->wide(l);
         const int64_t n = batch * l.size;
         for (vector<real>* part : {&l.x, &l.ut, &l.psi, &l.dx, &l.ds}) part->resize(ticks * n);
         l.spikes.resize((ticks + 1) * n);

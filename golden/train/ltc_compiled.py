@@ -15,7 +15,7 @@ from torch import Tensor
 
 from golden.native import build
 from golden.train.fptt import Fptt
-from golden.train.ltc_net import Cell, Network
+from golden.train.ltc_net import GATES, Cell, Network
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 _LONG, _REAL, _AT = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
@@ -40,7 +40,7 @@ def library():
     except (RuntimeError, OSError, AttributeError, StopIteration) as error:
         warnings.warn(f"{error}; training goes on in plain torch, several times slower", stacklevel=2)
         return None
-    found.make.argtypes, found.make.restype = (_AT, _LONG, _LONG, _REAL, *(_LONG,) * 4, _AT), _AT
+    found.make.argtypes, found.make.restype = (_AT, _LONG, _LONG, _REAL, *(_LONG,) * 5, _AT), _AT
     found.drop.argtypes, found.drop.restype = (_AT,), None
     found.learn.argtypes, found.learn.restype = (*(_AT,) * 7, *(_LONG,) * 3), ctypes.c_double
     found.run.argtypes, found.run.restype = (*(_AT,) * 3, *(_LONG,) * 2, *(_AT,) * 2), None
@@ -48,11 +48,11 @@ def library():
 
 
 def able(net: Network) -> bool:
-    """Whether the compiled form has such a network: LTC cells of one kind, full gates, no norms, float32."""
+    """Whether the compiled form has such a network: cells of one kind, no norms, float32."""
     cells = net.layers
-    return all(isinstance(cell, Cell) and cell.gates == "full" and cell.norm is None for cell in cells) and \
-        len({(cell.adaptive, cell.b0) for cell in cells}) == 1 and cells[0].bias.dtype == torch.float32 and \
-        library() is not None
+    return all(isinstance(cell, Cell) and cell.norm is None for cell in cells) and \
+        len({(cell.adaptive, cell.b0, cell.gates) for cell in cells}) == 1 and \
+        cells[0].bias.dtype == torch.float32 and library() is not None
 
 
 class Compiled:
@@ -64,7 +64,7 @@ class Compiled:
         self.library, gemm = library()
         sizes = np.array([cells[0].inputs, *(cell.size for cell in cells), self.outputs])
         self.net = self.library.make(sizes.ctypes.data, len(cells), 1 + cells[0].adaptive, cells[0].b0,
-                                     net.readout.gated, net.membrane, ticks, batch, gemm)
+                                     GATES.index(cells[0].gates), net.readout.gated, net.membrane, ticks, batch, gemm)
 
     def __del__(self):
         if hasattr(self, "net"):

@@ -71,4 +71,14 @@ def of_the_zoo(name: str) -> dict:
             "integer_accuracy": round(float((found.label == asked.y).mean()), 4)}
 
 
-GROUPS = {"fptt.vowels": of_vowels}
+def of_fashion(console) -> dict:
+    """Fashion-MNIST row by row, 28-128-128-10: FPTT with seven updates an image, through time beside it, integers."""
+    through = trained(bptt(load(FASHION)), 0, console).training
+    training = flow.find(FASHION).training
+    figures = of_the_zoo(FASHION)
+    return figures | {"fptt_accuracy": figures["zoo_accuracy"], "bptt_accuracy": round(through["float_accuracy"], 4),
+                      "train_cpu_s": training["train_cpu_s"], "bptt_train_cpu_s": through["train_cpu_s"],
+                      "epochs": training["epochs"], "seed": training["seed"]}
+
+
+GROUPS = {"fptt.vowels": of_vowels, "fptt.fashion": of_fashion}

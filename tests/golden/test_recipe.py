@@ -111,7 +111,7 @@ def test_data_that_cannot_be_learnt():
 
 
 BAD = {
-    "kind": (SPIKING.replace('"spiking"', '"spking"'), r"be one of rate, spiking, cascade, ltc, not 'spking' \(did you"),
+    "kind": (SPIKING.replace('"spiking"', '"spking"'), r"be one of rate, spiking, cascade, ltc, not 'spking' \(did"),
     "no kind": ('name = "mine"\n', "kind must be one of rate, spiking, cascade, ltc, not None"),
     "misspelt": (SPIKING + "epoch = 3\n", r"recipe: no field epoch \(did you mean epochs\?\): there is name, data"),
     "other kind": (SPIKING + "dt = 0.2\n", "recipe: no field dt: there is"),
