@@ -1,9 +1,12 @@
 """LtcCore in Amaranth's simulator, driven by its streams."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from golden.image import build_image
-from golden.regmap import BANK_SHIFT
+from golden.ltc import layout
+from golden.regmap import BANK_SHIFT, WORD_MASK
 from rtl.ltc.core import LtcCore
 from rtl.ltc.schedule import cycles_per_tick, latency
 from sim.pysim import load, receive, run, send
@@ -13,6 +16,14 @@ def image_writes(net, params) -> list[tuple[int, int, int]]:
     """(bank, word, data) of every write of the image."""
     return [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(data))
             for addr, data in build_image(net, params).pairs]
+
+
+def layer_writes(layer, params, first: int) -> list[tuple[int, int, int]]:
+    """(bank, word, data) of one layer's parameters, its first lane in bank `first`."""
+    net = SimpleNamespace(layers=[layer])
+    return [(first + bank.number, word, int(data) & WORD_MASK)
+            for bank, words in zip(layout.banks(net), layout.pack(net, [params]), strict=True)
+            for word, data in zip(bank.words, words, strict=True)]
 
 
 def words_of(sequences) -> list[dict]:
