@@ -10,6 +10,7 @@ from golden.units.dense import dense_rows
 from rtl.cascade.sums import Affine
 from rtl.cascade.walk import Walk
 from rtl.host.link import Receiver
+from rtl.ltc.neuron import LeakyOutput, SpikingNeuron
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick
 from rtl.rate.tau import TimeConstant
@@ -56,6 +57,12 @@ UNITS = (
     ("Source", "cascade.engine.stem_step", "rtl.cascade.source", "", "test_cascade_head"),
     ("Head", "cascade.engine.head_step", "rtl.cascade.head", "", "test_cascade_head"),
     ("CascadeCore", "cascade.engine.run", "rtl.cascade.core", "cascade_tb", "test_cascade_engine"),
+    ("SpikeSums", "ltc.step.sum_step", "rtl.ltc.sums", "", "test_ltc_sums"),
+    ("Former", "ltc.step.sum_step", "rtl.ltc.former", "", "test_ltc_parts"),
+    ("Gates", "ltc.step.gate_step", "rtl.ltc.gates", "", "test_ltc_parts"),
+    ("SpikingNeuron", "ltc.step.ltc_step", "rtl.ltc.neuron", "", "test_ltc_parts"),
+    ("LeakyOutput", "ltc.step.readout_step", "rtl.ltc.neuron", "", "test_ltc_parts"),
+    ("LtcCore", "ltc.engine.run", "rtl.ltc.core", "ltc_tb", "test_ltc_core"),
     ("Receiver", "firmware.protocol.decode_request", "rtl.host.link", "", "test_receiver"),
     ("Sender", "firmware.protocol.encode_response", "rtl.host.link", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
@@ -93,6 +100,7 @@ def units(table, net, board: str) -> str:
         "Decision": "outputs + 3", "Receiver": f"{Receiver.LATENCY}",
         "Extrapolator": f"{Extrapolator.DONE + 2}", "NeuralExtrapolator": f"{NeuralExtrapolator.DONE + 2}",
         "PredictedLine": f"{PredictedLine.LATENCY}",
+        "SpikingNeuron": f"{SpikingNeuron.KEPT}", "LeakyOutput": f"{LeakyOutput.KEPT}",
         "Walk": f"{Walk.LATENCY}", "Affine": f"{Affine.latency()}",
     }
     rows = []

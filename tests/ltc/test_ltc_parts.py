@@ -210,7 +210,7 @@ def test_neuron(n):
     layer = [*LAYERS, random_readout("part", 4)][n]
     words, size, ticks = np.random.default_rng(n), layer.outputs, 4
     spiking = n < len(LAYERS)
-    dut = (SpikingNeuron if spiking else LeakyOutput)(layer)
+    dut = SpikingNeuron(layer) if spiking else LeakyOutput(layer)
     limit = 1 << lane_rows(layer, 1).acc - 1
     sums = words.integers(-limit, limit, (ticks, layer.chains, size)) >> words.integers(0, 12, (ticks, 1, 1))
     x = words.integers(layer.state.min, layer.state.max + 1, (ticks, size))

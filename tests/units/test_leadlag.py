@@ -104,3 +104,17 @@ def test_rtl_equals_golden(state, lead, lag, guard):
         want = leadlag_step(payload["x"], payload["i"], payload["lead"], payload["lag"], p)
         assert (out.x, out.y) == want, f"{payload}: {out} != {want}"
         assert out.step == lag_step(payload["i"] - (payload["x"] >> guard), payload["lag"], p)
+
+
+def test_without_a_lead():
+    """A state that nothing looks ahead of: no y, one multiplier, the same x and step."""
+    p, rng = layer(*FORMATS[0], 3), random.Random("no lead")
+    dut, got = LeadLag(p, has_lead=False), []
+    formats = {"x": integrator(p), "i": p.state, "lag": p.lag}
+    payloads = [{name: rng.choice((*corners(fmt), rng.randint(fmt.min, fmt.max))) for name, fmt in formats.items()}
+                for _ in range(600)]
+    run(dut, receive_all(dut, payloads, got, dut.LATENCY), cycles=700)
+    assert set(dut.o.payload.shape().members) == {"x", "step"}
+    for payload, out in zip(payloads, got, strict=True):
+        assert out.x == leadlag_step(payload["x"], payload["i"], 0, payload["lag"], p).x, payload
+        assert out.step == lag_step(payload["i"] - (payload["x"] >> p.guard), payload["lag"], p)
