@@ -26,9 +26,9 @@ def memories(net) -> tuple[Memory, ...]:
     found = [Memory(*lane_bank(gate_rows(net).rows), 2 * n), Memory(*lane_bank(readout_rows(net).rows), outputs),
              Memory(twice * two(n), width + 1, 2), Memory(twice * two(outputs), width), Memory(max(2, n), width),
              Memory(max(2, outputs), width), Memory(max(2, n), 1), Memory(2 * two(net.inputs), width),
-             Memory(max(2, outputs), width + 2 + layer.gate.width), Memory(max(2, outputs), error + layer.gate.width)]
+             Memory(max(2, outputs), width + 1 + layer.gate.width), Memory(max(2, outputs), error + 2)]
     if net.teacher.scope == "all":
-        found += [Memory(max(2, n), kept_layout(layer).size), Memory(max(2, n), error + layer.gate.width)]
+        found += [Memory(max(2, n), kept_layout(layer).size), Memory(max(2, n), error + 2)]
     found += [Memory(*size, GATES) for size in GateUnit.banks(layer)]
     found += [Memory(*size) for size in SoftmaxError.banks(outputs, readout.state)]
     ticks = max(4, 64 // outputs)
