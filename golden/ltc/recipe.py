@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from golden.checks import check
 from golden.data.dataset import DataSet
-from golden.recipe import Recipe, choice, flag, real, several, whole
+from golden.recipe import Recipe, choice, flag, maybe, real, several, whole
+from golden.widths import POINTS
 
 THRESHOLDS, OPTIMISERS = ("adaptive", "fixed"), ("adam", "sgd")
 MAX_SIZE, MAX_LAYERS = 1024, 8
@@ -32,6 +33,8 @@ class LtcRecipe(Recipe):
     average      weights are averaged while they learn (decay a batch), and the average is kept; 0: the last ones
     noise        deviation of the Gaussian noise on an input (as scaled) while it learns
     flip         the channels of a sequence come in reverse order at random: pictures are mirrored
+    formats      "fitted": chosen on the training samples at the end (golden.ltc.widths), so that integers lose at most
+                 `points`; bits: all words so long; "usual": those that depend on weights alone
     """
 
     kind: ClassVar[str] = "ltc"
@@ -58,9 +61,13 @@ class LtcRecipe(Recipe):
     average: float = real(0, 0.999999, 0.0)
     noise: float = real(0, 16, 0.0)
     flip: bool = flag(False)
+    formats: str = choice("fitted", "usual", default="fitted")
+    bits: int | None = maybe(whole(4, 17))
+    points: float = real(0, 100, POINTS)
 
     def __post_init__(self):
         super().__post_init__()
+        check(self.formats == "fitted" or self.bits is None, "bits are for formats = \"fitted\"")
         check(not self.scale or self.unit == 1, f"scale = true: channels have deviation 1, no unit of {self.unit:g}")
 
     def span(self, ticks: int) -> int:

@@ -14,7 +14,7 @@ from leadlag.bench.own import vowels
 from leadlag.training import reported
 
 #: of golden/train, what a training is made by
-LEARNS = ("ltc.py", "ltc_net.py", "fptt.py", "ltc_closed.py", "ltc_compiled.py", "ltc_compiled.cpp")
+LEARNS = ("ltc_learner.py", "ltc_net.py", "fptt.py", "ltc_closed.py", "ltc_compiled.py", "ltc_compiled.cpp")
 VOWELS, FASHION = "ltc-vowels", "ltc-fashion"
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -27,11 +27,17 @@ def data_of(recipe: LtcRecipe) -> DataSet:
 def trained(recipe: LtcRecipe, seed: int, console=None, *, hold_out: bool = False) -> LtcTrained:
     """A training, made once for each state of the recipe and of what learns."""
     from golden.train import ltc as trainer
-    out = place(recipe.name, recipe.settings() | {"data": ""}, seed, hold_out)
+    out = place(recipe.name, learnt_by(recipe), seed, hold_out)
     if not out.exists():
         with reported(console, f"{recipe.name}, seed {seed}", recipe.epochs, trainer.SHOWN) as report:
             trainer.fit(recipe, data_of(recipe), seed=seed, hold_out=hold_out, report=report).save(out)
     return LtcTrained.load(out)
+
+
+def learnt_by(recipe: LtcRecipe) -> dict:
+    """The settings of a recipe that what is learnt depends on."""
+    later = ("data", "formats", "bits", "points")
+    return {name: value for name, value in recipe.settings().items() if name not in later}
 
 
 def place(name: str, *settings) -> Path:

@@ -12,7 +12,7 @@ from golden.files import write_json
 from golden.ltc.recipe import LtcRecipe
 from golden.recipe import load
 from leadlag import flow
-from leadlag.bench.ltc import FASHION, SEEDS, VOWELS, data_of, place
+from leadlag.bench.ltc import FASHION, SEEDS, VOWELS, data_of, learnt_by, place
 from leadlag.training import reported
 
 #: rows of the ablation on JapaneseVowels: name, what changes in the recipe, other neurons; seeds where fewer
@@ -41,17 +41,17 @@ def scored(name: str, recipe: LtcRecipe, seed: int, console, parts, **neuron) ->
 
     parts: a function of the split (train, test), which gives the data set's sizes and scaled Samples.
     """
-    from golden.train import ltc as trainer
-    out = place(f"{name}-seed{seed}", recipe.settings() | {"data": ""}, neuron).with_suffix(".json")
+    from golden.train import ltc, ltc_learner
+    out = place(f"{name}-seed{seed}", learnt_by(recipe), neuron).with_suffix(".json")
     if not out.exists():
         import torch
         torch.set_num_threads(1)
         sizes, learnt = parts("train")
         began = time.process_time()
-        with reported(console, f"{name}, seed {seed}", recipe.epochs, trainer.SHOWN) as report:
-            net = trainer.learn(recipe, sizes, learnt, seed=seed, report=report, **neuron)
+        with reported(console, f"{name}, seed {seed}", recipe.epochs, ltc.SHOWN) as report:
+            net = ltc_learner.learn(recipe, sizes, learnt, seed=seed, report=report, **neuron)
         cpu_s = round(time.process_time() - began, 1)
-        write_json(out, {"accuracy": trainer.accuracy(net, parts("test")[1]), "cpu_s": cpu_s,
+        write_json(out, {"accuracy": ltc_learner.accuracy(net, parts("test")[1]), "cpu_s": cpu_s,
                          "parameters": sum(p.numel() for p in net.layers.parameters())})
     return json.loads(out.read_text(encoding="utf-8"))
 
@@ -126,13 +126,13 @@ def speed(console) -> dict:
 def _batch_s(recipe: LtcRecipe, ticks: int, way: str, batches: int) -> float:
     import torch
 
-    from golden.train import ltc as trainer
+    from golden.train.ltc_learner import Learner
     from golden.train.ltc_net import drawn
     torch.set_num_threads(1)
     inputs, classes = (28, 10) if recipe.name == FASHION else (12, 9)
     learner, draw, found = None, torch.Generator().manual_seed(0), []
     net = drawn((inputs, *recipe.layers, classes), seed=0)
-    learner = trainer.Learner(net, recipe, way=way)
+    learner = Learner(net, recipe, way=way)
     learner.rate(0.5)
     for _ in range(batches):
         x = torch.rand(ticks, recipe.batch, inputs, generator=draw)

@@ -16,6 +16,7 @@ pytest.importorskip("safetensors")
 fptt = pytest.importorskip("golden.train.fptt")
 ltc = pytest.importorskip("golden.train.ltc")
 compiled = pytest.importorskip("golden.train.ltc_compiled")
+learner_of = pytest.importorskip("golden.train.ltc_learner")
 nets = pytest.importorskip("golden.train.ltc_net")
 
 RECIPE = LtcRecipe(name="small", layers=(12, 9), batch=10, epochs=3, rate=0.01)
@@ -65,7 +66,7 @@ def test_compiled_is_by_hand_is_autograd(fields, parts):
     if compiled.library() is None:
         pytest.skip("no C++ compiler")
     for way in ("compiled", "closed", "autograd"):
-        learner = ltc.Learner(net_of(recipe), recipe, way=way)
+        learner = learner_of.Learner(net_of(recipe), recipe, way=way)
         losses = []
         for done in (0, 0.3, 0.6):
             learner.rate(done)
@@ -96,7 +97,7 @@ def test_compiled_variants_are_autograds(fields, threshold):
         with torch.no_grad():
             for cell in net.layers:
                 cell.bias += 0.5
-        learner = ltc.Learner(net, recipe, way=way)
+        learner = learner_of.Learner(net, recipe, way=way)
         start = learner.whole.detach().clone()
         for _ in range(3):
             learner.rate(0)
@@ -134,15 +135,15 @@ def test_compiled_refuses_what_has_no_room():
 
 def test_quickest_way():
     kinds = {"full": {}, "diagonal": {"gates": "diagonal"}, "norm": {"norm": True}, "lstm": {"neuron": "lstm"}}
-    found = {name: ltc.quickest(nets.drawn((2, 4, 3), seed=0, **neuron)) for name, neuron in kinds.items()}
+    found = {name: learner_of.quickest(nets.drawn((2, 4, 3), seed=0, **neuron)) for name, neuron in kinds.items()}
     if compiled.library() is not None:
         assert found == {"full": "compiled", "diagonal": "compiled", "norm": "autograd", "lstm": "autograd"}
-    assert ltc.quickest(nets.drawn((2, 4, 3), seed=0, gates="constant").double()) == "autograd"
-    assert ltc.quickest(nets.drawn((2, 4, 3), seed=0).double()) == "closed"
+    assert learner_of.quickest(nets.drawn((2, 4, 3), seed=0, gates="constant").double()) == "autograd"
+    assert learner_of.quickest(nets.drawn((2, 4, 3), seed=0).double()) == "closed"
 
 
-@pytest.mark.parametrize("fields", [{}, {"parts": 1}, {"norm": True, "parts": 4},
-                                    {"scale": True, "noise": 0.1, "average": 0.9}, {"threshold": "fixed"}])
+@pytest.mark.parametrize("fields", [{}, {"parts": 1}, {"scale": True, "noise": 0.1, "average": 0.9},
+                                    {"threshold": "fixed", "formats": "usual"}])
 def test_it_learns(fields, tmp_path):
     """Three classes, and a file that holds the float model."""
     recipe, shown = replace(RECIPE, epochs=25, **fields), []
@@ -151,11 +152,20 @@ def test_it_learns(fields, tmp_path):
     assert [epoch for epoch, _ in shown] == list(range(1, 26))
     assert shown[-1][1] < shown[0][1] / 2
     trained.save(tmp_path / "x.safetensors")
+    assert ("word_loss" in trained.training) == (recipe.formats == "fitted") == (trained.formats is not None)
     again, (x, y, lengths) = LtcTrained.load(tmp_path / "x.safetensors"), waves(n=120, seed=1)
     found = ltc.answers(again, x, lengths=lengths)
     assert found.score.shape == (120, 3)
     assert (found.label == y).mean() == trained.training["float_accuracy"]
     assert again.training["settings"]["name"] == "small"
+
+
+def test_norms_are_folded_into_the_file():
+    recipe, shown = replace(RECIPE, epochs=4, norm=True, parts=4, layers=(8,)), []
+    trained = ltc.fit(recipe, data_of(), report=lambda *now: shown.append(now[1]))
+    assert shown[-1] < shown[0]
+    x, y, lengths = waves(seed=1)
+    assert (ltc.answers(trained, x, lengths=lengths).label == y).mean() == trained.training["float_accuracy"]
 
 
 def test_held_out():
@@ -178,17 +188,17 @@ def test_what_is_behind_the_end_does_not_count():
     nets_of = []
     for each in (x, noisy):
         found = [torch.from_numpy(each).transpose(0, 1).contiguous(), torch.from_numpy(y), torch.from_numpy(lengths)]
-        learner = ltc.Learner(net_of(RECIPE), RECIPE)
+        learner = learner_of.Learner(net_of(RECIPE), RECIPE)
         learner.rate(0.5)
         learner.sequence(*found)
-        nets_of.append((learner.whole.detach(), ltc.outputs(learner.net, each, lengths)))
+        nets_of.append((learner.whole.detach(), learner_of.outputs(learner.net, each, lengths)))
     assert torch.equal(nets_of[0][0], nets_of[1][0])
     assert np.array_equal(nets_of[0][1], nets_of[1][1])
 
 
 def test_mirrored_sequences_have_their_channels_turned_round():
     draw, x = torch.Generator().manual_seed(0), torch.arange(24.0).view(4, 2, 3)
-    found = ltc._shown(x, replace(RECIPE, flip=True), draw)
+    found = learner_of._shown(x, replace(RECIPE, flip=True), draw)
     turned = [bool((now != was).any()) for now, was in zip(found, x, strict=True)]
     assert True in turned
     assert False in turned
