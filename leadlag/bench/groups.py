@@ -16,6 +16,7 @@ from leadlag.bench import cascade_noise as bench_cascade_noise
 from leadlag.bench import learning as bench_learning
 from leadlag.bench import ltc as bench_ltc
 from leadlag.bench import ltc_add as bench_ltc_add
+from leadlag.bench import ltc_circuit as bench_ltc_circuit
 from leadlag.bench import ltc_learn as bench_ltc_learn
 from leadlag.bench import ltc_study as bench_ltc_study
 from leadlag.bench import own as bench_own
@@ -156,7 +157,8 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
           f"build.gle-mnist1d.{flow.DEFAULT_BOARD}": build_15k, "simulation": simulation} | bench_learning.GROUPS | \
     bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS | \
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
-    bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS
+    bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
+    bench_ltc_circuit.GROUPS
 
 
 def _group(name: str):

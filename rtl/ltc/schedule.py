@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rtl.ltc.former import Former, below_rows, own_rows, table_of
-from rtl.ltc.gates import Gates, dense_cycles, gate_cycles, lane_rows
+from rtl.ltc.gates import Gates, dense_count, dense_cycles, gate_cycles, lane_rows
 from rtl.ltc.neuron import LeakyOutput, SpikingNeuron
 from rtl.ltc.sums import SpikeSums
 from rtl.units.mac import MacLanes
@@ -46,7 +46,8 @@ def _to_x(layer, slots: int) -> int:
 def _products_ready(layer) -> int:
     """The first turn in which the sums of real inputs are there."""
     lanes = lane_rows(layer, 1)
-    return dense_cycles(layer) + Gates.FETCH + MacLanes.latency(lanes) + 1 + lanes.lanes - 1 + 2
+    last = (dense_count(layer) - 1) % lanes.lanes
+    return dense_cycles(layer) + Gates.FETCH + MacLanes.latency(lanes) + 1 + last + 2
 
 
 def _dump_by(layer, slots: int, walk: int) -> int:

@@ -42,11 +42,11 @@ def golden(net, params, sequences):
     return np.concatenate([net.run(params, x[None])[0] for x in sequences])
 
 
-@pytest.mark.parametrize(("sizes", "lanes", "more"), [
-    ((3, 8, 2), (4, 1), {}), ((1, 1, 1), (2, 1), {}), ((3, 5, 9, 3), (6, 18, 2), {"halves": 2}),
-    ((30, 12, 2), (4, 1), {"adaptive": False}), ((2, 7, 3, 5, 4), (14, 2, 4, 4), {}),
-    ((4, 13, 2), (26, 2), {"spike_weight": QFormat(2, 9), "halves": 2})], ids=str)
-@pytest.mark.parametrize("pattern", ["none", "bursts"])
+@pytest.mark.parametrize(("sizes", "lanes", "more", "pattern"), [
+    ((3, 8, 2), (4, 1), {}, "none"), ((1, 1, 1), (2, 1), {}, "none"),
+    ((3, 5, 9, 3), (6, 18, 2), {"halves": 2}, "bursts"), ((30, 12, 2), (8, 1), {"adaptive": False}, "none"),
+    ((2, 7, 3, 5, 4), (14, 2, 4, 4), {}, "none"),
+    ((4, 13, 2), (26, 2), {"spike_weight": QFormat(2, 9), "halves": 2}, "random")], ids=str)
 def test_equals_golden(monkeypatch, sizes, lanes, more, pattern):
     """Sequences of some ticks, memories read as they are written give nonsense; ticks come as often as they can."""
     monkeypatch.setattr(generic.Bank, "elaborate", helper.strict_bank)
@@ -59,7 +59,7 @@ def test_equals_golden(monkeypatch, sizes, lanes, more, pattern):
         assert set(np.diff(starts)) == {plan(net)[0]}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_network(monkeypatch, seed):
     monkeypatch.setattr(generic.Bank, "elaborate", helper.strict_bank)
     net = random_network(f"core {seed}")
@@ -71,8 +71,8 @@ def test_any_network(monkeypatch, seed):
 @pytest.mark.parametrize("rate", [0, 1])
 def test_spikes_cost_nothing(rate):
     """As many cycles where every neuron spikes in every tick as where none does."""
-    net = network((3, 8, 6, 2), (4, 4, 1))
-    params, sequences = drawn(net, 0)
+    net = network((3, 6, 4, 2), (6, 4, 1))
+    params, sequences = drawn(net, 0, lengths=(3,))
     # a threshold of 0 is passed by whatever grows, and by nothing that shrinks
     net = replace(net, layers=(*(replace(layer, threshold=0) for layer in net.hidden), net.readout))
     params = (*(p._replace(bias=p.bias * 0 + (127 if rate else -128), recurrent=p.recurrent * 0, weight=p.weight * 0)
@@ -82,6 +82,7 @@ def test_spikes_cost_nothing(rate):
     assert set(np.diff(starts)) == {plan(net)[0]}
 
 
+@pytest.mark.slow
 def test_one_cycle_less(monkeypatch):
     """Ticks a cycle closer together give other words: of several shapes at least one shows it each."""
     for sizes, lanes in (((3, 8, 2), (16, 1)), ((2, 6, 7, 2), (12, 14, 2))):
@@ -108,7 +109,7 @@ def test_two_images():
     assert got.tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("wait", [40, 90, 133])
+@pytest.mark.parametrize("wait", [40, 133])
 def test_reset_in_mid_tick(wait):
     """After a reset of one cycle, wherever the tick was, a sequence gives what golden gives."""
     net = network((3, 8, 6, 2), (4, 12, 2))
