@@ -178,7 +178,7 @@ class LtcLayer(_Layer):
     def __post_init__(self):
         check(isinstance(self.adaptive, bool), f"{self.ME}: adaptive must be true or false, not {self.adaptive!r}")
         if self.lanes is None:
-            object.__setattr__(self, "lanes", self.chains)
+            object.__setattr__(self, "lanes", self._fewest_lanes())
         check((self.operand is None) == (self.input_weight is None),
               f"{self.ME}: operand and input_weight belong together: real inputs have both")
         if self.dense:
@@ -189,6 +189,16 @@ class LtcLayer(_Layer):
             object.__setattr__(self, "threshold", math.floor(BASE * self.one + 0.5))
         most = self.state.max - (self.adaptive and self.theta_rise(self.one))
         self._check_int("threshold", self.threshold, 0, most)
+
+    def _fewest_lanes(self) -> int:
+        """The fewest lanes whose banks hold all rows; any where sizes are none, which is for others to say."""
+        if not all(is_int(size, 1, MAX_NEURONS) for size in (self.inputs, self.outputs)):
+            return self.chains
+        real = -(-self.outputs // self.chains) if self.dense else 0
+        depth = (-(-self.outputs // n) * self.gate_words + -(-real // n) * self.inputs
+                 for n in range(1, self.outputs + 1))
+        fits = next((n for n, words in enumerate(depth, 1) if words <= MAX_LANE_WORDS), self.outputs)
+        return self.chains * fits
 
     @property
     def size(self) -> int:

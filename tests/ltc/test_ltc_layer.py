@@ -239,3 +239,13 @@ def test_sizes_of_the_built_networks():
     assert (layer.spike_lines, layer.input_folds, layer.sum_frac, layer.sum_shift) == (129, 2, 13, 1)
     above = LtcLayer(inputs=128, outputs=128, lanes=64, **PLAIN)
     assert (above.spike_lines, above.lane_depth, above.sum_shift) == (257, 4 * 257, -6)
+
+
+def test_lanes_by_default():
+    """As few as hold their rows."""
+    assert LtcLayer(inputs=3, outputs=8, operand=QFormat(2, 5), input_weight=QFormat(2, 5)).lanes == 2
+    assert LtcLayer(inputs=3, outputs=8, adaptive=False).lanes == 1
+    # 128 rows of 257 words on 3 lanes a gate: 43 folds, 11,051 words; on 2 they would be 16,448
+    assert LtcLayer(inputs=128, outputs=128).lanes == 6
+    with pytest.raises(ValueError, match="inputs"):
+        LtcLayer(inputs="many", outputs=8)
