@@ -20,8 +20,8 @@ from golden.widths import holding
 
 #: bits of weights, and fewest integer bits of their formats
 WEIGHT_BITS, LEAST = 8, -4
-#: format of real inputs
-OPERAND = QFormat(3, 8)
+#: formats of real inputs, and of what outputs are made of: sums over all spikes, which none of them resets
+OPERAND, OUTPUT = QFormat(3, 8), QFormat(5, 10)
 
 
 class Formats(NamedTuple):
@@ -260,7 +260,7 @@ def _part(kind, where: str, tensors: dict, **more):
 
 
 def usual(trained: LtcTrained, bits: int = WEIGHT_BITS) -> tuple[Formats, ...]:
-    """Formats of weights that hold the largest of each layer, in words of `bits`; the others as they are by default.
+    """Formats of weights that hold the largest of each layer, in words of `bits`; the others are always the same.
 
     ValueError, one line that names the layer, where a weight is too large.
     """
@@ -274,4 +274,4 @@ def usual(trained: LtcTrained, bits: int = WEIGHT_BITS) -> tuple[Formats, ...]:
         own = Formats(weights(me, part, "Wm", "bm", "Wa", "ba"), weights(me, part, *spikes))
         found.append(own if n else own._replace(operand=OPERAND, input_weight=weights(me, part, "Wx")))
     part = trained.readout
-    return (*found, Formats(weights("readout", part, "Wg", "bg"), weights("readout", part, "Wo", "bo")))
+    return (*found, Formats(weights("readout", part, "Wg", "bg"), weights("readout", part, "Wo", "bo"), OUTPUT))

@@ -7,11 +7,13 @@ import re
 import sys
 from pathlib import Path
 
+import ltcs
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from golden.data.images import COUNTS
+from golden.files import read_safetensors
 from leadlag import cli, terminal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -73,9 +75,29 @@ def there(tmp_path_factory):
             (folder / name / file).write_bytes(content)
     (folder / "film.avi").write_bytes(b"RIFF" + bytes(99))
     own_files(folder)
+    ltc_files(folder)
     # MNIST-1D is made once for all
     (folder / "data").mkdir()
     return folder
+
+
+def ltc_files(folder):
+    """Networks with liquid time constants, each wrong in its own way, and a recipe of one."""
+    real = ltcs.random_trained(1, sizes=(2, 4, 2))
+    real.save(folder / "ltc.safetensors")
+    (folder / "ltc.toml").write_text('kind = "ltc"\nname = "liquid"\nlayers = [4]\n')
+    tensors, about = read_safetensors(folder / "ltc.safetensors")
+    head = json.loads(about["ltc_network"])
+    for name, more, changed in (("ltc-less", {"layers.0.Wm": None}, {}), ("ltc-base", {}, {"b0": [-0.1]}),
+                                ("ltc-shape", {"layers.0.Wr": np.ones((4, 5), np.float32)}, {}),
+                                ("ltc-gate", {"readout.bg": np.full(2, 1e4, np.float32)}, {}),
+                                ("ltc-top", {}, {"b0": [7.0]}), ("ltc-form", {}, {"formats": [["Q1.6"] * 7] * 2})):
+        own = {key: value for key, value in (tensors | more).items() if value is not None}
+        save_file(own, folder / f"{name}.safetensors", about | {"ltc_network": json.dumps(head | changed)})
+    np.savez(folder / "nine.npz", x_train=np.ones((18, 5, 2)), y_train=np.arange(18) % 9, x_test=np.ones((9, 5, 2)),
+             y_test=np.arange(9))
+    np.savez(folder / "short.npz", x_train=np.ones((4, 5, 2)), y_train=np.arange(4) % 2, x_test=np.ones((4, 5, 2)),
+             y_test=np.arange(4) % 2, lengths_train=np.array([5, 0, 3, 3]), lengths_test=np.full(4, 5))
 
 
 def own_files(folder):
@@ -151,11 +173,20 @@ quantize {there}/still.safetensors                    | still.safetensors: layer
 quantize {there}/wide.safetensors                     | layer 0: weight\\[0, 0\\] .*99
 quantize {there}/slash.safetensors                    | name .*'../outside'
 quantize {there}/relu.safetensors                     | activation must be one of .*, not 'swish'
-quantize {there}/bare.safetensors                     | bare.safetensors: no network, spiking_network or cascade_network
+quantize {there}/bare.safetensors                     | no network, spiking_network, cascade_network or ltc_net
 quantize {there}/json.safetensors                     | json.safetensors: no usable network description inside
 quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
 quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
 quantize {there}/file                                 | no network '.*/file': there is
+quantize {there}/ltc-less.safetensors                 | ltc-less.safetensors: tensor 'layers.0.Wm' is missing
+quantize {there}/ltc-base.safetensors                 | layers.0: b0 must not be negative, not -0.1
+quantize {there}/ltc-shape.safetensors                | layers.0: Wr has shape .4, 5., expected .4, 4.
+quantize {there}/ltc-gate.safetensors                 | readout: bg of 10000 fits no word of 8 bits
+quantize {there}/ltc-top.safetensors                  | threshold must be an integer in 0..25407, not 28672
+quantize {there}/ltc-form.safetensors                 | gate Q1.6 must be a Q0 format
+quantize {there}/ltc.safetensors --data {there}/nine.npz | real has 2 outputs, nine has 9 classes
+evaluate {there}/ltc.safetensors --no-rtl --data {there}/short.npz | the length of sequence .1. is not in 1..5
+evaluate {there}/ltc.safetensors --no-rtl --data mnist1d | real has 2 outputs, mnist1d has 10 classes
 quantize {tiny} --bits 12                             | tiny does not say what data it has learnt: give --data
 quantize {tiny} --bits 12 --data {there}/late.npz     | tiny has 10 outputs, late has 2 classes
 quantize gle-mnist1d --bits 3                         | '--bits': 3 is not in the range 4<=x<=24
@@ -207,6 +238,15 @@ new rate Mine                                         | name must be lower-case 
 new rate ../mine                                      | name must be lower-case letters, digits
 new rate mine --out {there}/file                      | file is there already: give another --out
 new rate mine --out {there}/file/mine.toml            | cannot be written: .*/file is no folder
+new ltc Liquid                                        | name must be lower-case letters, digits, - and _
+train {there}/ltc.toml --data {there}/late.npz --set parts=6 | sequences of 5 ticks at most.* cut into parts = 6
+train {there}/ltc.toml --data {there}/late.npz --set parts=-1 | parts must be a whole number in 0..1048576, not -1
+train {there}/ltc.toml --data {there}/late.npz --set b0=-1 | b0 must be a number in 0..4, not -1
+train {there}/ltc.toml --data {there}/late.npz --set layers=[] | layers must be a list of 1 to 8, not
+train {there}/ltc.toml --data {there}/late.npz --set threshold=moving | threshold must be one of adaptive, fixed
+train {there}/ltc.toml --data digits                  | digits has images, and an LTC network takes sequences
+train {there}/ltc.toml --data {there}/short.npz       | the length of sequence .1. is not in 1..5
+train {there}/ltc.toml                                | liquid: no data: say data
 new rate                                              | Missing argument 'NAME'
 train nothing                                         | no network 'nothing' to train here: there is cascade-digits
 train delays-none                                     | no network 'delays-none' to train here

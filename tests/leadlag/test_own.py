@@ -56,7 +56,7 @@ def changed(kind, name, **fields):
     return f"{name}.toml"
 
 
-@pytest.mark.parametrize("kind", ["rate", "spiking"])
+@pytest.mark.parametrize("kind", ["rate", "spiking", "ltc"])
 def test_a_new_recipe_trains_as_it_is(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = run("new", kind, "first")
@@ -73,7 +73,7 @@ def test_a_new_recipe_trains_as_it_is(kind, tmp_path, monkeypatch):
 def test_every_field_in_a_template_is_one(tmp_path, monkeypatch):
     """Those that are commented out, too."""
     monkeypatch.chdir(tmp_path)
-    for kind in ("rate", "spiking"):
+    for kind in ("rate", "spiking", "ltc"):
         run("new", kind, kind)
         text = open(f"{kind}.toml").read()
         for line in text.splitlines():
@@ -86,6 +86,7 @@ def test_every_field_in_a_template_is_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("kind", "data", "fields"), [
     ("rate", "mine.npz", {"epochs": 6, "rate": 0.01, "batch": 15}),
     ("rate", "mine.csv", {"epochs": 6, "rate": 0.01, "batch": 15}),
+    ("ltc", "mine.csv", {"layers": [32]}),
     ("spiking", "mine.csv", {"hidden": [24], "ticks": 26, "levels": 5, "jitter": None})])
 def test_own_data(kind, data, fields, here):
     recipe = changed(kind, "own", data=data, **fields)
