@@ -8,6 +8,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
     docs/delays.svg         error against delay, with and without predictors (docs/late_figures.py)
     docs/video.svg          roll-outs of video with late messages
     docs/cascade.svg        accuracy against time of cascaded networks (docs/cascade_figures.py)
+    docs/ltc_add.svg        the add task learnt by FPTT and through time (docs/ltc_figures.py)
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import cascade_figures, late_figures, spiking_figures, unit_table
+from docs import cascade_figures, late_figures, ltc_figures, spiking_figures, unit_table
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
 from golden.rate.network import Network
@@ -78,7 +79,7 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
-    for pages in (spiking_figures, cascade_figures):
+    for pages in (spiking_figures, cascade_figures, ltc_figures):
         rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in pages.summary(data)]
     row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
         lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
@@ -315,11 +316,15 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     name: lambda name=name: getattr(cascade_figures, name)(_table, _bench())
     for name in ("cascade_accuracy", "cascade_noise", "cascade_cost", "cascade_comparison")} | {
     "cascade_layers": lambda: cascade_figures.cascade_layers(_table),
-    "cascade_picture": lambda: cascade_figures.cascade_picture(_bench())}
+    "cascade_picture": lambda: cascade_figures.cascade_picture(_bench())} | {
+    name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
+    for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed")} | {
+    "ltc_picture": lambda: ltc_figures.ltc_picture(_bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
-            "cascade.svg": lambda: cascade_figures.cascade_svg(_bench()), "utilisation.svg": utilisation_svg}
+            "cascade.svg": lambda: cascade_figures.cascade_svg(_bench()),
+            "ltc_add.svg": lambda: ltc_figures.ltc_svg(_bench()), "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:

@@ -1,0 +1,125 @@
+"""Generated blocks and the picture of docs/ltc.md about training, from docs/bench.json."""
+
+import textwrap
+
+#: lines of the picture: name in the bench, and what it is called
+RULES = {"fptt": "FPTT", "bptt": "through time"}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _seeds(values) -> str:
+    return ", ".join(map(_percent, values))
+
+
+def _mean(values) -> float:
+    return sum(values) / len(values)
+
+
+def ltc_accuracy(table, data) -> str:
+    """Test accuracies of the networks of the zoo and of S- and PS-MNIST: FPTT, through time, integers."""
+    rows = []
+    if "fptt_accuracy_seeds" in (g := data.get("fptt.vowels", {})):
+        rows.append((f"JapaneseVowels, 12-64-9, K = T; mean of {len(g['seeds'])} seeds, n = {g['test_sequences']}",
+                     f"{_percent(g['fptt_accuracy'])} ({_seeds(g['fptt_accuracy_seeds'])})",
+                     f"{_percent(_mean(g['bptt_accuracy_seeds']))} ({_seeds(g['bptt_accuracy_seeds'])})",
+                     _percent(g["integer_accuracy"]), f"{_mean(g['train_cpu_s_seeds']):.0f}", "fptt.vowels"))
+    if "fptt_accuracy" in (g := data.get("fptt.fashion", {})):
+        rows.append((f"Fashion-MNIST by rows, 28-128-128-10, K = 7; n = {g['test_sequences']:,}",
+                     f"{100 * g['fptt_accuracy']:.2f}", f"{100 * g['bptt_accuracy']:.2f}",
+                     f"{100 * g['integer_accuracy']:.2f}", f"{g['train_cpu_s']:.0f}", "fptt.fashion"))
+    g = data.get("fptt.smnist", {})
+    for name, title in (("smnist", "S-MNIST"), ("psmnist", "PS-MNIST")):
+        if f"{name}_fptt_accuracy_seeds" in g:
+            pixels = g["pixels_a_tick"]
+            rows.append((f"{title}, {pixels} pixels a tick, {pixels}-128-10, K = 7; n = {g['test_sequences']:,}", _seeds(g[f"{name}_fptt_accuracy_seeds"]),
+                         _seeds(g[f"{name}_bptt_accuracy_seeds"]), "-", f"{g[f'{name}_fptt_train_cpu_s']:.0f}",
+                         "fptt.smnist"))
+    if not rows:
+        return "Not measured yet: `leadlag bench fptt.vowels fptt.fashion fptt.smnist`."
+    made = table(("test accuracy (%)", "FPTT", "through time", "integers", "CPU-s of training", "group"), rows)
+    return f"{made}\n\nS- and PS-MNIST: {g['split']}." if "split" in g else made
+
+
+def ltc_ablation(table, data) -> str:
+    """What changes with a part of the rule, or with the neuron."""
+    group = data.get("fptt.ablation", {})
+    if "rows" not in group:
+        return "Not measured yet: `leadlag bench fptt.ablation`."
+    rows = [(row["change"], _percent(row["accuracy"]), _seeds(row["accuracy_seeds"]), f"{row['parameters']:,}",
+             f"{row['cpu_s']:.0f}") for row in group["rows"]]
+    made = table((f"JapaneseVowels, 64 neurons, {group['epochs']} epochs", "mean (%)", "seeds",
+                  "parameters of the layer", "CPU-s"), rows)
+    return f"{made}\n\nn = {group['test_sequences']}: an utterance is {100 / group['test_sequences']:.2f} points."
+
+
+def ltc_memory(table, data) -> str:
+    """Memory that training takes, against the length of sequences."""
+    group = data.get("fptt.memory", {})
+    if "rows" not in group:
+        return "Not measured yet: `leadlag bench fptt.memory`."
+    names = (("fptt_mib", "FPTT, torch"), ("bptt_mib", "through time, torch"), ("fptt_compiled_mib", "FPTT, compiled"),
+             ("bptt_compiled_mib", "through time, compiled"))
+    rows = [(title, *(f"{row[name]:,.1f}" for row in group["rows"])) for name, title in names]
+    return table(("MiB beyond a batch of 20 ticks, at ticks", *(f"{row['steps']:,}" for row in group["rows"])), rows)
+
+
+def ltc_speed(table, data) -> str:
+    """CPU seconds an epoch of three ways to the same gradients."""
+    group = data.get("fptt.speed", {})
+    if "rows" not in group:
+        return "Not measured yet: `leadlag bench fptt.speed`."
+    rows = [(f"{row['network']}, {row['updates_a_sequence']} updates a sequence", f"{row['autograd_cpu_s']:.1f}",
+             f"{row['closed_cpu_s']:.1f}", f"{row['compiled_cpu_s']:.2f}", f"{row['ratio']:.1f}")
+            for row in group["rows"]]
+    return table(("CPU-s an epoch", "autograd", "by hand, torch", "by hand, compiled", "autograd / compiled"), rows)
+
+
+def ltc_picture(data) -> str:
+    """The picture of the add task and what it says."""
+    group = data.get("fptt.add", {})
+    if ltc_svg(data) is None:
+        return "Not measured yet: `leadlag bench fptt.add`, then `python docs/figures.py`."
+    said = (f"After training FPTT has a mean squared error of {group['fptt_mse']:.4f} and training through time one of "
+            f"{group['bptt_mse']:.4f} on new sequences of {group['steps']:,} ticks; whoever always says 1 has 0.167.")
+    return "![Squared error of the add task against sequences learnt, FPTT and through time](ltc_add.svg)\n\n" + \
+        textwrap.fill(said, 120, break_on_hyphens=False)
+
+
+def summary(data) -> list[tuple[str, str, str]]:
+    """Rows (label, value, group) of the README."""
+    rows = []
+    if {"fptt_accuracy", "integer_accuracy"} <= set(g := data.get("fptt.fashion", {})):
+        rows.append(("Fashion-MNIST by rows, LTC network trained by FPTT (through time): float; integers",
+                     f"{g['fptt_accuracy']:.2%} ({g['bptt_accuracy']:.2%}); {g['integer_accuracy']:.2%}",
+                     "fptt.fashion"))
+    if "fptt_accuracy_seeds" in (g := data.get("fptt.vowels", {})):
+        rows.append((f"JapaneseVowels, LTC network trained by FPTT: mean of {len(g['seeds'])} seeds",
+                     f"{g['fptt_accuracy']:.1%}", "fptt.vowels"))
+    if "fptt_mse" in (g := data.get("fptt.add", {})):
+        rows.append((f"add task, {g['steps']:,} ticks: squared error by FPTT (through time)",
+                     f"{g['fptt_mse']:.4f} ({g['bptt_mse']:.4f})", "fptt.add"))
+    return rows
+
+
+def ltc_svg(data) -> str | None:
+    """Squared error of the add task against sequences that were learnt; None without a bench."""
+    group = data.get("fptt.add", {})
+    if not {f"{name}_curve" for name in RULES} <= set(group):
+        return None
+    from leadlag.report import pictures
+
+    def draw(figure):
+        axes = figure.subplots()
+        for (name, title), (colour, marker, dashes) in zip(RULES.items(), pictures.STYLES, strict=False):
+            batch = group[f"{name}_settings"]["batch"]
+            axes.plot([n * batch for n, _ in group[f"{name}_curve"]], [e for _, e in group[f"{name}_curve"]],
+                      color=colour, linestyle=dashes, marker=marker, markersize=4, markevery=0.1,
+                      markerfacecolor="white", linewidth=1.4, label=title)
+        axes.axhline(1 / 6, color="#888888", linewidth=1, linestyle=pictures.DASHES[0], label="always 1")
+        axes.set(xlabel="sequences learnt", ylabel="mean squared error, new sequences", yscale="log")
+        axes.grid()
+        axes.legend(loc="best", fontsize=8)
+    return pictures.svg(draw, 3.2)
