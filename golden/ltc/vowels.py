@@ -119,8 +119,14 @@ def accuracy(outputs: np.ndarray, samples: Samples) -> float:
 
 def lessons(net: LtcNetwork, samples: Samples, scale: Scale, seed: int, epochs: int = EPOCHS):
     """What streams are given, epoch by epoch: (Lesson, halvings)."""
-    x, rng, fmt = words(samples, scale, net), np.random.default_rng(seed), net.layers[0].operand
+    x, rng = words(samples, scale, net), np.random.default_rng(seed)
     for epoch in range(epochs):
         found = lesson(x, samples.y, samples.lengths, balanced(samples.y, rng), net.streams)
-        noise = np.round(rng.normal(0, NOISE / fmt.lsb, found.x.shape)).astype(np.int64)
-        yield found._replace(x=saturate(found.x + noise, fmt)), epoch // HALVE_EVERY
+        yield noisy(found, net, rng), epoch // HALVE_EVERY
+
+
+def noisy(given: Lesson, net: LtcNetwork, rng: np.random.Generator) -> Lesson:
+    """The lesson with NOISE."""
+    fmt = net.layers[0].operand
+    noise = np.round(rng.normal(0, NOISE / fmt.lsb, given.x.shape)).astype(np.int64)
+    return given._replace(x=saturate(given.x + noise, fmt))

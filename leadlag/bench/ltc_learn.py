@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from golden.data.dataset import Samples
 from golden.image import build_image
 from golden.ltc import vowels
 from golden.ltc.compiled import CompiledLearner
@@ -12,6 +13,10 @@ from leadlag.bench.own import vowels as speakers
 from leadlag.terminal import status
 
 SEEDS = (0, 1, 2)
+#: who is left out, how many of his utterances are heard, how often; halvings, and those of the last third; how much of
+#: it the board does, too
+NEWCOMER, FIRST_UTTERANCES, MEETINGS, BOARD_MEETINGS = 8, 20, 30, 1
+HALVINGS, HALVINGS_AT_LAST = 1, 3
 BOARD, CLOCK_MHZ = flow.DEFAULT_BOARD, 100.0
 PLACED = ("fmax_mhz", "clock_mhz", "timing_met", "cycles_per_tick", "learn_cycles_per_tick", "learn_ticks_per_s",
           "lanes", "lane_use", "learn_lane_use", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed")
@@ -77,6 +82,67 @@ def learn_vowels(console) -> dict:
                       "rate": vowels.RATE, "streams": vowels.STREAMS, "seed": list(SEEDS)}
 
 
+def adapt(console) -> dict:
+    """A speaker who was left out is learnt through the host driver, beside others who are heard again."""
+    data = speakers()
+    heard, judged = data.load("train"), data.load("test")
+    known = np.flatnonzero(heard.y != NEWCOMER)
+    others = Samples(heard.x[known], heard.y[known], heard.lengths[known])
+    net = vowels.network(seed=1)
+    scale, learner = vowels.scale_of(others), CompiledLearner(net, vowels.start(net, 0))
+    with status(console, "the others in integers"):
+        for lesson, halvings in vowels.lessons(net, others, scale, 0):
+            label, fresh = vowels.parts(lesson.target)
+            learner.run(lesson.x, label, fresh=fresh, learn=lesson.on, teach=lesson.on, halve=halvings)
+    params, x = learner.params, vowels.words(heard, scale, net)
+    rng, board, weights = np.random.default_rng(0), None, 0
+    plan = meetings(heard, rng)
+    learner, curve = CompiledLearner(net, params), [_of_each(net, params, scale, judged)]
+    with status(console, "the newcomer, on the simulated board") as say:
+        for n, order in enumerate(plan):
+            lesson = vowels.noisy(vowels.lesson(x, heard.y, heard.lengths, order, net.streams), net, rng)
+            label, fresh = vowels.parts(lesson.target)
+            flags, halvings = {"learn": lesson.on, "teach": lesson.on}, HALVINGS
+            if 3 * n >= 2 * MEETINGS:
+                halvings = HALVINGS_AT_LAST
+            y = learner.run(lesson.x, label, fresh=fresh, halve=halvings, **flags)
+            if n < BOARD_MEETINGS:
+                board = board or _board(net, params)
+                found = board.learn(lesson.x, lesson.target, first=n == 0, halvings=halvings, **flags)
+                if not (found == y).all():
+                    raise flow.CheckFailed(f"the board differs from golden in meeting {n}")
+                weights = _same_weights(board.read_parameters(params), learner.params)
+            curve.append(_of_each(net, learner.params, scale, judged))
+            say(f"the newcomer: meeting {n + 1} of {len(plan)}")
+    return {"newcomer_curve": [new for new, _ in curve], "others_curve": [old for _, old in curve],
+            "newcomer_before": curve[0][0], "newcomer_after": curve[-1][0], "others_before": curve[0][1],
+            "others_after": curve[-1][1], "utterances": FIRST_UTTERANCES, "board_equal_weights": weights, "seed": 0}
+
+
+def meetings(heard: Samples, rng) -> list[np.ndarray]:
+    """Orders of utterances: each the newcomer's first ones, and as many of others in turn with them."""
+    own = np.flatnonzero(heard.y == NEWCOMER)[:FIRST_UTTERANCES]
+    rest = np.flatnonzero(heard.y != NEWCOMER)
+    return [np.stack([rng.permutation(own), rng.choice(rest, len(own), replace=False)], 1).ravel()
+            for _ in range(MEETINGS)]
+
+
+def _of_each(net, params, scale, judged: Samples) -> tuple[float, float]:
+    """Share of right answers to the newcomer, and to the others."""
+    y = CompiledLearner(net, params).infer(vowels.words(judged, scale, net))
+    right = y[np.arange(len(y)), judged.lengths - 1].argmax(1) == judged.y
+    return float(right[judged.y == NEWCOMER].mean()), float(right[judged.y != NEWCOMER].mean())
+
+
+def _board(net, params):
+    from firmware.board import Board
+    from firmware.learning import Learner
+    from sim.harness.board import SimulatedBoard
+    host = Board(SimulatedBoard(net), net)
+    host.load(build_image(net, params))
+    return Learner(host)
+
+
 def build(console) -> dict:
     """Place and route of the network that learns JapaneseVowels, for the ULX3S-85F."""
     from boards.build import build as make
@@ -86,4 +152,4 @@ def build(console) -> dict:
     return {name: report[name] for name in PLACED if name in report} | {"seed": report["nextpnr_seed"]}
 
 
-GROUPS = {"ltc_learn": learn_vowels, f"build.taught-vowels-64.{BOARD}": build}
+GROUPS = {"ltc_learn": learn_vowels, "ltc_learn.adapt": adapt, f"build.taught-vowels-64.{BOARD}": build}
