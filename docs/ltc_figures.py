@@ -34,9 +34,9 @@ def ltc_accuracy(table, data) -> str:
     for name, title in (("smnist", "S-MNIST"), ("psmnist", "PS-MNIST")):
         if f"{name}_fptt_accuracy_seeds" in g:
             pixels = g["pixels_a_tick"]
-            rows.append((f"{title}, {pixels} pixels a tick, {pixels}-128-10, K = 7; n = {g['test_sequences']:,}", _seeds(g[f"{name}_fptt_accuracy_seeds"]),
-                         _seeds(g[f"{name}_bptt_accuracy_seeds"]), "-", f"{g[f'{name}_fptt_train_cpu_s']:.0f}",
-                         "fptt.smnist"))
+            rows.append((f"{title}, {pixels} pixels a tick, {pixels}-128-10, K = 7; n = {g['test_sequences']:,}",
+                         _seeds(g[f"{name}_fptt_accuracy_seeds"]), _seeds(g[f"{name}_bptt_accuracy_seeds"]), "-",
+                         f"{g[f'{name}_fptt_train_cpu_s']:.0f}", "fptt.smnist"))
     if not rows:
         return "Not measured yet: `leadlag bench fptt.vowels fptt.fashion fptt.smnist`."
     made = table(("test accuracy (%)", "FPTT", "through time", "integers", "CPU-s of training", "group"), rows)
