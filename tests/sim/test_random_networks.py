@@ -7,6 +7,7 @@ import pytest
 from core import strict_bank
 
 from golden.cascade.network import CascadeNetwork
+from golden.ltc.network import LtcNetwork
 from golden.rate.network import Network
 from golden.spiking.network import SpikingNetwork
 from leadlag.bench import random as bench_random
@@ -43,6 +44,12 @@ def test_the_drawing_covers_every_option():
     assert {net.pre for net in cascades} >= {0, 8}
     assert {net.post for net in cascades} >= {4, 24}
     assert any(net.steps > len(net.blocks) for net in cascades)
+    gated = [net for net in nets if isinstance(net, LtcNetwork)]
+    assert {len(net.hidden) for net in gated} == {1, 2, 3}
+    assert {net.halves for net in gated} == {1, 2}
+    assert {layer.adaptive for net in gated for layer in net.hidden} == {True, False}
+    assert {2 * layer.spike_weight.width > 18 for net in gated for layer in net.layers} == {True, False}
+    assert any(layer.lanes == layer.chains * layer.outputs > 4 for net in gated for layer in net.layers)
     rates = [layer for net in nets if isinstance(net, Network) for layer in net.layers]
     spikes = [layer for net in nets if isinstance(net, SpikingNetwork) for layer in net.layers]
     plastic = [layer.plastic for layer in rates if layer.plastic is not None]
