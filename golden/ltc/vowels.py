@@ -27,7 +27,7 @@ def network(size: int = SIZE, *, rate: int = RATE, streams: int = STREAMS, seed:
             weight: QFormat = WEIGHT, error: QFormat = ERROR, scope: str = "all") -> LtcNetwork:
     """12-`size`-9 with a teacher."""
     formats = {"weight": weight, "spike_weight": weight, "state": state}
-    return LtcNetwork(name=f"taught-vowels-{size}", halves=1, layers=(
+    return LtcNetwork(name="ltc-vowels-learn", halves=1, layers=(
         LtcLayer(inputs=INPUTS, outputs=size, operand=state, input_weight=weight, lanes=2 * size, **formats),
         Readout(inputs=size, outputs=SPEAKERS, lanes=SPEAKERS, **formats)),
         teacher=Teacher(rate=rate, error=error, streams=streams, seed=seed, scope=scope))
