@@ -318,7 +318,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "cascade_layers": lambda: cascade_figures.cascade_layers(_table),
     "cascade_picture": lambda: cascade_figures.cascade_picture(_bench())} | {
     name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
-    for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed")} | {
+    for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),

@@ -1,9 +1,14 @@
-"""Generated blocks and the picture of docs/ltc.md about training, from docs/bench.json."""
+"""Generated blocks and the picture of docs/ltc.md, and its rows of the README, from docs/bench.json."""
 
 import textwrap
 
 #: lines of the picture: name in the bench, and what it is called
 RULES = {"fptt": "FPTT", "bptt": "through time"}
+#: routed networks, and the groups that routed them
+BUILDS = {"28-128-128-10": "build.ltc-fashion.ulx3s-85f", "12-64-9": "build.ltc-vowels.ulx3s-85f",
+          "12-64-9 that learns": "build.ltc-learn.ulx3s-85f"}
+#: groups that say on how many test sequences the circuit is equal, and the name of their data
+EQUAL = {"fptt.fashion": "Fashion-MNIST", "fptt.vowels": "JapaneseVowels"}
 
 
 def _percent(value: float) -> str:
@@ -77,6 +82,51 @@ def ltc_speed(table, data) -> str:
     return table(("CPU-s an epoch", "autograd", "by hand, torch", "by hand, compiled", "autograd / compiled"), rows)
 
 
+def ltc_cost(table, data) -> str:
+    """Routed designs, and test sequences on which the circuit is equal."""
+    shown = {name: data[group] for name, group in BUILDS.items() if group in data}
+    if not shown:
+        return f"Not measured yet: `leadlag bench {next(iter(BUILDS.values()))}`."
+
+    def cell(group, text, *needs):
+        return text(group) if all(name in group for name in needs) else ""
+    lines = (
+        ("lanes", lambda g: f"{g['lanes']}", "lanes"),
+        ("cycles a tick", lambda g: f"{g['cycles_per_tick']:,}", "cycles_per_tick"),
+        ("cycles of a learning tick", lambda g: f"{g['learn_cycles_per_tick']:,}", "learn_cycles_per_tick"),
+        ("lane-cycles that multiply", lambda g: f"{g['lane_use']:.1%}", "lane_use"),
+        ("routed: Fmax, clock of the bitstream", lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz",
+         "fmax_mhz", "clock_mhz"),
+        ("sequences a second at that clock", lambda g: f"{g['sequences_per_s']:,.0f}", "sequences_per_s"),
+        ("from the first word of a sequence to its answer", lambda g: f"{g['latency_us']:.0f} us", "latency_us"),
+        ("LUT4, cells with carries, FF, DSP, block RAM",
+         lambda g: f"{g['lut4']:,}, {g['comb']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "comb", "ff", "dsp",
+         "bram"))
+    rows = [(label, *(cell(group, text, *needs) for group in shown.values())) for label, text, *needs in lines]
+    said = table(("", *(f"{name}, `leadlag bench {BUILDS[name]}`" for name in shown)), rows)
+    equal = [f"{data[group]['rtl_equal_sequences']:,} of {data[group]['test_sequences']:,} test sequences of {title}"
+             for group, title in EQUAL.items() if "rtl_equal_sequences" in data.get(group, {})]
+    if equal:
+        said += "\n\n" + textwrap.fill(f"Every output word of the compiled circuit is that of the integers on "
+                                 f"{' and '.join(equal)}.", 120, break_on_hyphens=False)
+    return said
+
+
+def ltc_learnt(table, data) -> str:
+    """JapaneseVowels learnt whole on the chip."""
+    group = data.get("fptt.learn")
+    if not group:
+        return "Not measured yet: `leadlag bench fptt.learn`."
+    seeds = group["integer_accuracy_seeds"]
+    rows = [("test accuracy in integers, three random starts", f"{_seeds(seeds)}: mean {_percent(_mean(seeds))} %"),
+            ("the float rule with Adam", f"{_percent(group['float_adam_accuracy'])} %"),
+            ("epochs, streams", f"{group['epochs']}, {group['streams']}"),
+            ("frames on which every word of the circuit is golden's", f"{group['rtl_equal_frames']:,}"),
+            ("weights read back, all equal", f"{group['rtl_equal_weights']:,}"),
+            ("cycles of a learning frame, clock", f"{group['cycles_per_frame']:.0f}, {group['clock_mhz']:g} MHz")]
+    return table(("learnt from random weights (`leadlag bench fptt.learn`)", "figure"), rows)
+
+
 def ltc_picture(data) -> str:
     """The picture of the add task and what it says."""
     group = data.get("fptt.add", {})
@@ -101,6 +151,15 @@ def summary(data) -> list[tuple[str, str, str]]:
     if "fptt_mse" in (g := data.get("fptt.add", {})):
         rows.append((f"add task, {g['steps']:,} ticks: squared error by FPTT (through time)",
                      f"{g['fptt_mse']:.4f} ({g['bptt_mse']:.4f})", "fptt.add"))
+    if "integer_accuracy_seeds" in (g := data.get("fptt.learn", {})):
+        rows.append(("JapaneseVowels, LTC network learnt whole on the chip, three starts; in float with Adam",
+                     f"{_seeds(g['integer_accuracy_seeds'])}%; {_percent(g['float_adam_accuracy'])}%", "fptt.learn"))
+    for name, build in BUILDS.items():
+        if {"fmax_mhz", "clock_mhz", "sequences_per_s", "latency_us"} <= set(g := data.get(build, {})):
+            value = (f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz; {g['sequences_per_s']:,.0f}; "
+                     f"{g['latency_us']:.0f} us")
+            rows.append((f"ulx3s-85f, LTC network, {name}: Fmax, clock; sequences a second at that clock; each", value,
+                         build))
     return rows
 
 
