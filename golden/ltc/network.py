@@ -33,7 +33,7 @@ class LtcNetwork(Description):
     MARK = "leadlag_ltc_network"
     TENSORS = np.int32
     SAMPLE = ("sequence", "tick", "output")
-    SIGNALS = "spikes, membranes and gates of each layer, and the outputs"
+    SIGNALS = "spikes, membranes above their thresholds and gates of each layer, and the outputs"
 
     name: str
     layers: tuple

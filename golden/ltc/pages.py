@@ -26,8 +26,7 @@ def signals(net, params, x) -> list[tuple[str, np.ndarray]]:
     for n, layer in enumerate(net.hidden):
         outs = [tick.layers[n] for tick in ticks]
         found += [(f"layer {n}: spikes", np.stack([out.state.s[0] for out in outs]).astype(float)),
-                  (f"layer {n}: membrane above threshold",
-                   np.stack([(out.ut - out.theta)[0] for out in outs]) * layer.state.lsb),
+                  (f"layer {n}: ut - theta", np.stack([(out.ut - out.theta)[0] for out in outs]) * layer.state.lsb),
                   (f"layer {n}: gate", np.stack([out.alpha[0] for out in outs]) * layer.gate.lsb)]
     return [*found, ("output", np.stack([tick.readout.y[0] for tick in ticks]) * net.readout.state.lsb)]
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 import ltcs
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from golden.fixed import QFormat
 from golden.image import Image, build_image, image_params
@@ -44,6 +46,9 @@ def test_random_networks_do_something():
         x = ltcs.random_input(net, rng, 3, 8)
         ticks = engine.trace(net, params, x[0])
         rates += [np.mean([tick.layers[n].state.s for tick in ticks]) for n in range(len(net.hidden))]
+        shapes = net.layers[0].shapes()
+        full = [np.isin(getattr(params[0], name), (fmt.min, fmt.max)).mean() for name, (_, fmt) in shapes.items()]
+        assert np.mean(full) < 0.3, "most words are not at the ends of their formats"
         moves += len(np.unique([tick.readout.gate for tick in ticks])) > 1
     assert 0.1 < np.mean(rates) < 0.6
     assert np.mean([0 < rate < 1 for rate in rates]) > 0.6
@@ -212,6 +217,35 @@ def test_descriptions_that_cannot_be(fields, says):
         LtcNetwork.from_json(broken(**fields))
 
 
+VALUES = st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=5) | st.lists(
+    st.integers(), max_size=2) | st.sampled_from(("Q1.6", "Q-3.9", "Q0.17", "Q15.2", "Q4.0", "ltc", "readout")) | \
+    st.just({}) | st.integers(10 ** 6, 10 ** 30)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_descriptions_of_any_kind(data):
+    """A changed field is refused in one line, or the network that it makes works, and comes back from its own JSON."""
+    top = json.loads(network().to_json())
+    for _ in range(data.draw(st.integers(1, 2))):
+        at = top if data.draw(st.integers(0, 4)) == 0 else data.draw(st.sampled_from([
+            layer for layer in top["layers"] if isinstance(layer, dict)])) if isinstance(top["layers"], list) else top
+        at[data.draw(st.sampled_from(sorted(at)))] = data.draw(VALUES)
+    try:
+        net = LtcNetwork.from_json(json.dumps(top))
+    except ValueError as error:
+        said = str(error)
+    else:
+        said = None
+    if said is not None:
+        assert "\n" not in said
+        return
+    assert LtcNetwork.from_json(net.to_json()) == net
+    params = engine.random_params(net, np.random.default_rng(0))
+    image_params(build_image(net, params), net)
+    assert net.run(params, ltcs.random_input(net, np.random.default_rng(0), 1, 2)).shape == (1, 2, net.outputs)
+
+
 def test_missing_fields():
     top = json.loads(network().to_json())
     del top["layers"][1]["outputs"]
@@ -250,12 +284,12 @@ def test_what_happens_in_one_sequence():
     params, x = engine.random_params(net, rng), ltcs.random_input(network(), rng, 1, 9)
     found = dict(net.signals(params, x[0]))
     assert list(found) == ["input", *(f"layer {n}: {name}" for n in (0, 1) for name in (
-        "spikes", "membrane above threshold", "gate")), "output"]
+        "spikes", "ut - theta", "gate")), "output"]
     assert [value.shape for value in found.values()] == [(9, 3), *[(9, 6)] * 3, *[(9, 5)] * 3, (9, 2)]
     assert np.array_equal(found["output"] * 4096, net.run(params, x)[0])
     assert np.array_equal(found["input"] * 256, x[0])
     for n in (0, 1):
-        assert ((found[f"layer {n}: membrane above threshold"] > 0) == found[f"layer {n}: spikes"]).all()
+        assert ((found[f"layer {n}: ut - theta"] > 0) == found[f"layer {n}: spikes"]).all()
         assert 0 <= found[f"layer {n}: gate"].min() < found[f"layer {n}: gate"].max() < 1
     # what a spike leaves is nought: the membrane of the next tick is its gate times x
     ticks = engine.trace(net, params, x[0])
