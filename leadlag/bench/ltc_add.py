@@ -15,7 +15,7 @@ from leadlag.terminal import bars
 TICKS = 1000
 #: FPTT, and the same network through time; what each takes of golden.train.add.Settings
 RUNS = {"fptt": {"size": 64, "batch": 32, "batches": 6000, "b0": 1.5, "alpha": 0.1},
-        "bptt": {"size": 64, "batch": 32, "batches": 1500, "b0": 1.5, "parts": 1}}
+        "bptt": {"size": 64, "batch": 32, "batches": 1000, "b0": 1.5, "parts": 1}}
 #: ticks of the sequences whose memory is measured; an update of FPTT every SPAN ticks
 LENGTHS, SPAN = (100, 300, 1000, 3000, 10_000), 10
 _CHILD = """
