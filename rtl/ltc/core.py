@@ -14,7 +14,7 @@ from rtl.host.core import CoreInfo
 from rtl.ltc.former import table_of
 from rtl.ltc.gates import lane_rows
 from rtl.ltc.layer import ReadoutLayer, SpikingLayer
-from rtl.ltc.schedule import latency, pause, plan
+from rtl.ltc.schedule import HOPS, latency, pause, plan
 from rtl.ltc.sums import SpikeSums
 from rtl.pipeline import ParameterBus, join, later
 from rtl.primitives import bank
@@ -45,7 +45,7 @@ def tables(net) -> list:
 
 def settle_cycles(net) -> int:
     """Words hop from lane to lane, from layer to layer, and along the spike rows."""
-    return sum(layer.lanes for layer in net.layers) + max(SpikeSums.settle(table) for table in tables(net)) + 4
+    return sum(layer.lanes + 2 for layer in net.layers) + max(SpikeSums.settle(table) for table in tables(net)) + 4
 
 
 def drain_cycles(net) -> int:
@@ -131,8 +131,9 @@ class LtcCore(wiring.Component):
         end = index == net.inputs - 1
         m.d.comb += [taken.eq(i.valid & i.ready), i.ready.eq(~complete), layer.input.eq(store.read_data.as_signed()),
                      store.read_addr.eq(Cat(layer.input_index, ~side))]
-        m.d.sync += [store.write_en.eq(taken), store.write_addr.eq(Cat(index[:bits], side)),
-                     store.write_data.eq(i.p.x)]
+        m.d.comb += [store.write_en.eq(later(m, taken, HOPS, name="taken", reset_less=False)),
+                     store.write_addr.eq(later(m, Cat(index[:bits], side), HOPS, name="taken_at")),
+                     store.write_data.eq(later(m, i.p.x, HOPS, name="taken_word"))]
         with m.If(go):
             m.d.sync += [complete.eq(0), first.eq(0), side.eq(~side)]
         with m.If(taken):
@@ -146,11 +147,11 @@ class LtcCore(wiring.Component):
         word, index = Signal(layout), Signal(range(max(2, size)))
         room = Signal(range(self.output_ticks + 1), init=self.output_ticks)
         left = Signal(range(self.output_ticks + 1))
-        valid = later(m, unit.valid, 1, name="y_valid", reset_less=False)
+        valid = later(m, unit.valid, HOPS + 1, name="y_valid", reset_less=False)
         taken, done = self.o.valid & self.o.ready & self.o.p.last, valid & word.last
         m.d.comb += [queue.w_en.eq(valid), queue.w_data.eq(word), self.o.valid.eq(queue.r_rdy),
                      self.o.payload.eq(queue.r_data), queue.r_en.eq(self.o.ready & self.o.valid),
-                     word.y.eq(later(m, unit.y, 1, name="y")), word.last.eq(index == size - 1)]
+                     word.y.eq(later(m, unit.y, HOPS + 1, name="y")), word.last.eq(index == size - 1)]
         m.d.sync += [room.eq(room + taken - go), left.eq(left + go - done)]
         with m.If(valid):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
@@ -161,24 +162,30 @@ class LtcCore(wiring.Component):
 
     def _layers(self, m, fresh, live):
         """Each layer begins a tick when the layer below has begun the next one, or could have."""
-        params, start, told, half = self.params, self.tick, self.tick, Signal()
-        m.d.sync += half.eq(self.half)
-        told_fresh, below = fresh, None
-        for n, unit in enumerate(self.engines):
-            m.submodules[f"layer{n}"] = unit
+        params, below = self.params, None
+        half = later(m, self.half, HOPS, name="half_in_force")
+        live = later(m, live, HOPS, name="live", reset_less=False)
+        start, fresh = self._far(m, "start", self.tick), self._far(m, "fresh", fresh)
+        told, told_fresh = start, fresh
+        for n, unit in enumerate((*self.engines, self.readout)):
+            m.submodules["readout" if unit is self.readout else f"layer{n}"] = unit
             join(m, unit.params, params)
             params = unit.params_out
-            m.d.comb += [unit.start.eq(start), unit.fresh.eq(fresh), unit.told.eq(told),
-                         unit.told_fresh.eq(told_fresh), unit.live.eq(live), unit.half.eq(half)]
+            m.d.comb += [unit.told.eq(told), unit.told_fresh.eq(told_fresh), unit.live.eq(live), unit.half.eq(half)]
             if below is not None:
-                m.d.comb += unit.below.eq(below.o)
-            told, told_fresh, below = start, fresh, unit
-            if n < len(self.engines) - 1:
-                start, fresh = self._a_tick_later(m, n, start, fresh)
-        m.submodules.readout = unit = self.readout
-        join(m, unit.params, params)
-        m.d.comb += [unit.told.eq(told), unit.told_fresh.eq(told_fresh), unit.below.eq(below.o), unit.live.eq(live),
-                     unit.half.eq(half)]
+                m.d.comb += [unit.below.valid.eq(self._far(m, f"valid{n}", below.o.valid)),
+                             unit.below.spike.eq(self._far(m, f"spike{n}", below.o.spike))]
+            below = unit
+            if unit is self.readout:
+                break
+            m.d.comb += [unit.start.eq(start), unit.fresh.eq(fresh)]
+            told, told_fresh = self._far(m, f"told{n}", start), self._far(m, f"told_fresh{n}", fresh)
+            start, fresh = self._a_tick_later(m, n, start, fresh)
+
+    @staticmethod
+    def _far(m, name: str, value):
+        """What goes from one end of a die to the other."""
+        return later(m, value, HOPS, name=name, reset_less=False)
 
     def _a_tick_later(self, m, n: int, start, fresh):
         """`start` and `fresh`, `period` cycles later: no two are closer to each other."""
@@ -189,7 +196,7 @@ class LtcCore(wiring.Component):
         with m.If(ends):
             m.d.sync += now.eq(kept)
         with m.If(start):
-            m.d.sync += [left.eq(self.period - 1), kept.eq(fresh)]
+            m.d.sync += [left.eq(self.period - 1 - HOPS), kept.eq(fresh)]
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        return then, now
+        return self._far(m, f"start_far{n}", then), self._far(m, f"fresh_far{n}", now)

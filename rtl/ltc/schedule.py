@@ -21,6 +21,8 @@ _QUEUED = 2
 _WRITTEN = 2
 #: from a tick that is told to the first row of a spike below
 _OPENED = 2
+#: registers on the way from layer to layer, which may lie at two ends of a die
+HOPS = 2
 
 
 class Timing(NamedTuple):
@@ -81,15 +83,15 @@ def timing(net, slots, period: int) -> tuple[list[Timing], bool]:
         by = _dump_by(layer, own_slots, walk)
         own = [t - period for t in through]
         # a tick is opened when the sums of the last one have left
-        opened = _OPENED + (0 if layer.dense else max(-period, by - period))
+        opened = _OPENED + (0 if layer.dense else max(HOPS, by) - period)
         least = _products_ready(layer) if layer.dense else opened
-        dump = _dump(layer, own_slots, own, [t - period for t in below], opened, least)
+        dump = _dump(layer, own_slots, own, [t + HOPS - period for t in below], opened, least)
         fits = fits and dump <= by and _walks(layer, walk, through, period) and _rows_fit(layer, own_slots, period)
         found.append(Timing(walk, dump, through))
         below = through
     layer, own_slots = net.readout, slots[-1]
     # from the start of the last layer's tick; its first x begins the walk
-    dump = _dump(layer, own_slots, [], below, _OPENED, _OPENED)
+    dump = _dump(layer, own_slots, [], [t + HOPS for t in below], _OPENED + HOPS, _OPENED + HOPS)
     start = dump + _to_x(layer, own_slots) + 1
     through = _through(layer, 0, LeakyOutput.KEPT)
     fits = fits and _walks(layer, 0, through, period) and _rows_fit(layer, own_slots, period)
@@ -148,7 +150,7 @@ def cycles_per_tick(net) -> int:
 def latency(net) -> int:
     """Cycles from the start of a tick to the last word of its output."""
     period, slots = plan(net)
-    return (len(net.hidden) - 1) * period + timing(net, slots, period)[0][-1].through[-1] + 1
+    return (len(net.hidden) - 1) * period + timing(net, slots, period)[0][-1].through[-1] + 1 + 2 * HOPS
 
 
 def lane_use(net) -> float:

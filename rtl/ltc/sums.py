@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.regmap import WORD_BITS
-from rtl.pipeline import ParameterBus, join, later
+from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import Bank, bank
 from rtl.units.mac import gather, tree_depth
 
@@ -129,13 +129,14 @@ class SpikeSums(wiring.Component):
     @staticmethod
     def settle(table: Table) -> int:
         """Cycles from a word on the bus to its place."""
-        return table.units + 4
+        return table.units + 5
 
     def elaborate(self, platform):
         m = Module()
         table = self.table
-        join(m, self.params_out, self.params)
-        write, biases = self._writes(m)
+        params = hop(m, self.params, name="params")
+        join(m, self.params_out, params)
+        write, biases = self._writes(m, params)
         row = Cat(self.slot[:table.slot_bits], self.row)
         addr = Cat(row, self.half) if table.halves == 2 else row
         chain = {"addr": addr, "add": self.add, "first": self.first, "dump": self.dump}
@@ -150,9 +151,9 @@ class SpikeSums(wiring.Component):
         self._total(m, valid, (even, odd), biases)
         return m
 
-    def _writes(self, m):
+    def _writes(self, m, params):
         """Words for the rows as they go to the units, and the memory of the biases."""
-        table, params = self.table, self.params
+        table = self.table
         column = table.words - 1
         local = Signal(table.pair_bits + column, name="local", reset_less=True)
         en, is_row = Signal(name="mine", reset_less=True), Signal(reset_less=True)
