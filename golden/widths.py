@@ -25,12 +25,14 @@ class Report(NamedTuple):
              the root mean square against that of the values, of spikes the share that differ)
     loss     points that the integers lose; `what` says how they are counted
     samples  how many were seen
+    chance   points by which so few samples may mislead (one deviation): a loss that is no larger says nothing
     """
 
     layers: tuple[dict, ...]
     loss: float
     what: str
     samples: int
+    chance: float = 0.0
 
     @property
     def worst(self) -> dict:
@@ -39,11 +41,12 @@ class Report(NamedTuple):
         return max(self.layers, key=lambda row: row["error"] - errors[row["layer"]])
 
     def check(self, name: str, points: float) -> None:
-        """ValueError, one line that says which layer costs most, where more than `points` are lost."""
+        """ValueError, one line that says which layer costs most, where more than `points` are lost, beyond chance."""
         row = self.worst
-        check(self.loss <= points, f"{name}: its words lose {self.loss:.2f} points ({self.what}), {points:g} are "
-                                   f"allowed: layer {row['layer']} costs most (state {row['state']}: "
-                                   f"{row['saturated']:.1%} saturated, error {row['error']:.1%})")
+        check(self.loss - self.chance <= points,
+              f"{name}: its words lose {self.loss:.2f} points ({self.what}), {points:g} are allowed: layer "
+              f"{row['layer']} costs most (state {row['state']}: {row['saturated']:.1%} saturated, error "
+              f"{row['error']:.1%})")
 
 
 class Calibration(NamedTuple):
@@ -55,15 +58,16 @@ class Calibration(NamedTuple):
     y: np.ndarray | None = None
 
 
-def calibration(trained, samples: Samples, inputs: int, answer_from: int = 0) -> Calibration:
-    """SEQUENCES at most, as `trained.scaled` makes them; ValueError where the network takes others."""
-    x, lengths = trained.scaled(samples.x), samples.lengths
+def calibration(trained, samples: Samples, inputs: int, answer_from: int = 0, most: int = SEQUENCES) -> Calibration:
+    """So many sequences at most, as `trained.scaled` makes them; ValueError where the network takes others."""
+    lengths = samples.lengths
+    chosen = np.sort(np.random.default_rng(0).permutation(len(samples.x))[:most])
+    x = trained.scaled(samples.x[chosen])
     check(lengths is not None and x.ndim == 3 and x.shape[2] == inputs and len(x) > 0,
-          f"{trained.name}: samples must be sequences (n, ticks, {inputs}), not of shape {np.shape(x)}")
+          f"{trained.name}: samples must be sequences (n, ticks, {inputs}), not of shape {np.shape(samples.x)}")
     check(lengths.min() > answer_from,
           f"{trained.name}: a sequence of {lengths.min()} ticks, answers count from tick {answer_from} on")
-    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:SEQUENCES])
-    return Calibration(x[chosen], lengths[chosen], answer_from, None if samples.y is None else samples.y[chosen])
+    return Calibration(x, lengths[chosen], answer_from, None if samples.y is None else samples.y[chosen])
 
 
 def widened(fit, loss, layers: int, points: float):

@@ -1,7 +1,8 @@
 """Word lengths for one trained liquid-time-constant network, from what its values reach on calibration data.
 
 Weights hold the largest of their layer and sums what was seen and MARGIN more, in words of usual lengths. Where
-integers then lose more than a bound against the real numbers, the layers that cost most get longer ones.
+integers then lose more than a bound against the real numbers, the layers that cost most get longer ones. Spikes that
+differ change answers either way, right to wrong and wrong to right: what so many changes make by chance does not count.
 """
 
 from dataclasses import replace
@@ -14,7 +15,7 @@ from golden.fixed import QFormat
 from golden.ltc import engine
 from golden.ltc.layer import ADAPT, ADAPT_SHIFT
 from golden.ltc.trained import LtcTrained, usual
-from golden.widths import POINTS, Calibration, Report, calibration, holding, lost, widened
+from golden.widths import POINTS, SEQUENCES, Calibration, Report, calibration, holding, lost, widened
 
 #: sums and states may go so far beyond what was seen
 MARGIN = 1.25
@@ -22,6 +23,8 @@ MARGIN = 1.25
 USUAL = {"weight": 8, "state": 16, "gate": 9, "operand": 12}
 MOST = {"weight": 12, "state": 17, "gate": 12, "operand": 16}
 SHORTEST, LONGEST = 4, 17
+#: sequences that are looked at, at most, and ticks of all of them, but SEQUENCES in any case
+MOST_SEQUENCES, TICKS = 2000, 60_000
 
 
 def choose(real: LtcTrained, samples: Samples, answer_from: int = 0, *, bits: int | None = None,
@@ -32,9 +35,10 @@ def choose(real: LtcTrained, samples: Samples, answer_from: int = 0, *, bits: in
     loss is within `points` at last is Report.check's to say.
     """
     check(bits is None or SHORTEST <= bits <= LONGEST, f"words have {SHORTEST} to {LONGEST} bits, not {bits}")
-    data = calibration(real, samples, real.layers[0].sizes[0], answer_from)
+    most = max(SEQUENCES, min(MOST_SEQUENCES, TICKS // max(1, np.shape(samples.x)[1])))
+    data = calibration(real, samples, real.layers[0].sizes[0], answer_from, most)
     seen, answers = _ranges(real, data), _answers(real, data)
-    found = widened(lambda wide: _fitted(real, seen, wide, bits), lambda each: _loss(each, data, answers),
+    found = widened(lambda wide: _fitted(real, seen, wide, bits), lambda each: _certain_loss(each, data, answers),
                     0 if bits else len(real.layers) + 1, points)
     return found, _measure(found, data, answers)
 
@@ -121,9 +125,18 @@ def _fitted(real: LtcTrained, seen, wide: set, bits: int | None) -> LtcTrained:
 
 # ---- integers
 
-def _loss(real: LtcTrained, data: Calibration, answers) -> float:
-    """Points by which words are too short: of accuracy; spikes that differ change many more answers, either way."""
-    return lost(_outputs(real, data), answers, data.y)[0]
+def _certain_loss(real: LtcTrained, data: Calibration, answers) -> float:
+    """Points by which words are too short, beyond chance."""
+    outputs = _outputs(real, data)
+    return lost(outputs, answers, data.y)[0] - _chance(outputs, answers, data.y)
+
+
+def _chance(outputs, answers, y) -> float:
+    """Deviation of the points lost, of classes: that of as many fair coins as answers have become right or wrong."""
+    if y is None or y.dtype.kind not in "iu":
+        return 0.0
+    changed = (outputs.argmax(1) == y) != (answers.argmax(1) == y)
+    return float(100 * np.sqrt(changed.sum()) / len(y))
 
 
 def _outputs(real: LtcTrained, data: Calibration) -> np.ndarray:
@@ -154,13 +167,14 @@ def _measure(real: LtcTrained, data: Calibration, answers) -> Report:
             of[n] += (exact[live] ** 2).sum()
     share = wrong / np.maximum(of, 1e-30)
     share[-1] = np.sqrt(share[-1])      # of spikes those that differ, of outputs the root mean square
-    loss, what = lost(_outputs(real, data), answers, data.y)
+    outputs = _outputs(real, data)
+    loss, what = lost(outputs, answers, data.y)
     rows = ({"layer": n, "weight": str(layer.weight), "spike_weight": str(layer.spike_weight),
              "state": str(layer.state), "gate": str(layer.gate), "largest weight": _largest(part),
              "largest state": float(seen[n + 1]), "saturated": float(ends[n] / all_sums[n]),
              "error": float(share[n])}
             for n, (part, layer) in enumerate(zip((*real.layers, real.readout), net.layers, strict=True)))
-    return Report(tuple(rows), float(loss), what, len(data.x))
+    return Report(tuple(rows), float(loss), what, len(data.x), _chance(outputs, answers, data.y))
 
 
 def _largest(part) -> float:

@@ -90,6 +90,27 @@ def test_long_words_where_the_bound_asks_for_them():
         widths.fitted(real, data, 0, bits=6, points=0)
 
 
+def test_what_chance_does_is_no_loss():
+    """Labels that are those of the real numbers: what changes is lost. Labels at random: as much is won as lost."""
+    real, data = ltcs.random_trained(4), samples(n=300)
+    score = np.stack([parts[-1][1] for parts in steps(real, data.x)], 1)[np.arange(300), data.lengths - 1]
+    mine = choose(real, data._replace(y=score.argmax(1)), bits=8)[1]
+    assert mine.loss > 1
+    assert mine.chance == pytest.approx(np.sqrt(mine.loss * 300 / 100) * 100 / 300), "all that changed was lost"
+    found, other = choose(real, data._replace(y=np.arange(300) % 2), points=0.0)
+    assert abs(other.loss) < 3 * other.chance
+    with pytest.raises(ValueError, match="real: its words lose"):
+        mine.check("real", mine.loss - mine.chance - 0.01)
+    mine.check("real", mine.loss - mine.chance + 0.01)
+
+
+def test_as_many_sequences_as_take_no_time():
+    real = ltcs.random_trained(5)
+    for n, ticks, seen in ((2500, 4, 2000), (700, 100, 600), (700, 200, 500)):
+        x = np.zeros((n, ticks, 3), np.float32)
+        assert choose(real, Samples(x, None, np.full(n, ticks)), bits=8)[1].samples == seen
+
+
 def test_all_words_of_one_length():
     net = choose(ltcs.random_trained(5), samples(), bits=10)[0].describe()
     for layer in net.layers:
