@@ -19,7 +19,7 @@ from golden.ltc.teacher import FRESH_BIT, Teacher
 INPUTS, SIZE, SPEAKERS = 12, 64, 9
 STREAMS, RATE, EPOCHS, HALVE_EVERY = 16, 4, 20, 5
 #: deviation of the noise that a host adds to scaled inputs: 270 utterances are few, and learnt by heart without it
-NOISE = 0.3
+NOISE = 0.5
 STATE, WEIGHT, ERROR = QFormat(3, 12), QFormat(2, 15), QFormat(2, 14)
 
 
