@@ -9,7 +9,7 @@ from golden.ltc.recipe import LtcRecipe
 from golden.ltc.trained import LtcTrained
 from golden.recipe import load
 from leadlag import flow
-from leadlag.bench import sources
+from leadlag.bench import records, sources
 from leadlag.bench.own import vowels
 from leadlag.training import reported
 
@@ -74,7 +74,14 @@ def of_the_zoo(name: str) -> dict:
     found = net.answers(net.run(real.quantize(net), real.inputs_of(asked.x, net)), lengths=asked.lengths)
     said = trainer.answers(real, asked.x, lengths=asked.lengths)
     return {"zoo_accuracy": round(float((said.label == asked.y).mean()), 4), "test_sequences": len(asked.y),
-            "integer_accuracy": round(float((found.label == asked.y).mean()), 4)}
+            "integer_accuracy": round(float((found.label == asked.y).mean()), 4)} | known_equal(name)
+
+
+def known_equal(name: str) -> dict:
+    """What the group of the network's circuit found last, and at which commit."""
+    found = records.known().get(name.replace("-", "."), {})
+    figures = {key: found[key] for key in ("rtl_equal_sequences",) if key in found}
+    return figures | ({"rtl_equal_commit": found["commit"]} if figures else {})
 
 
 def of_fashion(console) -> dict:

@@ -26,7 +26,7 @@ def equal(network: str, console, count: int | None = None) -> dict:
         task = bar.add_task(f"{network}: circuit", total=len(batch.x))
         got = device.run(batch.x, progress=lambda n: bar.advance(task, n))
         want = flow.integer_outputs(case, batch.x)
-    return {"rtl_equal": flow.compare(case, got, want, "circuit"), "words": int(got.size),
+    return {"rtl_equal_sequences": flow.compare(case, got, want, "circuit"), "words": int(got.size),
             "cycles_per_tick_measured": round(device.run_cycles / (got.shape[0] * got.shape[1]), 1),
             "lane_use": lane_use(case.net), "latency_cycles": latency(case.net)} | flow.judge(case, got, batch)
 
@@ -52,7 +52,7 @@ def _placed(network: str, console) -> dict:
     whole = (ticks - 1) * report["cycles_per_tick"] + report["latency_cycles"]
     return {name: report[name] for name in KEPT} | {
         "halves": case.net.halves, "ticks": ticks, "sequences_per_s": report["ticks_per_s"] / ticks,
-        "sequence_us": whole / report["clock_mhz"], "seed": report["nextpnr_seed"]}
+        "latency_us": whole / report["clock_mhz"], "seed": report["nextpnr_seed"]}
 
 
 def build_fashion(console) -> dict:

@@ -1,5 +1,7 @@
 """Circuits of liquid-time-constant networks: those with a teacher have one of their own (rtl.ltc.taught)."""
 
+from functools import wraps
+
 from rtl.ltc import chain, cost
 from rtl.ltc.core import LtcCore
 from rtl.ltc.taught import cost as taught
@@ -8,8 +10,11 @@ from rtl.systems import Circuit
 
 
 def _either(plain, learning):
-    """What suits a network, with or without a teacher."""
-    return lambda net, *args, **options: (plain if net.teacher is None else learning)(net, *args, **options)
+    """What suits a network, with or without a teacher; named like what it is without."""
+    @wraps(plain, updated=())
+    def chosen(net, *args, **options):
+        return (plain if net.teacher is None else learning)(net, *args, **options)
+    return chosen
 
 
 CIRCUIT = Circuit(core=_either(LtcCore, TaughtCore), fold=_either(cost.fold_within, taught.fold_within),
