@@ -27,7 +27,7 @@ def equal(network: str, console, count: int | None = None) -> dict:
         got = device.run(batch.x, progress=lambda n: bar.advance(task, n))
         want = flow.integer_outputs(case, batch.x)
     return {"rtl_equal_sequences": flow.compare(case, got, want, "circuit"), "words": int(got.size),
-            "cycles_per_tick_measured": round(device.run_cycles / (got.shape[0] * got.shape[1]), 1),
+            "cycles_per_sequence_measured": round(device.run_cycles / len(got), 1),
             "lane_use": lane_use(case.net), "latency_cycles": latency(case.net)} | flow.judge(case, got, batch)
 
 

@@ -13,6 +13,8 @@ from rtl.host.top import NetworkTop
 from sim.verilated import build_library
 
 STALLS = ("none", "random", "bursts")
+#: bit of `status`: what was loaded is not in force yet; how often that is read
+_LOADING, _SETTLES = 2, 1000
 #: cycles between two reports of progress, about a tenth of a second
 _CHUNK_CYCLES = 40_000
 _BUS_ERROR = -2
@@ -79,6 +81,9 @@ class Device:
         self.write(REGISTERS["load_commit"].offset, zlib.crc32(pairs.tobytes()) if crc is None else crc)
         # the last words may still hop along the lanes, and the half changes between two ticks
         self.idle(self.net.lanes + 8 * len(self.net.layers) + 8)
+        for _ in range(_SETTLES):
+            if not self.register("status") & _LOADING:
+                break
         flags = self.register("errors")
         if flags:
             names = ", ".join(name for name, bit in ERRORS.items() if flags >> bit & 1)
