@@ -32,6 +32,10 @@ class Graph:
 
     def __post_init__(self):
         check(all(isinstance(name, str) and name for name in self.nodes), "nodes must have names")
+        check(all(isinstance(node, Node | Graph) for node in self.nodes.values()), "nodes must be nodes, or graphs")
+        check(all(isinstance(edge, list | tuple) and len(edge) == 2 and all(isinstance(name, str) for name in edge)
+                  for edge in self.edges), "edges must be pairs of names")
+        object.__setattr__(self, "edges", tuple(map(tuple, self.edges)))
         seen = set()
         for edge in self.edges:
             for name in edge:

@@ -131,3 +131,23 @@ def moved(flat: Flat, dt: float) -> dict[str, tuple[int, float]]:
             if count:
                 found[name] = count, float(off.max())
     return found
+
+
+def stated(flat: Flat, options: Options = DEFAULT) -> list[str]:
+    """Lines that say how a graph is stepped: every choice with where it comes from, and what was moved or assumed."""
+    found = options.of(flat)
+    whence = "as given" if options.dt is not None else "what the gains of the graph imply"
+    lines = [f"dt {found.dt:g}: {whence}"]
+    if options.dt is not None and (implied := implied_dt(flat)) and abs(implied / found.dt - 1) > 1e-3:
+        lines.append(f"the gains of the graph imply {implied:g}: a spike charges by dt, so what leaves will differ")
+    nodes = flat.nodes.values()
+    used = {"reset": any(node.SPIKES and node.STATE for node in nodes), "threshold": any(node.SPIKES for node in nodes),
+            "current": any(isinstance(node, CubaLI) for node in nodes)}
+    lines += [f"{name} {getattr(found, name)}" for name, is_used in used.items() if is_used]
+    for name, node in flat.nodes.items():
+        if isinstance(node, Integrator | IF):
+            step = np.array_equal(gain(node, found), node.r)
+            lines.append(f"node {name} ({node.kind}): r is that of a {'step' if step else 'second'}")
+    lines += [f"node {name} (Delay): {count} of {flat.nodes[name].delay.size} are no number of steps, moved by up to "
+              f"{off:g}" for name, (count, off) in moved(flat, found.dt).items()]
+    return lines + list(flat.notes)

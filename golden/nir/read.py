@@ -95,10 +95,7 @@ def _graph(said: dict, name: str, version: str, depth: int) -> Graph:
 def _edges(value) -> tuple[tuple[str, str], ...]:
     check(isinstance(value, np.ndarray | list | tuple), "edges are missing")
     found = value.tolist() if isinstance(value, np.ndarray) else list(value)
-    pairs = [tuple(map(_text, each)) if isinstance(each, list | tuple) else () for each in found]
-    check(all(len(pair) == 2 and all(isinstance(name, str) for name in pair) for pair in pairs),
-          "edges must be pairs of names")
-    return tuple(pairs)
+    return tuple(tuple(map(_text, each)) if isinstance(each, list | tuple) else () for each in found)
 
 
 def _text(value):

@@ -8,7 +8,7 @@ import pytest
 from nirs import NIRGraph, chain, entrance, exit_, flat, lif, node, spikes
 
 from golden.nir.euler import run
-from golden.nir.options import Options, implied_dt, moved, steps
+from golden.nir.options import Options, implied_dt, moved, stated, steps
 
 ONE = Options(dt=1.0)
 
@@ -266,3 +266,19 @@ def test_inputs_that_are_none():
             run(made, x, ONE)
     with pytest.raises(ValueError, match="record: there is no node lfi"):
         run(made, spikes("1"), ONE, record=["lfi"])
+
+
+def test_what_is_stated():
+    """Every choice that the graph makes use of, and nothing else."""
+    made = flat(chain(lif(tau=0.001, r=10.0, n=2), node("Delay", delay=[1e-3, 1.24e-3]),
+                      node("IF", r=[1.0] * 2, v_threshold=[1.0] * 2), entering=(9, 2), leaving=(2,)))
+    assert stated(made) == [
+        "dt 0.0001: what the gains of the graph imply", "reset v_reset", "threshold >",
+        "node n2 (IF): r is that of a step",
+        "node n1 (Delay): 1 of 2 are no number of steps, moved by up to 4e-05",
+        "node input (Input): its shape [9, 2] is taken for [2]: what stands before is time"]
+    assert stated(made, Options(dt=1e-3, integrator="euler", reset="late"))[:4] == [
+        "dt 0.001: as given", "the gains of the graph imply 0.0001: a spike charges by dt, so what leaves will differ",
+        "reset late", "threshold >"]
+    cuba = node("CubaLI", tau_syn=[1.0], tau_mem=[1.0], r=[1.0], v_leak=[0.0])
+    assert stated(flat(chain(cuba)), ONE) == ["dt 1: as given", "current new"]

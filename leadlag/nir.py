@@ -1,0 +1,22 @@
+"""Networks of others: NIR's graphs and TENNLab's RISP, read, checked and run in float64 and in integers.
+
+What is read and what is not: docs/nir.md.
+"""
+
+from golden.nir.euler import run as simulate
+from golden.nir.graph import Flat, Graph, flatten
+from golden.nir.neurons import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Scale, Threshold
+from golden.nir.nodes import Affine, AvgPool2d, Conv1d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+from golden.nir.options import Options, implied_dt, stated
+from golden.nir.read import load
+from golden.nir.risp import Risp, Synapse
+from golden.nir.risp import run as run_risp
+from golden.nir.risp_json import parse as parse_risp
+from golden.nir.risp_json import read as read_risp
+from golden.nir.risp_json import write as write_risp
+
+__all__ = [
+    "IF", "LI", "LIF", "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten",
+    "Graph", "Input", "Integrator", "Linear", "Options", "Output", "Risp", "Scale", "SumPool2d", "Synapse", "Threshold",
+    "flatten", "implied_dt", "load", "parse_risp", "read_risp", "run_risp", "simulate", "stated", "write_risp",
+]
