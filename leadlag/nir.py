@@ -14,9 +14,11 @@ from golden.nir.risp import run as run_risp
 from golden.nir.risp_json import parse as parse_risp
 from golden.nir.risp_json import read as read_risp
 from golden.nir.risp_json import write as write_risp
+from golden.nir.synapses import Table, Wiring, wire
 
 __all__ = [
     "IF", "LI", "LIF", "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten",
-    "Graph", "Input", "Integrator", "Linear", "Options", "Output", "Risp", "Scale", "SumPool2d", "Synapse", "Threshold",
-    "flatten", "implied_dt", "load", "parse_risp", "read_risp", "run_risp", "simulate", "stated", "write_risp",
+    "Graph", "Input", "Integrator", "Linear", "Options", "Output", "Risp", "Scale", "SumPool2d", "Synapse", "Table",
+    "Threshold", "Wiring", "flatten", "implied_dt", "load", "parse_risp", "read_risp", "run_risp", "simulate", "stated",
+    "wire", "write_risp",
 ]

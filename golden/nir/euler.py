@@ -75,15 +75,15 @@ def map_step(node: Node, x: np.ndarray, options: Options) -> np.ndarray:
     if isinstance(node, Flatten):
         return x.reshape(len(x), *node.out(x.shape[1:]))
     if isinstance(node, SumPool2d):
-        sums = _windows(x, node.kernel_size, node.stride, node.pads, (1, 1)).sum(axis=(-2, -1))
+        sums = windows_of(x, node.kernel_size, node.stride, node.pads, (1, 1)).sum(axis=(-2, -1))
         return sums / np.prod(node.kernel_size) if isinstance(node, AvgPool2d) else sums
     return _convolve(node, x) if isinstance(node, Conv) else x      # Output
 
 
-def _windows(x: np.ndarray, kernel, stride, pads, dilation) -> np.ndarray:
-    """(samples, channels, places .., kernel ..) of (samples, channels, ..)."""
+def windows_of(x: np.ndarray, kernel, stride, pads, dilation, empty=0) -> np.ndarray:
+    """(samples, channels, places .., kernel ..) of (samples, channels, ..); `empty` stands around."""
     axes = tuple(range(2, x.ndim))
-    x = np.pad(x, ((0, 0), (0, 0), *pads))
+    x = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=empty)
     wide = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     view = sliding_window_view(x, wide, axis=axes)
     return view[(slice(None), slice(None), *(slice(None, None, s) for s in stride),
@@ -92,7 +92,7 @@ def _windows(x: np.ndarray, kernel, stride, pads, dilation) -> np.ndarray:
 
 def _convolve(node: Conv, x: np.ndarray) -> np.ndarray:
     n, weight = node.NDIM, node.weight
-    view = _windows(x, weight.shape[2:], node.stride, node.pads, node.dilation)
+    view = windows_of(x, weight.shape[2:], node.stride, node.pads, node.dilation)
     inputs, outputs, inner = weight.shape[1], len(weight) // node.groups, tuple(range(n + 2, 2 * n + 2))
     parts = [np.tensordot(view[:, g * inputs:(g + 1) * inputs], weight[g * outputs:(g + 1) * outputs],
                           axes=((1, *inner), tuple(range(1, n + 2)))) for g in range(node.groups)]
