@@ -83,6 +83,9 @@ def test_neurons():
     alpha, rho = sums(rng, count), sums(rng, count)
     u, x = (words(rng, LAYER.state, count) >> rng.integers(0, 4, count) for _ in range(2))
     b, s = rng.integers(0, LAYER.one + 1, count), rng.integers(0, 2, count)
+    # a membrane at its threshold does not spike
+    rho[0], b[0] = -1 << SUM_BITS - 2, 1000
+    u[0] = x[0] = LAYER.threshold + LAYER.theta_rise(1000)
     plan = merged({n: {"valid": 1, "alpha_sum": int(alpha[n]), "rho_sum": int(rho[n])} for n in range(count)},
                   {n + Bank.LATENCY: {"u": int(u[n]), "b": int(b[n]), "x": int(x[n]), "s": int(s[n])}
                    for n in range(count)})
@@ -94,6 +97,7 @@ def test_neurons():
     spike = ut > theta
     psi = (peak(NET) - abs(ut - theta)).clip(0)
     assert 0 < spike.sum() < count
+    assert ut[0] == theta[0]
     assert (psi > 0).any()
     there = found[Neurons.LATENCY:][:count]
     for n, each in enumerate(there):
@@ -156,6 +160,8 @@ def test_hidden_errors():
             "xu": rng.integers(-40_000, 40_000, count), "sb": rng.integers(-4096, 4097, count),
             "psi": rng.integers(0, peak(NET) + 1, count)}
     above, alpha, rho = (rng.integers(-1 << 27, 1 << 27, count) for _ in range(3))
+    # du of 224: 1.8 of it is rounded from a half, and what is one less shows in dr
+    above[0], kept["psi"][0], kept["sb"][0], kept["r"][0] = 299 << 13, peak(NET), LAYER.one, 128
     dut = HiddenErrors(LAYER, FMT, weight_bits=13, above_bits=bits, column_bits=bits)
     above_at, column_at = 10, 10 + HiddenErrors.D_LATENCY + 6
     none = dict.fromkeys(kept, 0)
