@@ -11,6 +11,8 @@ from rtl.cascade.sums import Affine
 from rtl.cascade.walk import Walk
 from rtl.host.link import Receiver
 from rtl.ltc.neuron import LeakyOutput, SpikingNeuron
+from rtl.ltc.taught.gate import GateUnit
+from rtl.ltc.taught.neurons import Neurons
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import cycles_per_tick
 from rtl.rate.tau import TimeConstant
@@ -63,6 +65,12 @@ UNITS = (
     ("SpikingNeuron", "ltc.step.ltc_step", "rtl.ltc.neuron", "", "test_ltc_parts"),
     ("LeakyOutput", "ltc.step.readout_step", "rtl.ltc.neuron", "", "test_ltc_parts"),
     ("LtcCore", "ltc.engine.run", "rtl.ltc.core", "ltc_tb", "test_ltc_core"),
+    ("GateUnit", "ltc.step.gate_step", "rtl.ltc.taught.gate", "", "test_taught_units"),
+    ("Neurons", "ltc.step.ltc_step", "rtl.ltc.taught.neurons", "", "test_taught_units"),
+    ("SoftmaxError", "ltc.learn.output_error", "rtl.ltc.taught.softmax", "", "test_taught_units"),
+    ("ReadoutErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
+    ("HiddenErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
+    ("TaughtCore", "ltc.learn.learn_tick", "rtl.ltc.taught.core", "", "test_taught_core"),
     ("Receiver", "firmware.protocol.decode_request", "rtl.host.link", "", "test_receiver"),
     ("Sender", "firmware.protocol.encode_response", "rtl.host.link", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
@@ -101,6 +109,7 @@ def units(table, net, board: str) -> str:
         "Extrapolator": f"{Extrapolator.DONE + 2}", "NeuralExtrapolator": f"{NeuralExtrapolator.DONE + 2}",
         "PredictedLine": f"{PredictedLine.LATENCY}",
         "SpikingNeuron": f"{SpikingNeuron.KEPT}", "LeakyOutput": f"{LeakyOutput.KEPT}",
+        "GateUnit": f"{GateUnit.LATENCY}", "Neurons": f"{Neurons.LATENCY}",
         "Walk": f"{Walk.LATENCY}", "Affine": f"{Affine.latency()}",
     }
     rows = []

@@ -7,6 +7,7 @@ from taught_circuit import circuit, drawn, golden
 
 from golden.fixed import QFormat
 from golden.ltc import vowels
+from rtl.ltc.taught.core import TaughtCore
 from rtl.ltc.taught.plan import Plan
 
 NETS = [{}, {"inputs": 2, "size": 9, "outputs": 3, "streams": 4, "seed": 77}, {"scope": "readout"},
@@ -49,6 +50,6 @@ def test_inference_is_the_first_part_of_a_tick(monkeypatch):
 
 
 def test_cycles_of_the_network_that_learns_to_tell_speakers():
-    plan = Plan(vowels.network())
-    assert plan.learning_period <= 700
-    assert plan.period <= 330
+    found = TaughtCore(vowels.network()).info.constants
+    assert found["learn_cycles"] <= 700
+    assert found["cycles_per_tick"] <= 330
