@@ -27,7 +27,7 @@ ROWS = (("FPTT, K = T, Adam, full gates, regulariser", {}, {}),
         ("constant weight of the loss", {"ramp": False}, {}), ("no noise on inputs", {"noise": 0.0}, {}),
         ("diagonal gates", {}, {"gates": "diagonal"}), ("fixed threshold", {"threshold": "fixed"}, {}),
         ("adaptive LIF", {}, {"gates": "constant"}), ("LIF", {"threshold": "fixed"}, {"gates": "constant"}),
-        ("LSTM", {}, {"neuron": "lstm"}))
+        ("LSTM, 20 epochs", {"epochs": 20}, {"neuron": "lstm"}))
 SLOW_SEEDS = (0, 1)         # of what has no compiled form
 #: S-MNIST and PS-MNIST: pixels a tick; the order of pixels in PS-MNIST comes of a seed
 PIXELS, ORDER_SEED = 16, 92916
