@@ -8,6 +8,8 @@ from golden.nir.graph import Flat, Graph, flatten
 from golden.nir.neurons import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv1d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options, implied_dt, stated
+from golden.nir.rasters import Raster
+from golden.nir.rasters import read as read_rasters
 from golden.nir.read import load
 from golden.nir.risp import Risp, Synapse
 from golden.nir.risp import run as run_risp
@@ -17,8 +19,8 @@ from golden.nir.risp_json import write as write_risp
 from golden.nir.synapses import Table, Wiring, wire
 
 __all__ = [
-    "IF", "LI", "LIF", "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten",
-    "Graph", "Input", "Integrator", "Linear", "Options", "Output", "Risp", "Scale", "SumPool2d", "Synapse", "Table",
-    "Threshold", "Wiring", "flatten", "implied_dt", "load", "parse_risp", "read_risp", "run_risp", "simulate", "stated",
-    "wire", "write_risp",
+    "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten", "Graph", "IF", "Input",
+    "Integrator", "LI", "LIF", "Linear", "Options", "Output", "Raster", "Risp", "Scale", "SumPool2d", "Synapse",
+    "Table", "Threshold", "Wiring", "flatten", "implied_dt", "load", "parse_risp", "read_rasters", "read_risp",
+    "run_risp", "simulate", "stated", "wire", "write_risp",
 ]

@@ -1,7 +1,7 @@
 """HDF5 files for tests of the reader, drawn here, written by h5py: `python tests/helpers/hdf5s.py` writes those kept.
 
-Kept are tests/nir/files/*.h5 (h5py 3.16, HDF5 2.0), each for one range of format versions, and *.nir (the package
-`nir` of the version in the name): so the reader is tested where neither package is installed.
+Kept are tests/nir/files/*.h5 (h5py 3.16, HDF5 2.0), each for one range of format versions, and rasters.h5 and *.nir
+(the package `nir`, of the version in the name, or 1.0.8): so readers are tested where neither package is installed.
 """
 
 import sys
