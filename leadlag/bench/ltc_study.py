@@ -57,7 +57,7 @@ def scored(name: str, recipe: LtcRecipe, seed: int, console, parts, **neuron) ->
 
 
 def ablation(console) -> dict:
-    """JapaneseVowels by one layer of 64 on three seeds: what changes where one thing of FPTT, or the neuron, changes."""
+    """JapaneseVowels by a layer of 64 on three seeds: what changes where one thing of FPTT, or the neuron, does."""
     from golden.train import ltc as trainer
     recipe, rows = load(VOWELS), []
     data = data_of(recipe)
@@ -74,7 +74,8 @@ def ablation(console) -> dict:
                      "accuracy": round(float(np.mean([each["accuracy"] for each in found])), 4),
                      "parameters": found[0]["parameters"], "cpu_s": round(float(np.mean(
                          [each["cpu_s"] for each in found])), 1)})
-    return {"rows": rows, "seeds": list(ABLATION_SEEDS), "test_sequences": len(data.load("test").y), "epochs": recipe.epochs}
+    return {"rows": rows, "seeds": list(ABLATION_SEEDS), "test_sequences": len(data.load("test").y),
+            "epochs": recipe.epochs}
 
 
 class Digits:
