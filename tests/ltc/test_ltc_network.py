@@ -246,6 +246,14 @@ def test_descriptions_of_any_kind(data):
     assert net.run(params, ltcs.random_input(net, np.random.default_rng(0), 1, 2)).shape == (1, 2, net.outputs)
 
 
+def test_as_many_layers_as_there_may_be():
+    net = network()
+    tall = replace(net, layers=(net.layers[0], *[LtcLayer(inputs=6, outputs=6)] * 7, Readout(inputs=6, outputs=2)))
+    assert len(tall.hidden) == 8
+    with pytest.raises(ValueError, match="1 to 8 layers and a readout, not 10 in all"):
+        replace(net, layers=(net.layers[0], *[LtcLayer(inputs=6, outputs=6)] * 8, Readout(inputs=6, outputs=2)))
+
+
 def test_missing_fields():
     top = json.loads(network().to_json())
     del top["layers"][1]["outputs"]
