@@ -34,9 +34,11 @@ def lane_rows(layer, halves: int) -> Rows:
     rows = layer.gate_rows(halves)
     if not layer.dense:
         return rows
-    words = max(rows.words, layer.inputs)
+    # there are half as many rows of real inputs, or as many: a sum of so many words is a bit short at most, and a product
+    # never takes all of its bits
+    words = min(max(rows.words, layer.inputs), layer.lane_depth // rows.folds)
     return replace(rows, words=words, weight=max(rows.weight, layer.input_weight.width),
-                   operand=max(rows.operand, layer.operand.width), held=max(layer.lane_depth, rows.folds * words))
+                   operand=max(rows.operand, layer.operand.width), held=layer.lane_depth)
 
 
 def pitch(layer) -> int:

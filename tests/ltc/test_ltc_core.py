@@ -45,7 +45,7 @@ def golden(net, params, sequences):
 @pytest.mark.parametrize(("sizes", "lanes", "more", "pattern"), [
     ((3, 8, 2), (4, 1), {}, "none"), ((1, 1, 1), (2, 1), {}, "none"),
     ((3, 5, 9, 3), (6, 18, 2), {"halves": 2}, "bursts"), ((30, 12, 2), (8, 1), {"adaptive": False}, "none"),
-    ((2, 7, 3, 5, 4), (14, 2, 4, 4), {}, "none"),
+    ((2, 7, 3, 5, 4), (14, 2, 4, 4), {}, "none"), ((40, 4, 2), (2, 1), {"weight": QFormat(-2, 4)}, "none"),
     ((4, 13, 2), (26, 2), {"spike_weight": QFormat(2, 9), "halves": 2}, "random")], ids=str)
 def test_equals_golden(monkeypatch, sizes, lanes, more, pattern):
     """Sequences of some ticks, memories read as they are written give nonsense; ticks come as often as they can."""
