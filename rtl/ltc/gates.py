@@ -34,8 +34,8 @@ def lane_rows(layer, halves: int) -> Rows:
     rows = layer.gate_rows(halves)
     if not layer.dense:
         return rows
-    # there are half as many rows of real inputs, or as many: a sum of so many words is a bit short at most, and a product
-    # never takes all of its bits
+    # there are half as many rows of real inputs, or as many: a sum of so many words is a bit short at most, and
+    # products leave one
     words = min(max(rows.words, layer.inputs), layer.lane_depth // rows.folds)
     return replace(rows, words=words, weight=max(rows.weight, layer.input_weight.width),
                    operand=max(rows.operand, layer.operand.width), held=layer.lane_depth)
