@@ -9,7 +9,7 @@ With forward Euler, a step of length dt and golden.nir.options, x the sum of wha
 
 States start at 0. A Delay hands on in step t what came in step t - d, zeros before the first. Nodes without a state
 follow within the step. What is in a loop follows golden.nir.graph.lagged. Source: the specification of NIR (nodes);
-order of steps and resets [derived], measured against snnTorch and Norse in tests/nir.
+order of steps and resets [derived], measured against snnTorch and Norse in tests/foreign.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from golden.checks import check, listed
 from golden.files import reals
-from golden.nir.graph import Flat, lagged
+from golden.nir.graph import Flat, around, lagged
 from golden.nir.neurons import IF, LI, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv, Flatten, Input, Linear, Node, SumPool2d
 from golden.nir.options import DEFAULT, Options, gain, steps
@@ -121,9 +121,8 @@ class Ring:
 
 def order(flat: Flat, late: set, waiting: set[str]) -> list[str]:
     """Nodes in an order in which each comes behind what it takes in the same step."""
-    left = {name: {a for a, b in flat.edges if b == name and (a, b) not in late} for name in flat.nodes}
-    for name in waiting:
-        left[name] = set()
+    before, _ = around(flat.nodes, flat.edges)
+    left = {name: set() if name in waiting else {a for a in before[name] if (a, name) not in late} for name in before}
     found = []
     while left:
         ready = [name for name, before in left.items() if not before]
@@ -151,7 +150,8 @@ def run(flat: Flat, x, options: Options = DEFAULT, record=()) -> dict[str, np.nd
              for name, node in flat.nodes.items() if isinstance(node, Delay)}
     waiting = {name for name, ring in rings.items() if ring.delay.all()}
     late = lagged(flat.nodes, flat.edges, waiting)
-    into = {name: [(a, (a, name) in late) for a in flat.into(name)] for name in flat.nodes}
+    into = {name: [(a, (a, name) in late) for a in before]
+            for name, before in around(flat.nodes, flat.edges)[0].items()}
     state = {name: rest(samples, flat.leaves[name]) for name, node in flat.nodes.items() if node.STATE}
     last = {a: np.zeros((samples, *flat.leaves[a])) for a, _ in late}
     found = {name: np.zeros((samples, ticks, *flat.leaves[name])) for name in named}

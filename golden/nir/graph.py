@@ -58,9 +58,15 @@ class Flat(NamedTuple):
     leaves: dict[str, Shape]
     notes: tuple[str, ...]
 
-    def into(self, name: str) -> list[str]:
-        """Where the edges into a node come from."""
-        return [source for source, target in self.edges if target == name]
+
+def around(names: Iterable[str], edges: Iterable[Edge]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What leads into each node, and where its edges lead."""
+    before = {name: [] for name in names}
+    behind = {name: [] for name in before}
+    for a, b in edges:
+        before[b].append(a)
+        behind[a].append(b)
+    return before, behind
 
 
 def _arrow(edge: Edge) -> str:
@@ -126,10 +132,8 @@ def _without(edges: list[Edge], doors: list[str]) -> tuple[Edge, ...]:
 
 def components(names: Iterable[str], edges: Iterable[Edge]) -> list[list[str]]:
     """Groups of nodes that lead to one another, each of two nodes or of one that leads to itself (Tarjan 1972)."""
-    names, edges = list(names), list(edges)
-    after = {name: [] for name in names}
-    for a, b in edges:
-        after[a].append(b)
+    names = list(names)
+    _, after = around(names, edges)
     number, low, stack, on, found = {}, {}, [], set(), []
     for start in names:
         todo = [(start, iter(after[start]))] if start not in number else []
@@ -176,12 +180,12 @@ def lagged(nodes: dict[str, Node], edges: Iterable[Edge], waits: Iterable[str]) 
     """
     waits, found = set(waits), set()
     distance = {name: 0 for name, node in nodes.items() if type(node) is Input}
-    todo = list(distance)
+    todo, (_, behind) = list(distance), around(nodes, edges)
     for name in todo:                   # grows while it is walked
-        for a, b in edges:
-            if a == name and b not in distance:
-                distance[b] = distance[a] + 1
-                todo.append(b)
+        for other in behind[name]:
+            if other not in distance:
+                distance[other] = distance[name] + 1
+                todo.append(other)
     left = [edge for edge in edges if edge[1] not in waits]
     groups = components(nodes, left)
     while groups:
@@ -202,8 +206,7 @@ def lagged(nodes: dict[str, Node], edges: Iterable[Edge], waits: Iterable[str]) 
 def _shapes(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> tuple[dict, dict, tuple[str, ...]]:
     """Shape that enters and that leaves each node, and what was assumed for it."""
     enters, leaves, notes = {}, {}, []
-    before = {name: [a for a, b in edges if b == name] for name in nodes}
-    behind = {name: [b for a, b in edges if a == name] for name in nodes}
+    before, behind = around(nodes, edges)
     for name, node in nodes.items():
         if type(node) is Input:
             shape = enters[name] = leaves[name] = _cut(node, [nodes[each] for each in behind[name]])

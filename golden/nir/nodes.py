@@ -25,14 +25,20 @@ Shape = tuple[int, ...]
 MOST = 1 << 28
 
 
+def shown(value) -> str:
+    """A value of any kind in one line of at most 60 letters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def counts(name: str, value, ndim: int, least: int) -> tuple[int, ...]:
     """`ndim` integers of at least `least`, from one for all or as many: NIR has both."""
     found = np.asarray(value)
-    check(found.dtype.kind in "iu" or found.dtype.kind == "f" and bool(np.all(found == np.floor(found))),
-          f"{name} must be integers, not {value!r}")
-    check(found.shape in ((), (1,), (ndim,)), f"{name} must be one number or {ndim}, not {found.tolist()}")
+    check(found.dtype.kind in "iu" or found.dtype.kind == "f" and bool(np.all(np.isfinite(found)))
+          and bool(np.all(found == np.floor(found))), f"{name} must be integers, not {shown(found.tolist())}")
+    check(found.shape in ((), (1,), (ndim,)), f"{name} must be one number or {ndim}, not {shown(found.tolist())}")
     whole = tuple(int(each) for each in np.broadcast_to(found, (ndim,)))
-    check(all(least <= each <= MOST for each in whole), f"{name} must be at least {least}, not {found.tolist()}")
+    check(all(least <= each <= MOST for each in whole), f"{name} must be at least {least}, not {shown(found.tolist())}")
     return whole
 
 
@@ -40,7 +46,7 @@ def shape_of(name: str, value) -> Shape:
     """A shape of at least one value."""
     found = np.atleast_1d(np.asarray(value))
     check(found.dtype.kind in "iuf" and found.ndim == 1 and 0 < len(found) <= 8,
-          f"{name} must be a shape, not {value!r}")
+          f"{name} must be a shape, not {shown(value)}")
     whole = counts(name, found, len(found), 1)
     check(math.prod(whole) <= MOST, f"{name} {list(whole)} has {math.prod(whole)} values, at most {MOST}")
     return whole
@@ -140,7 +146,7 @@ class Conv(Node):
     """Cross-correlation of (channels, ...) with weight (out, in / groups, ...), and a bias a channel."""
 
     weight: np.ndarray
-    bias: np.ndarray
+    bias: np.ndarray | None = None
     input_shape: Shape | None = None
     stride: Shape = 1
     padding: Shape | str = 0
@@ -157,7 +163,7 @@ class Conv(Node):
         check(len(weight) % groups == 0, f"{len(weight)} channels do not part into {groups} groups")
         padding = self.padding
         check(padding in ("same", "valid") if isinstance(padding, str) else padding is not None,
-              f"padding must be integers, same or valid, not {padding!r}")
+              f"padding must be integers, same or valid, not {shown(padding)}")
         stride, dilation = counts("stride", self.stride, n, 1), counts("dilation", self.dilation, n, 1)
         check(not isinstance(padding, str) or padding == "valid" or stride == (1,) * n,
               "padding same needs a stride of 1")
@@ -248,7 +254,8 @@ class Flatten(Node):
     def __post_init__(self):
         for name in ("start_dim", "end_dim"):
             value = np.asarray(getattr(self, name))
-            check(value.dtype.kind in "iu" and value.size == 1, f"{name} must be an integer, not {value.tolist()!r}")
+            check(value.dtype.kind in "iu" and value.size == 1,
+                  f"{name} must be an integer, not {shown(value.tolist())}")
             assign(self, **{name: int(value.reshape(())[()])})
         assign(self, input_type=None if self.input_type is None else shape_of("input_type", self.input_type))
 

@@ -13,6 +13,7 @@ import numpy as np
 from golden.checks import check, listed
 from golden.files import parse_file, reals
 from golden.nir import hdf5
+from golden.nir.nodes import shown
 
 #: values of a raster, at most, that events make
 MOST = 1 << 28
@@ -46,7 +47,7 @@ def parse(data: bytes, dt: float | None = None) -> dict[str, dict[str, Raster]]:
             if kind == "NIRGraphData":
                 todo.append((f"{full}.", node))
                 continue
-            check(kind == "NIRNodeData", f"node {listed([full])}: data of type {kind!r} are unknown")
+            check(kind == "NIRNodeData", f"node {listed([full])}: data of type {shown(kind)} are unknown")
             try:
                 found[full] = {what: _raster(each, dt) for what, each in _group(node, "observables").members.items()}
             except ValueError as error:
@@ -76,7 +77,7 @@ def _values(group: hdf5.Group, name: str, ndim: int) -> np.ndarray:
 def _number(group: hdf5.Group, name: str) -> float:
     value = group.attributes().get(name)
     check(isinstance(value, int | float | np.number) and 0 < value < float("inf"),
-          f"{group.path}: {name} must be a number above 0, not {value!r}")
+          f"{group.path}: {name} must be a number above 0, not {shown(value)}")
     return float(value)
 
 
@@ -86,7 +87,7 @@ def _raster(group, dt: float | None) -> Raster:
         values, own = _values(group, "data", 3), _number(group, "dt")
         check(dt is None or abs(own / dt - 1) < 1e-6, f"{group.path} has dt {own:g}, not {dt}")
         return Raster(values if values.dtype == bool else reals("data", values), own)
-    check(kind in ("EventData", "ValuedEventData"), f"data of type {kind!r} are unknown")
+    check(kind in ("EventData", "ValuedEventData"), f"data of type {shown(kind)} are unknown")
     check(dt is not None, f"{group.path} holds events: dt is needed")
     channels, ticks = _number(group, "n_neurons"), np.rint(_number(group, "t_max") / dt)
     idx, time = _values(group, "idx", 2), _values(group, "time", 2)

@@ -16,6 +16,7 @@ from golden.files import parse_file
 from golden.nir import hdf5
 from golden.nir.graph import DEEPEST, Graph
 from golden.nir.neurons import NODES
+from golden.nir.nodes import shown
 
 #: what nodes may say that is not read: it follows from the rest, or nobody may rely on it
 PASSED = {"type", "metadata", "name", "input_type", "output_type"}
@@ -71,7 +72,7 @@ def _graph(said: dict, name: str, version: str, depth: int) -> Graph:
     check(depth <= DEEPEST, f"{what}graphs stand within graphs {DEEPEST} deep")
     kind = _text(said.get("type"))
     check(kind == "NIRGraph" or kind is None and "nodes" in said and not name,
-          f"{what}a NIRGraph is expected, not {kind!r}")
+          f"{what}a NIRGraph is expected, not {shown(kind)}")
     inner = said.get("nodes")
     # h5py makes no group of a dict without entries
     inner = {} if inner is None else inner.members if isinstance(inner, hdf5.Group) else inner
@@ -106,7 +107,7 @@ def _node(said: dict, name: str):
     kind = _text(said.get("type"))
     try:
         check(isinstance(kind, str), "its type is missing")
-        check(kind in NODES, f"type {kind!r} is unknown{nearest(kind, NODES)}")
+        check(kind in NODES, f"type {shown(kind)} is unknown{nearest(kind, NODES)}")
         made = NODES[kind]
         known = {each.name for each in fields(made)}
         extra = [each for each in said if each not in known | PASSED]
@@ -123,8 +124,8 @@ def _value(value):
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     value = _text(value)
-    check(isinstance(value, str | np.ndarray | np.generic | int | float | tuple | list), f"{value!r} is no value")
+    check(isinstance(value, str | np.ndarray | np.generic | int | float | tuple | list), f"{shown(value)} is no value")
     try:
         return value if isinstance(value, str) else np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{value!r} is no value ({error})") from None
+    except ValueError:
+        raise ValueError(f"{shown(value)} is no value") from None

@@ -17,7 +17,7 @@ import numpy as np
 
 from golden.checks import check, listed
 from golden.nir.euler import order, windows_of
-from golden.nir.graph import Flat, lagged
+from golden.nir.graph import Flat, around, lagged
 from golden.nir.neurons import Delay, Scale
 from golden.nir.nodes import Affine, AvgPool2d, Conv, Flatten, Input, Linear, Node, Output, Shape, SumPool2d
 from golden.nir.options import Options, steps
@@ -61,25 +61,29 @@ def wire(flat: Flat, options: Options) -> Wiring:
     late = lagged(flat.nodes, flat.edges, waiting)
     maps = {name for name, node in flat.nodes.items() if not is_population(node)}
     inner = {(a, b) for a, b in flat.edges if a in maps and b in maps}
-    found, tables = {}, {}
+    found, tables, (before, _) = {}, {}, around(flat.nodes, flat.edges)
     for name in _behind(maps, inner):
         node = flat.nodes[name]
-        entries = columns(node, flat.enters[name], delays.get(name))
-        found[name] = [(source, _through(name, table, entries)) for source, table in _into(flat, name, found, late)]
+        try:
+            entries = columns(node, flat.enters[name], delays.get(name))
+        except ValueError as error:
+            raise ValueError(f"node {listed([name])} ({node.kind}): {error}") from None
+        found[name] = [(source, _through(name, table, entries))
+                       for source, table in _into(flat, name, before[name], found, late)]
         if isinstance(node, Affine | Conv):
             found[name].append((ONE, _bias(node, flat.leaves[name])))
     populations = [name for name in order(flat, late, waiting) if name not in maps]
     for name in populations:
-        for source, table in _into(flat, name, found, late):
-            before = tables.get((source, name))
-            both = [table] if before is None else [before, table]
+        for source, table in _into(flat, name, before[name], found, late):
+            both = [tables[source, name], table] if (source, name) in tables else [table]
             tables[source, name] = Table(*map(np.concatenate, zip(*both, strict=True)))
     return Wiring(tuple(populations), tables)
 
 
 def _behind(names: set[str], edges: set) -> list[str]:
     """Linear nodes, each behind those that lead into it."""
-    left, found = {name: {a for a, b in edges if b == name} for name in sorted(names)}, []
+    left = {name: set(before) for name, before in around(sorted(names), edges)[0].items()}
+    found = []
     while left:
         ready = [name for name, before in left.items() if not before]
         check(bool(ready), f"node {listed([next(iter(left))])}: a loop without a state has no table of synapses")
@@ -88,9 +92,9 @@ def _behind(names: set[str], edges: set) -> list[str]:
     return found
 
 
-def _into(flat: Flat, name: str, found: dict, late: set):
+def _into(flat: Flat, name: str, sources: list[str], found: dict, late: set):
     """(source, table) of everything that leads into a node."""
-    for before in flat.into(name):
+    for before in sources:
         if before in found:
             yield from found[before]
         else:
@@ -128,6 +132,7 @@ def _conv(node: Conv, each: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     n, weight = node.NDIM, node.weight
     view = windows_of(each[None], weight.shape[2:], node.stride, node.pads, node.dilation, empty=-1)[0]
     inputs, places = weight.shape[1], int(np.prod(view.shape[1:n + 1]))
+    check(weight.size * places <= MOST, f"{weight.size * places} synapses are more than {MOST}")
     rows, found = len(weight) // node.groups, []
     for o in range(len(weight)):
         g = o // rows

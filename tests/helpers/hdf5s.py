@@ -1,6 +1,6 @@
 """HDF5 files for tests of the reader, drawn here, written by h5py: `python tests/helpers/hdf5s.py` writes those kept.
 
-Kept are tests/nir/files/*.h5 (h5py 3.16, HDF5 2.0), each for one range of format versions, and rasters.h5 and *.nir
+Kept are tests/foreign/files/*.h5 (h5py 3.16, HDF5 2.0), each for one range of format versions, and rasters.h5 and *.nir
 (the package `nir`, of the version in the name, or 1.0.8): so readers are tested where neither package is installed.
 """
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-FILES = Path(__file__).resolve().parent.parent / "nir" / "files"
+#: this folder is not called nir, since a folder of that name on the path of tests would pass for the package
+FILES = Path(__file__).resolve().parent.parent / "foreign" / "files"
 #: by the name of a kept file, the least format version that h5py is told to write
 VERSIONS = {"old.h5": "earliest", "new.h5": "v108", "latest.h5": "latest"}
 TYPES = "i1 u1 >i2 <i4 >u8 i8 f2 >f2 f4 >f4 f8 >f8".split()

@@ -7,6 +7,8 @@ import hdf5s
 import nirs
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nirs import NIRGraph, chain, entrance, exit_, flat, lif, node
 
 from golden.nir.graph import Graph, lagged
@@ -255,3 +257,31 @@ def test_empty_edges():
     assert Graph({}, ()).edges == ()
     assert load(NIRGraph({"input": entrance(1)}, np.zeros((0, 2)))).edges == ()
     assert nirs.spikes("1 0").shape == (1, 2, 1)
+
+
+ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.binary(max_size=3) | \
+    st.lists(st.integers(-1, 3) | st.floats() | st.text(max_size=1), max_size=3) | \
+    st.sampled_from([np.ones(4), np.ones((4, 4)), np.array(np.inf), np.array([1e300]), np.array(["a"]), {}, object(),
+                     np.array([None]), {"input": 3}, (), ((),), [[1], [1, 2]], np.ones((2, 2), complex),
+                     np.zeros((0, 3))])
+
+
+@settings(max_examples=400, deadline=None)
+@given(kind=st.sampled_from(sorted(NODES)), data=st.data())
+def test_members_of_any_kind(kind, data):
+    """Any value in the place of any member of any node: a graph, or one line."""
+    doors = {"input_type": {"input": np.array([4])}, "output_type": {"output": np.array([4])}}
+    members = dict(all_nodes()[kind][0] if kind in all_nodes() else doors)
+    for _ in range(data.draw(st.integers(1, 2))):
+        members[data.draw(st.sampled_from(sorted(members)))] = data.draw(ANY)
+    one = node(kind)
+    vars(one).update(members)
+    graph = chain(one, entering=(4,), leaving=(4,))
+    if data.draw(st.booleans()):
+        graph.edges = data.draw(ANY)
+    try:
+        flat(graph)
+        said = ""
+    except ValueError as error:
+        said = str(error)
+    assert "\n" not in said
