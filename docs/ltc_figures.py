@@ -129,7 +129,8 @@ def ltc_learnt(table, data) -> str:
             ("epochs, streams", f"{group['epochs']}, {group['streams']}"),
             ("frames on which every word of the circuit is golden's", f"{group['rtl_equal_frames']:,}"),
             ("weights read back, all equal", f"{group['rtl_equal_weights']:,}"),
-            ("cycles of a learning frame, clock", f"{group['cycles_per_frame']:.0f}, {group['clock_mhz']:g} MHz")]
+            ("cycles of a learning frame, clock", f"{group['cycles_per_frame']:.0f}, " + (
+                f"{group['clock_mhz']:g} MHz" if "clock_mhz" in group else "not routed yet"))]
     return table(("learnt from random weights (`leadlag bench fptt.learn`)", "figure"), rows)
 
 
