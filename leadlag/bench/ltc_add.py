@@ -20,11 +20,12 @@ RUNS = {"fptt": {"size": 64, "batch": 32, "batches": 6000, "b0": 1.5, "alpha": 0
         "bptt": {"size": 64, "batch": 32, "batches": 1000, "b0": 1.5, "parts": 1}}
 #: ticks of the sequences whose memory is measured; an update of FPTT every SPAN ticks
 LENGTHS, SPAN = (100, 300, 1000, 3000, 10_000), 10
+#: VmHWM begins anew with a program; ru_maxrss begins with that of the process which started it
 _CHILD = """
-import json, resource, sys
+import json, sys
 from golden.train import add
 settings, way = json.loads(sys.argv[1]), sys.argv[2]
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
 add.once(add.Settings(ticks=20, size=settings["size"], batch=settings["batch"], parts=2), way)
 before = peak()
 add.once(add.Settings(**settings), way)
