@@ -265,6 +265,11 @@ class LtcLayer(_Layer):
 class Readout(_Layer):
     """The last layer: outputs that do not spike and leak at the pace of a gate of their own."""
 
+    @property
+    def rate(self) -> QFormat:
+        """Format of what it gives in every tick, y."""
+        return self.state
+
     ME = "readout"
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], QFormat]]:

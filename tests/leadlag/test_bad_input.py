@@ -155,7 +155,7 @@ networks more                                         | unexpected extra argumen
 datasets more                                         | unexpected extra argument.*more
 verilog nothing                                       | no network 'nothing'
 quantize                                              | Missing argument 'NET'
-quantize nothing                                      | no network 'nothing': there is .*gle-mnist1d, or the path
+quantize nothing                                      | no network 'nothing': there is .*gle-mnist1d, .*, or the path
 quantize no/such.safetensors                          | no/such.safetensors: no such file
 quantize {there}/folder.safetensors                   | folder.safetensors: a folder, not a safetensors file
 quantize {there}/empty.safetensors                    | empty.safetensors: not a safetensors file

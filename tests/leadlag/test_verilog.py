@@ -36,7 +36,8 @@ VARIANTS = {
 BROKEN = {"SpikingCore": "network=delays-digits board=ice40-hx8k sequences=2",
           "NetworkTop": "network=delays-digits board=ice40-hx8k sequences=1"}
 NETWORKS = [("NetworkCore", "network=gle-mnist1d board=ulx3s-25f sequences=2 ticks=3"),
-            ("CascadeCore", "network=cascade-digits sequences=6")]
+            ("CascadeCore", "network=cascade-digits sequences=6"),
+            ("LtcCore", "network=ltc-vowels sequences=2 ticks=3")]
 CASES = [(unit, given) for unit in VARIANTS for given in ("", *VARIANTS[unit])]
 
 
