@@ -86,10 +86,15 @@ def known_equal(name: str) -> dict:
 
 
 def of_fashion(console) -> dict:
-    """Fashion-MNIST row by row, 28-128-128-10: the network of the zoo, FPTT with seven updates an image; integers."""
+    """Fashion-MNIST row by row, 28-128-128-10: the network of the zoo, FPTT with seven updates an image; integers.
+
+    And what fptt.fashion_bptt found last.
+    """
     training, figures = flow.find(FASHION).training, of_the_zoo(FASHION)
+    through = records.known().get("fptt.fashion_bptt", {})
     return figures | {"fptt_accuracy": figures["zoo_accuracy"], "train_cpu_s": training["train_cpu_s"],
-                      "epochs": training["epochs"], "seed": training["seed"]}
+                      "epochs": training["epochs"], "seed": training["seed"]} | {
+        name: value for name, value in through.items() if name.startswith("bptt_")}
 
 
 def fashion_through_time(console) -> dict:
