@@ -15,7 +15,8 @@ DATA = {
                      "test_sequences": 10_000, "train_cpu_s": 473.2, "bptt_train_cpu_s": 301.4},
     "fptt.add": {"steps": 1000, "fptt_mse": 0.0041, "bptt_mse": 0.1671, "fptt_train_cpu_s": 901.0,
                  "bptt_train_cpu_s": 402.0, "fptt_curve": [[100, 0.2], [200, 0.01]],
-                 "fptt_settings": {"batch": 32}, "bptt_settings": {"batch": 32},
+                 "fptt_settings": {"batch": 32, "batches": 6000},
+                 "bptt_settings": {"batch": 32, "batches": 1000},
                  "bptt_curve": [[100, 0.2], [200, 0.17]]},
     "fptt.learn": {"integer_accuracy_seeds": [0.951, 0.957, 0.96], "float_adam_accuracy": 0.97, "epochs": 20,
                    "streams": 16, "rtl_equal_frames": 85_480, "rtl_equal_weights": 21_986, "cycles_per_frame": 693.0,
@@ -62,4 +63,6 @@ def test_picture():
     text = ltc_figures.ltc_svg(DATA)
     assert ET.fromstring(text).tag.endswith("svg")
     assert text == ltc_figures.ltc_svg(DATA)
-    assert "error of 0.0041 and training through time one of 0.1671" in " ".join(ltc_figures.ltc_picture(DATA).split())
+    said = " ".join(ltc_figures.ltc_picture(DATA).split())
+    assert "error of 0.0041 and training through time one of 0.1671" in said
+    assert "after 6,000 and 1,000 batches" in said
