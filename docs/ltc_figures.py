@@ -141,7 +141,8 @@ def ltc_picture(data) -> str:
         return "Not measured yet: `leadlag bench fptt.add`, then `python docs/figures.py`."
     said = (f"After training FPTT has a mean squared error of {group['fptt_mse']:.4f} and training through time one of "
             f"{group['bptt_mse']:.4f} on new sequences of {group['steps']:,} ticks, after "
-            f"{group['fptt_settings']['batches']:,} and {group['bptt_settings']['batches']:,} batches; whoever always says 1 has 0.167.")
+            f"{group['fptt_settings']['batches']:,} and {group['bptt_settings']['batches']:,} batches; "
+            f"whoever always says 1 has 0.167.")
     return "![Squared error of the add task against sequences learnt, FPTT and through time](ltc_add.svg)\n\n" + \
         textwrap.fill(said, 120, break_on_hyphens=False)
 
