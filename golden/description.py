@@ -203,6 +203,19 @@ class Description(ABC):
         """Length of a tick and its unit."""
         return 1.0, "ticks"
 
+    # ---- for others
+
+    def graph(self, params, dt: float, target: str = "nir"):
+        """(graph of NIR at `dt` seconds a tick, what is not the same in it); for whom: golden.nir.targets.
+
+        ValueError where NIR cannot say what the network does.
+        """
+        raise ValueError(f"{self.name}: NIR has no nodes for what networks of this kind do ({self.kind})")
+
+    def risp(self, params):
+        """(golden.nir.risp.Risp, what is not the same in it); ValueError where RISP cannot say it."""
+        raise ValueError(f"{self.name}: RISP has no neurons like those of this kind of networks ({self.kind})")
+
 
 class Trained(ABC):
     """Real parameters as training leaves them, in a safetensors file. Subclasses are frozen dataclasses.

@@ -9,6 +9,7 @@ from golden.programs import end_on_signals
 from leadlag import __version__, flow
 from leadlag.doctor import doctor
 from leadlag.experiments.cli import adapt, learn, study, video
+from leadlag.foreign import export_command
 from leadlag.lists import boards, datasets, networks
 from leadlag.model import report_table
 from leadlag.options import (
@@ -46,7 +47,7 @@ def cli():
     """
 
 
-for command in (new, train, boards, networks, datasets, doctor, verilog, learn, adapt, video, study):
+for command in (new, train, export_command, boards, networks, datasets, doctor, verilog, learn, adapt, video, study):
     cli.add_command(command)
 
 

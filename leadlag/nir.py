@@ -1,4 +1,4 @@
-"""Networks of others: NIR's graphs and TENNLab's RISP, read, checked and run in float64 and in integers.
+"""Networks of others: NIR's graphs and TENNLab's RISP, read, checked, run in float64 and in integers, and written.
 
 What is read and what is not: docs/nir.md.
 """
@@ -17,10 +17,13 @@ from golden.nir.risp_json import parse as parse_risp
 from golden.nir.risp_json import read as read_risp
 from golden.nir.risp_json import write as write_risp
 from golden.nir.synapses import Table, Wiring, wire
+from golden.nir.targets import check_target
+from golden.nir.write import write
+from leadlag.foreign import export, save
 
 __all__ = [
     "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten", "Graph", "IF", "Input",
     "Integrator", "LI", "LIF", "Linear", "Options", "Output", "Raster", "Risp", "Scale", "SumPool2d", "Synapse",
-    "Table", "Threshold", "Wiring", "flatten", "implied_dt", "load", "parse_risp", "read_rasters", "read_risp",
-    "run_risp", "simulate", "stated", "wire", "write_risp",
+    "Table", "Threshold", "Wiring", "check_target", "export", "flatten", "implied_dt", "load", "parse_risp",
+    "read_rasters", "read_risp", "run_risp", "save", "simulate", "stated", "wire", "write", "write_risp",
 ]

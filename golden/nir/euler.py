@@ -190,7 +190,8 @@ def _inputs(flat: Flat, x) -> dict[str, np.ndarray]:
         check(len(names) == 1, f"there are {len(names)} Inputs: x must be a dict by their names")
         x = {names[0]: x}
     check(set(x) == set(names), f"x has {listed(sorted(x))}, the Inputs are {listed(names)}")
-    found = {name: reals(f"x of {name}", value) for name, value in x.items()}
+    found = {name: reals(f"x of {name}", np.asarray(value) * 1 if np.asarray(value).dtype == bool else value)
+             for name, value in x.items()}
     for name, value in found.items():
         check(value.ndim > 1 and value.shape[2:] == flat.leaves[name],
               f"x of {name} has shape {list(value.shape)}, expected samples, ticks, *{list(flat.leaves[name])}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from golden.checks import check, is_int
 from golden.description import Answers, Bank, Description, Units
-from golden.spiking import engine, layout, words
+from golden.spiking import engine, graph, layout, words
 from golden.spiking.codes import CODES, MAX_TICKS, LatencyCode, LevelCode
 from golden.spiking.layer import (
     MAX_OUTPUTS,
@@ -142,6 +142,11 @@ class SpikingNetwork(Description):
     def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
         """The output that decided; outputs are not summed: since and lengths say nothing."""
         return Answers(words.answers(outputs).label)
+
+    # ---- for others
+
+    def graph(self, params, dt: float, target: str = "nir"):
+        return graph.to_graph(self, params, dt, target)
 
     # ---- pages
 
