@@ -1,0 +1,9 @@
+"""Event-driven spiking networks of any graph: recurrent, with a delay for each synapse, any number of ticks."""
+
+from golden.event.network import EventNetwork as DESCRIPTION
+from golden.event.trained import EventTrained as TRAINED
+
+#: the module that answers for their float model
+TRAINER = "golden.train.event"
+
+__all__ = ["DESCRIPTION", "TRAINED", "TRAINER"]
