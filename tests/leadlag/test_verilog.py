@@ -7,6 +7,7 @@ import re
 
 import click
 import pytest
+from ltcs import random_trained
 
 import leadlag
 from golden.programs import ToolError
@@ -37,7 +38,7 @@ BROKEN = {"SpikingCore": "network=delays-digits board=ice40-hx8k sequences=2",
           "NetworkTop": "network=delays-digits board=ice40-hx8k sequences=1"}
 NETWORKS = [("NetworkCore", "network=gle-mnist1d board=ulx3s-25f sequences=2 ticks=3"),
             ("CascadeCore", "network=cascade-digits sequences=6"),
-            ("LtcCore", "network=ltc-vowels sequences=2 ticks=3")]
+            ("LtcCore", "network={gated} sequences=3 ticks=4")]
 CASES = [(unit, given) for unit in VARIANTS for given in ("", *VARIANTS[unit])]
 
 
@@ -57,7 +58,15 @@ def written(unit, given, folder, **options):
 
 @pytest.mark.parametrize(("unit", "given"), [*CASES, *NETWORKS], ids=str)
 def test_a_unit_passes_its_own_bench(unit, given, tmp_path):
-    passes_whole(written(unit, given, tmp_path))
+    gated = tmp_path / "gated.safetensors"
+    if "{gated}" in given:
+        random_trained(3).save(gated)
+    passes_whole(written(unit, given.format(gated=gated), tmp_path / "out"))
+
+
+@pytest.mark.slow
+def test_a_network_of_the_zoo_passes_its_own_bench(tmp_path):
+    passes_whole(written("LtcCore", "network=ltc-vowels sequences=2 ticks=3", tmp_path))
 
 
 def passes_whole(found, least=4):
