@@ -24,8 +24,8 @@ from golden.nir.neurons import IF, LI, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv, Flatten, Input, Linear, Node, SumPool2d
 from golden.nir.options import DEFAULT, Options, gain, steps
 
-#: numbers that a run may hold of one node
-MOST = 1 << 28
+#: numbers that a run may hold of one node; weights of a matrix for each that is not 0, from which on those alone count
+MOST, FEW = 1 << 28, 16
 
 
 class State(NamedTuple):
@@ -41,8 +41,8 @@ def rest(samples: int, shape) -> State:
     return State(zero, zero, zero.astype(bool))
 
 
-def state_step(node: Node, state: State, x: np.ndarray, options: Options) -> tuple[State, np.ndarray]:
-    """One step of a node with a state: what comes in (samples, ...) -> (state, what leaves)."""
+def charge_step(node: Node, state: State, x: np.ndarray, options: Options) -> tuple[np.ndarray, np.ndarray]:
+    """Membrane and current of a node once x (samples, ...) has come in, before it fires."""
     v, i = state.v, state.i
     if isinstance(node, Integrator | IF):
         v = v + gain(node, options) * x
@@ -51,10 +51,15 @@ def state_step(node: Node, state: State, x: np.ndarray, options: Options) -> tup
     else:
         i = i + options.dt / node.tau_syn * (node.w_in * x - i)
         v = v + options.dt / node.tau_mem * (node.v_leak - v + node.r * (i if options.current == "new" else state.i))
+    if node.SPIKES and options.reset == "late":
+        v = v - node.v_threshold * state.fired
+    return v, i
+
+
+def fire_step(node: Node, state: State, v, i, options: Options) -> tuple[State, np.ndarray]:
+    """State and what leaves of a node that has been charged to v and i."""
     if not node.SPIKES:
         return State(v, i, state.fired), v
-    if options.reset == "late":
-        v = v - node.v_threshold * state.fired
     z = above(v, node.v_threshold, options)
     after = {"v_reset": node.v_reset, "zero": 0.0, "subtract": v - node.v_threshold, "late": v}[options.reset]
     return State(np.where(z, after, v), i, z), z.astype(np.float64)
@@ -100,6 +105,22 @@ def _convolve(node: Conv, x: np.ndarray) -> np.ndarray:
     return sums + node.bias.reshape(-1, *[1] * n)
 
 
+class Thin:
+    """A Linear of which few weights are not 0, as one after the other: one matrix a delay has few in each."""
+
+    def __init__(self, node: Linear):
+        target, self.source = np.nonzero(node.weight)
+        self.weight, self.count = node.weight[target, self.source], len(node.weight)
+        self.target, self.start = np.unique(target, return_index=True)
+        self.bias = node.bias if isinstance(node, Affine) else 0.0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(x), self.count))
+        if len(self.source) and x.any():
+            found[:, self.target] = np.add.reduceat(x[:, self.source] * self.weight, self.start, axis=1)
+        return found + self.bias
+
+
 class Ring:
     """What a Delay holds: `put` what came in a step, `get` what leaves in it, a delay a channel in steps."""
 
@@ -132,11 +153,12 @@ def order(flat: Flat, late: set, waiting: set[str]) -> list[str]:
     return found
 
 
-def run(flat: Flat, x, options: Options = DEFAULT, record=()) -> dict[str, np.ndarray]:
+def run(flat: Flat, x, options: Options = DEFAULT, record=(), watch=None) -> dict[str, np.ndarray]:
     """What leaves the Outputs, and the nodes named in `record`, by name (samples, ticks, ...) float64.
 
-    x: (samples, ticks, ...) for the one Input, or a dict of such by name. ValueError for other shapes, and for what
-    Options.of refuses.
+    x: (samples, ticks, ...) for the one Input, or a dict of such by name. watch(name, v, i): called in each step with
+    membrane and current of each node that has a state or fires, before it does. ValueError for other shapes, and for
+    what Options.of refuses.
     """
     options = options.of(flat)
     x = _inputs(flat, x)
@@ -156,6 +178,8 @@ def run(flat: Flat, x, options: Options = DEFAULT, record=()) -> dict[str, np.nd
     last = {a: np.zeros((samples, *flat.leaves[a])) for a, _ in late}
     found = {name: np.zeros((samples, ticks, *flat.leaves[name])) for name in named}
     way = order(flat, late, waiting)
+    thin = {name: Thin(node) for name, node in flat.nodes.items() if isinstance(node, Linear)
+            and node.weight.size > FEW * np.count_nonzero(node.weight)}
 
     def sums(name):
         return sum(last[a] if ago else now[a] for a, ago in into[name])
@@ -172,9 +196,15 @@ def run(flat: Flat, x, options: Options = DEFAULT, record=()) -> dict[str, np.nd
                 rings[name].put(sums(name))
                 now[name] = rings[name].get(0)
             elif node.STATE:
-                state[name], now[name] = state_step(node, state[name], sums(name), options)
+                v, i = charge_step(node, state[name], sums(name), options)
+                if watch is not None:
+                    watch(name, v, i)
+                state[name], now[name] = fire_step(node, state[name], v, i, options)
             else:
-                now[name] = map_step(node, sums(name), options)
+                arrived = sums(name)
+                if watch is not None and node.SPIKES:
+                    watch(name, arrived, 0 * arrived)
+                now[name] = thin[name](arrived) if name in thin else map_step(node, arrived, options)
         for name in waiting:
             rings[name].put(sums(name))
         last = {name: now[name] for name in last}

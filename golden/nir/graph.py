@@ -39,8 +39,9 @@ class Graph:
         seen = set()
         for edge in self.edges:
             for name in edge:
-                check(name in self.nodes, f"an edge {_arrow(edge)} names {listed([name])}, and there is no such node"
-                      + nearest(name, self.nodes))
+                if name not in self.nodes:
+                    raise ValueError(f"an edge {_arrow(edge)} names {listed([name])}, and there is no such node"
+                                     + nearest(name, self.nodes))
             check(edge not in seen, f"the edge {_arrow(edge)} is there twice")
             seen.add(edge)
 

@@ -113,14 +113,14 @@ def _superblock(data: memoryview) -> tuple[File, int | None]:
     while data[start:start + 8] != SIGNATURE:
         start = max(2 * start, 512)
         check(start < len(data), "this is no HDF5 file")
-    cursor = Cursor(File(data, 0, 8, 8), start + 8, len(data))
+    cursor = Cursor(File(data, 0, 8, 8, {}), start + 8, len(data))
     version = cursor.version("a superblock", 0, 1, 2, 3)
     if version < 2:
         cursor.skip(4)
     offsets, lengths = cursor.uint(1), cursor.uint(1)
     check(offsets in (2, 4, 8) and lengths in (2, 4, 8), f"addresses of {offsets} and lengths of {lengths} bytes")
     cursor.skip(1 if version >= 2 else 9 if version == 0 else 13)
-    cursor.file = File(data, 0, offsets, lengths)
+    cursor.file = File(data, 0, offsets, lengths, {})
     base = cursor.address()
     check(base in (0, start), "the base address is not where the file begins")
     cursor.address()
@@ -129,7 +129,7 @@ def _superblock(data: memoryview) -> tuple[File, int | None]:
     if version < 2:
         cursor.address()
         cursor.skip(offsets)            # of the root's name
-    return File(data, base, offsets, lengths), cursor.address()
+    return File(data, base, offsets, lengths, {}), cursor.address()
 
 
 # ---- objects

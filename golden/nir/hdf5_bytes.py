@@ -13,12 +13,13 @@ from golden.checks import check
 
 
 class File(NamedTuple):
-    """The bytes of a file; base address; bytes of an address, and of a length."""
+    """The bytes of a file; base address; bytes of an address, and of a length; texts by heap, as far as read."""
 
     data: memoryview
     base: int
     offsets: int
     lengths: int
+    heaps: dict
 
     def at(self, address: int | None, size: int | None = None) -> "Cursor":
         """A reader of the `size` bytes from an address (None: up to the end of the file)."""
@@ -162,20 +163,30 @@ def heap_text(heap: Cursor, offset: int) -> bytes:
 
 def global_object(file: File, address: int | None, index: int) -> bytes:
     """An object of a collection of the global heap: a text of any length."""
+    if address not in file.heaps:
+        file.heaps[address] = _global_objects(file, address)
+    found = file.heaps[address].get(index)
+    check(found is not None, "a text is missing in its heap")
+    return file.at(*found).take(found[1])
+
+
+def _global_objects(file: File, address: int | None) -> dict[int, tuple[int, int]]:
+    """Address and bytes of each object of a collection, by its number, up to where it makes no sense."""
     heap = file.block(address, b"GCOL")
     heap.version("a heap", 1)
     heap.skip(3)
     heap = file.at(address, heap.length())
     heap.skip(8 + file.lengths)
+    found = {}
     while heap.left >= 8 + file.lengths:
         number = heap.uint(2)
         heap.skip(6)
         size = heap.length()
-        if number == index:
-            return heap.take(size)
-        check(number > 0, "a text is missing in its heap")
+        if number == 0 or size > heap.left:
+            break
+        found.setdefault(number, (heap.at - file.base, size))
         heap.skip(min(-(-size // 8) * 8, heap.left))
-    raise ValueError("a text is missing in its heap")
+    return found
 
 
 class FractalHeap:

@@ -34,11 +34,12 @@ def shown(value) -> str:
 def counts(name: str, value, ndim: int, least: int) -> tuple[int, ...]:
     """`ndim` integers of at least `least`, from one for all or as many: NIR has both."""
     found = np.asarray(value)
+    said = shown(found.tolist()) if found.size < 32 else f"{found.size} values"
     check(found.dtype.kind in "iu" or found.dtype.kind == "f" and bool(np.all(np.isfinite(found)))
-          and bool(np.all(found == np.floor(found))), f"{name} must be integers, not {shown(found.tolist())}")
-    check(found.shape in ((), (1,), (ndim,)), f"{name} must be one number or {ndim}, not {shown(found.tolist())}")
+          and bool(np.all(found == np.floor(found))), f"{name} must be integers, not {said}")
+    check(found.shape in ((), (1,), (ndim,)), f"{name} must be one number or {ndim}, not {said}")
     whole = tuple(int(each) for each in np.broadcast_to(found, (ndim,)))
-    check(all(least <= each <= MOST for each in whole), f"{name} must be at least {least}, not {shown(found.tolist())}")
+    check(all(least <= each <= MOST for each in whole), f"{name} must be at least {least}, not {said}")
     return whole
 
 

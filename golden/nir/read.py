@@ -107,7 +107,8 @@ def _node(said: dict, name: str):
     kind = _text(said.get("type"))
     try:
         check(isinstance(kind, str), "its type is missing")
-        check(kind in NODES, f"type {shown(kind)} is unknown{nearest(kind, NODES)}")
+        if kind not in NODES:
+            raise ValueError(f"type {shown(kind)} is unknown{nearest(kind, NODES)}")
         made = NODES[kind]
         known = {each.name for each in fields(made)}
         extra = [each for each in said if each not in known | PASSED]
@@ -124,7 +125,8 @@ def _value(value):
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     value = _text(value)
-    check(isinstance(value, str | np.ndarray | np.generic | int | float | tuple | list), f"{shown(value)} is no value")
+    if not isinstance(value, str | np.ndarray | np.generic | int | float | tuple | list):
+        raise ValueError(f"{shown(value)} is no value")
     try:
         return value if isinstance(value, str) else np.asarray(value)
     except ValueError:

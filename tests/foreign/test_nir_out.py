@@ -116,7 +116,7 @@ def test_the_package_reads_it(tmp_path):
     assert set(graph.edges) == set(every().edges)
     assert graph.nodes["conv"].padding == "same"
     nir.write(tmp_path / "y.nir", graph)
-    x = np.random.default_rng(1).normal(size=(1, 20, 2, 6, 6))
+    x = np.random.default_rng(1).normal(size=(1, 30, 2, 6, 6))
     ours, theirs = (run(flat(parse((tmp_path / name).read_bytes())), x, Options(dt=1e-4))["output"]
                     for name in ("x.nir", "y.nir"))
     assert ours.any()

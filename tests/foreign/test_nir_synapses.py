@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nirs import NIRGraph, chain, entrance, exit_, flat, node
 
-from golden.nir.euler import above, rest, run, state_step
+from golden.nir.euler import above, charge_step, fire_step, rest, run
 from golden.nir.neurons import Threshold
 from golden.nir.nodes import Input
 from golden.nir.options import Options
@@ -32,7 +32,8 @@ def by_tables(made, x, options):
                     np.add.at(total, table.target[here], value)
             shaped = total.reshape(1, *made.leaves[name])
             if one.STATE:
-                state[name], shaped = state_step(one, state[name], shaped, options)
+                v, i = charge_step(one, state[name], shaped, options)
+                state[name], shaped = fire_step(one, state[name], v, i, options)
             elif isinstance(one, Threshold):
                 shaped = above(shaped, one.threshold, options)
             said[name][t] = x[t] if type(one) is Input else shaped.ravel()
