@@ -49,6 +49,15 @@ def trained(path) -> Trained:
     raise ValueError(f"{path}: no {', '.join(others)} or {last} in the metadata: not a trained network")
 
 
+def importer():
+    """The module that reads networks of others, as networks of the kind that has one (IMPORTER)."""
+    for kind in KINDS:
+        name = getattr(import_module(f"golden.{kind}"), "IMPORTER", None)
+        if name is not None:
+            return import_module(name)
+    raise ValueError("no kind of network reads those of others")
+
+
 def trainer(kind: str):
     """The module that trains a kind; RuntimeError where torch is missing."""
     try:

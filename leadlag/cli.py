@@ -10,6 +10,7 @@ from leadlag import __version__, flow
 from leadlag.doctor import doctor
 from leadlag.experiments.cli import adapt, learn, study, video
 from leadlag.foreign import export_command
+from leadlag.foreign_import import import_command, raster_command
 from leadlag.lists import boards, datasets, networks
 from leadlag.model import report_table
 from leadlag.options import (
@@ -47,7 +48,8 @@ def cli():
     """
 
 
-for command in (new, train, export_command, boards, networks, datasets, doctor, verilog, learn, adapt, video, study):
+for command in (new, train, import_command, export_command, raster_command, boards, networks, datasets, doctor, verilog,
+                learn, adapt, video, study):
     cli.add_command(command)
 
 

@@ -6,4 +6,7 @@ from golden.event.trained import EventTrained as TRAINED
 #: the module that answers for their float model
 TRAINER = "golden.train.event"
 
-__all__ = ["DESCRIPTION", "TRAINED", "TRAINER"]
+#: the module that reads networks of others
+IMPORTER = "golden.event.foreign"
+
+__all__ = ["DESCRIPTION", "IMPORTER", "TRAINED", "TRAINER"]

@@ -23,7 +23,7 @@ from golden.nir.options import Options, stated
 #: neurons and ticks, and spikes alone, that agree enough
 ENOUGH, ENOUGH_SPIKES = 0.99, 0.95
 #: a calibration run where none is given: samples, ticks, share of lines that spike
-DRAWN = 4, 100, 0.2
+DRAWN = 8, 100, 0.2
 #: bits of weights and membranes that are tried, one after the other
 STEPS = ((8, 16), (10, 18), (12, 18), (14, 18), (16, 18))
 
@@ -37,14 +37,19 @@ class Calibration(NamedTuple):
     c: dict[str, np.ndarray]
     scale: float
     bits: int
+    rates: np.ndarray
 
 
 class Imported(NamedTuple):
-    """The network in words; a dict a layer for a person; lines that say what was assumed, and what fell silent."""
+    """The network in words; a dict a layer for a person; lines that say what was assumed, and what fell silent.
+
+    samples: what formats were chosen on, as golden.data.series reads it: x, and spikes a tick of outputs as targets.
+    """
 
     trained: EventTrained
     layers: list[dict]
     notes: list[str]
+    samples: dict[str, np.ndarray]
 
 
 def convert(flat: Flat, name: str, options: Options | None = None, x=None, *, bits: int | None = None) -> Imported:
@@ -88,7 +93,21 @@ def convert(flat: Flat, name: str, options: Options | None = None, x=None, *, bi
               for row in layers if not row["before"] and not row["after"]]
     origin = {"format": "nir", "dt": options.dt, "inputs": shape.inputs, "input_scale": seen.scale, "notes": notes,
               "outputs": {key: len(each) for key, (_, each) in shape.outputs.items()}}
-    return Imported(EventTrained(net=net, params=params, training=origin), layers, notes)
+    return Imported(EventTrained(net=net, params=params, training=origin), layers, notes,
+                    samples(seen.x * seen.scale, seen.rates))
+
+
+def drawn(shape) -> np.ndarray:
+    """Spikes that nobody gave: (samples, ticks, *shape), the same each time."""
+    return (np.random.default_rng(17).random((*DRAWN[:2], *shape)) < DRAWN[2]).astype(float)
+
+
+def samples(x: np.ndarray, rates: np.ndarray) -> dict[str, np.ndarray]:
+    """Half to learn from, and half to test with, where that leaves two of each; else all for both."""
+    half = len(x) // 2
+    first, second = (slice(half), slice(half, None)) if half > 1 else (slice(None), slice(None))
+    x = x.astype(np.int16 if np.array_equal(x, np.rint(x)) else np.float32)
+    return {"x_train": x[first], "y_train": rates[first], "x_test": x[second], "y_test": rates[second]}
 
 
 def _words(layer, seen: Calibration, options: Options, bits: int, state: int) -> Words:
@@ -104,8 +123,7 @@ def _words(layer, seen: Calibration, options: Options, bits: int, state: int) ->
 def _calibrate(flat: Flat, shape: Real, options: Options, x) -> Calibration:
     """Run the reference: what everything reaches, and which values lines carry."""
     if x is None:
-        rng = np.random.default_rng(17)
-        x = {name: (rng.random((*DRAWN[:2], *flat.leaves[name])) < DRAWN[2]).astype(float) for name in shape.inputs}
+        x = {name: drawn(flat.leaves[name]) for name in shape.inputs}
     x = x if isinstance(x, dict) else {next(iter(shape.inputs)): np.asarray(x) * 1.0}
     v, c = {}, {}
 
@@ -122,7 +140,8 @@ def _calibrate(flat: Flat, shape: Real, options: Options, x) -> Calibration:
         factor = _current(flat.nodes[name], options)
         c[name] = np.abs(np.broadcast_to(factor, flat.leaves[name]).ravel()) * c[name]
     spikes = {name: found[name].reshape(*found[name].shape[:2], -1) > 0 for name in names}
-    return Calibration(np.rint(lines / scale).astype(np.int64), spikes, v, c, scale, bits)
+    rates = np.concatenate([found[name].reshape(*lines.shape[:2], -1) for name in shape.outputs], 2).mean(1)
+    return Calibration(np.rint(lines / scale).astype(np.int64), spikes, v, c, scale, bits, rates)
 
 
 def _current(node, options: Options):

@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.checks import check, is_int
 from golden.description import Answers, Bank, Description, Units
-from golden.event import engine, layout, pages, params, words
+from golden.event import engine, layout, pages, params, to_foreign, words
 from golden.event.parts import INPUT, MAX_LINES, MAX_VALUE, Block, Population, entry, parse
 
 #: raised when the same description begins to mean other bits
@@ -43,6 +43,7 @@ class EventNetwork(Description):
     SAMPLE = ("sequence", "tick", "output")
     END = 1 << words.DROP_BIT
     SIGNALS = "spikes of every population"
+    graph, risp = to_foreign.to_graph, to_foreign.to_risp
 
     name: str
     lines: int

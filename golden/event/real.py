@@ -76,8 +76,8 @@ def real(flat: Flat, options: Options) -> Real:
     if any(ALWAYS in layer.tables for layer in found.layers.values()):
         check(ALWAYS not in flat.nodes, f"node {ALWAYS}: the name is that of the neuron that biases come from")
         found.layers = {ALWAYS: Layer(ALWAYS, "always", 1, np.full(1, 0.5), bias=np.ones(1))} | found.layers
-    for name in wiring.populations:
-        if type(flat.nodes[name]) is Output:
+    for name, node in flat.nodes.items():
+        if type(node) is Output:
             _show(found, name, flat, wiring.tables)
     return found
 

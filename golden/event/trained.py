@@ -69,8 +69,11 @@ class EventTrained(Trained):
         return self.params
 
     def inputs_of(self, samples, net: EventNetwork, lengths=None) -> np.ndarray:
-        """Sequences (n, ticks, lines), rounded to the nearest word that a line can carry."""
-        x = np.asarray(samples)
+        """Sequences (n, ticks, lines), rounded to the nearest word that a line can carry.
+
+        A word is 1, or what "input_scale" of an import says.
+        """
+        x = np.asarray(samples) / self.training.get("input_scale", 1)
         check(x.ndim == 3 and x.shape[2] == net.lines,
               f"{net.name} takes sequences (n, ticks, {net.lines}), not {x.shape}")
         low, high = (0, 1) if net.input_bits == 1 else (-(1 << net.input_bits - 1), (1 << net.input_bits - 1) - 1)

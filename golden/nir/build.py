@@ -47,26 +47,32 @@ class Builder:
         whole = np.asarray(leak, float)
         if current is not None:
             return 1 - whole
-        return np.where(whole > 0, 1 / np.where(whole > 0, whole, 1), 1) if self.scale.target == "norse" else 1.0
+        if self.scale.target != "norse" or not np.any(whole):
+            return 1.0
+        return 1 / np.maximum(whole, 1 / FOR_EVER)
 
-    def neurons(self, name: str, count: int, leak, threshold=None, current=None, reset=0) -> None:
-        """Neurons: leaks a step (0: none), thresholds and resets in words; `threshold` None: their membrane leaves."""
+    def neurons(self, name: str, count: int, leak, threshold=None, current=None, reset=0, rest=0) -> None:
+        """Neurons: leaks a step (0: none), thresholds, resets and where they leak to in words.
+
+        `threshold` None: their membrane leaves.
+        """
         dt, q = self.scale.dt, self.scale.quantum
-        if self.scale.target == "snntorch":
+        if self.scale.target == "snntorch" or np.any(leak):
             leak = np.maximum(leak, 1 / FOR_EVER)
         f = np.broadcast_to(np.asarray(leak, float), count)
         fires = {} if threshold is None else {
             "v_threshold": np.broadcast_to((np.asarray(threshold) - 0.5) * q, count),
             "v_reset": np.broadcast_to(np.asarray(reset) * q, count)}
         tau = dt / np.where(f > 0, f, 1)
+        v_leak = np.broadcast_to(np.asarray(rest) * q, count)
         one = self.scale.target == "norse" and current is None
         if current is not None:
             tau_syn = dt / np.broadcast_to(np.asarray(current, float), count)
             self.nodes[name] = (CubaLIF if fires else CubaLI)(
-                tau_syn=tau_syn, tau_mem=tau, r=tau / dt, v_leak=np.zeros(count), w_in=tau_syn / dt, **fires)
+                tau_syn=tau_syn, tau_mem=tau, r=tau / dt, v_leak=v_leak, w_in=tau_syn / dt, **fires)
         elif np.any(f):
             self.nodes[name] = (LIF if fires else LI)(
-                tau=tau, r=np.ones(count) if one else tau / dt, v_leak=np.zeros(count), **fires)
+                tau=tau, r=np.ones(count) if one else tau / dt, v_leak=v_leak, **fires)
         else:
             self.nodes[name] = (IF if fires else Integrator)(r=np.full(count, 1.0 if one else 1 / dt), **fires)
 

@@ -6,6 +6,8 @@
 Source: read_data and write_data of the package `nir` 1.0.8. An event of index -1, or of time infinity, is none.
 """
 
+import io
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,21 @@ def read(path, dt: float | None = None) -> dict[str, dict[str, Raster]]:
     ValueError, one line with the file and the node, where something is damaged, or events come without dt.
     """
     return parse_file(path, lambda data: parse(data, dt))
+
+
+def load(path, dt: float | None = None) -> dict[str, np.ndarray]:
+    """Rasters of a file by name, (samples, ticks, ...): the arrays of an .npz, or what was first observed of a node."""
+    if Path(path).suffix.lower() != ".npz":
+        return {name: next(iter(seen.values())).values for name, seen in read(path, dt).items() if seen}
+    return parse_file(path, _arrays)
+
+
+def _arrays(data: bytes) -> dict[str, np.ndarray]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:      # of a damaged file numpy raises anything, from zlib.error to TokenError
+        raise ValueError(f"this is no readable .npz file ({' '.join(str(error).split())})") from None
 
 
 def parse(data: bytes, dt: float | None = None) -> dict[str, dict[str, Raster]]:

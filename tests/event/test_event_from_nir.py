@@ -54,7 +54,8 @@ def integers(rng: random.Random):
     draw = np.random.default_rng(rng.randrange(1 << 30))
 
     def neuron(n):
-        kind, th = rng.choice(("IF", "LIF", "Threshold")), (draw.integers(1, 9, n) - rng.choice((0.5, 0.25, 0) if q != 0.1 else (0.5, 0.2))) * q
+        kind, off = rng.choice(("IF", "LIF", "Threshold")), rng.choice((0.5, 0.25, 0) if q != 0.1 else (0.5, 0.2))
+        th = (draw.integers(1, 9, n) - off) * q
         if kind == "IF":
             return IF(r=np.ones(n), v_threshold=th, v_reset=draw.integers(-2, 1, n) * q)
         if kind == "LIF":

@@ -1,0 +1,126 @@
+"""`leadlag import`: a network of others as one of ours, which every other command takes; `leadlag raster` runs one."""
+
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+
+from golden import systems
+from golden.checks import check
+from golden.files import check_writable, write_npz
+from golden.nir import rasters
+from golden.nir.options import CHOICES, Options
+from leadlag import flow
+from leadlag.options import FILE, FOLDER, Command, Finite, board_option, is_given, only_for
+from leadlag.results import answer, answers
+from leadlag.terminal import Table, notes, status
+
+
+def read_foreign(source, name: str | None = None, *, form=None, calibrate=None, bits=None, **options):
+    """A network of others as one of ours: (trained network, layers, notes, samples), as golden.event.foreign reads it.
+
+    source: a path, or a nir.NIRGraph; options: of golden.nir.options.Options, such as dt. ValueError, one line.
+    """
+    stem = re.sub(r"[^a-z0-9_-]+", "-", Path(source).stem.lower()).strip("-_")[:64] if isinstance(source, str | Path) \
+        else "imported"
+    check(bool(name or stem), f"{source} has no letters that make a name: say --name")
+    return systems.importer().read(source, name or stem, Options(**options), form=form, calibrate=calibrate, bits=bits)
+
+
+def _choice(name: str, said: str):
+    known = [each for each in CHOICES[name] if each is not None]
+    return click.option(f"--{name}", type=click.Choice(known), help=said)
+
+
+@click.command(name="import", cls=Command, short_help="Read a network of others: NIR, RISP.")
+@click.argument("file", type=FILE)
+@click.option("--format", "form", type=click.Choice(["nir", "risp"]), help="What the file is; by default it says so.")
+@click.option("--dt", type=Finite(0, min_open=True), help="Seconds of a tick; by default what the gains imply.")
+@_choice("reset", "After a spike; v_reset, what the file says, by default. late: subtract a step later, as snnTorch.")
+@_choice("current", "Which current a membrane sees, that of its own step by default.")
+@_choice("threshold", "Fire above it, or at it too; above by default.")
+@_choice("integrator", "Whether r of I and IF is that of a second (euler) or of a step; by default what it says.")
+@_choice("delays", "Round delays to steps, the default, or refuse those that are none.")
+@click.option("--bits", type=click.IntRange(2, 16), help="Bits of weights that are not exact; as agreement asks for.")
+@click.option("--calibrate", type=FILE, metavar="RASTER", help="Choose formats on these: .npz or NIRData.")
+@click.option("--name", help="Of the network; that of the file by default.")
+@click.option("--board", help="Refuse what this board has no room for.")
+@click.option("--out", type=FOLDER, help="build/NAME by default.")
+@answers
+def import_command(file, form, dt, reset, current, threshold, integrator, delays, bits, calibrate, name, board, out):
+    """Read a network of others, NIR or RISP, and write what every other command takes."""
+    choices = {"dt": dt, "reset": reset, "current": current, "threshold": threshold, "integrator": integrator,
+               "delays": delays}
+    only_for("NIR", form != "risp", *choices, "bits", "calibrate", given="--format risp")
+    given = {key: value for key, value in choices.items() if value is not None}
+    with status(notes, f"{file}: read and run"):
+        found = read_foreign(file, name, form=form, calibrate=calibrate, bits=bits, **given)
+    net = found.trained.describe()
+    if board is not None:
+        flow.check_room(flow.case_of(found.trained, board), board)
+    out = out or flow.BUILD / net.name
+    check_writable(out / "network.json")
+    samples, path = out / "samples.npz", out / "network.safetensors"
+    write_npz(samples, found.samples)
+    kept = type(found.trained)(net=net, params=found.trained.params,
+                               training=found.trained.training | {"data": f"{samples} train"})
+    kept.save(path)
+    written = [path, samples, *flow.write_words(net, found.trained.params, out)]
+    rows = [{key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
+            for row in found.layers]
+    answer({"network": net.name, "kind": net.kind, "size": net.size, "design": net.fingerprint, "layers": found.layers,
+            "notes": found.notes, "written": written}, Table.of(rows), *found.notes,
+           f"{net.name}: {net.size}, design {net.fingerprint}", f"written: {', '.join(map(str, written))}",
+           then=f"leadlag evaluate {path}")
+
+
+@click.command(name="raster", cls=Command, short_help="Run a raster through a network.")
+@click.argument("network", metavar="NET")
+@click.argument("file", type=FILE)
+@board_option
+@click.option("--rtl", is_flag=True, help="Run the circuit, too; its words must equal those of golden.")
+@click.option("--port", help="Run a board at this serial port, or `sim`, the simulated one.")
+@click.option("--out", type=FILE, help="Write what comes out: y of an .npz.")
+@answers
+def raster_command(network, file, board, rtl, port, out):
+    """Run rasters, x of an .npz (samples, ticks, lines) or NIRData, and compare what leaves with y, if there is one."""
+    case = flow.prepare(network, board)
+    net = case.net
+    only_for("networks that run any number of ticks", "tick" in net.SAMPLE, "file", given=network)
+    if out is not None:
+        check_writable(out)
+    found = rasters.load(file)
+    x = found.get("x", next(iter(found.values()), None))
+    check(x is not None and x.ndim >= 3, f"{file}: x must be (samples, ticks, lines)")
+    x = case.real.inputs_of(x.reshape(*x.shape[:2], -1), net, None)
+    y, ran = flow.integer_outputs(case, x), ["golden"]
+    if rtl:
+        flow.compare(case, flow.compiled(case).run(x), y, "circuit")
+        ran.append("circuit")
+    if port is not None:
+        flow.compare(case, _board(case, port, x), y, f"board at {port}")
+        ran.append(f"board at {port}")
+    said = {"network": net.name, "samples": len(x), "ticks": x.shape[1], "ran": ran, "mean": float(np.mean(y))}
+    equal = ", all words equal" if len(ran) > 1 else ""
+    where = f"{net.name}: {len(x)} samples of {x.shape[1]} ticks on {', '.join(ran)}{equal}"
+    lines = [f"{where}; {np.mean(y):.4g} a tick and output"]
+    if "y" in found:
+        wanted = found["y"].reshape(*found["y"].shape[:2], -1)
+        check(wanted.shape == y.shape, f"{file}: y has shape {list(wanted.shape)}, {list(y.shape)} comes out")
+        said["agreement"] = float(np.mean(wanted == y))
+        lines.append(f"{said['agreement']:.4%} of y are equal")
+    if out is not None:
+        write_npz(out, {"y": y})
+        lines.append(f"written: {out}")
+    answer(said, *lines)
+
+
+def _board(case, port: str, x) -> np.ndarray:
+    from leadlag.ladder import open_board
+    if is_given("port") and port != "sim":
+        from firmware.transport import check_port
+        check_port(port)
+    with open_board(case.net, port, notes) as device:
+        device.load(case.image)
+        return device.run(x)
