@@ -65,12 +65,13 @@ def floorplan(net: Description, grid: Grid | None) -> dict[str, str]:
     for n in range(LINK_RAMS):
         put(f"{LINK}.buffer.block{n}", rams, "block RAMs")
     cells = list(circuit(net).chain(net))
-    spare = sum(1 for _ in grid.ram_sites()) - sum(cell.block == "ram" for cell in cells) - LINK_RAMS
+    spare = {"room": sum(1 for _ in grid.ram_sites()) - sum(cell.block == "ram" for cell in cells) - LINK_RAMS,
+             "gap": sum(1 for _ in grid.multiplier_sites()) - sum(cell.block == "multiplier" for cell in cells)}
     for cell in cells:
-        if cell.block == "room":
-            if spare > 0:
-                spare -= 1
-                next(rams)
+        if cell.block in spare:
+            if spare[cell.block] > 0:
+                spare[cell.block] -= 1
+                next(rams if cell.block == "room" else multipliers)
             continue
         put(f"{CORE}.{cell.path}", *((multipliers, "multipliers") if cell.block == "multiplier" else
                                      (rams, "block RAMs")))

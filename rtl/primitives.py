@@ -1,13 +1,13 @@
-"""Block RAM and multiplier with all their registers on, in the form of a vendor.
+"""Block RAM and multiplier with all their registers on, and accumulator, in the form of a vendor.
 
 Every form has the ports and the latency of the generic one and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
 """
 
 from rtl.vendor import ecp5, logic
-from rtl.vendor.generic import Bank, Multiplier
+from rtl.vendor.generic import Accumulator, Bank, Multiplier
 
 VENDORS = ("generic", "ecp5", "ice40")
-__all__ = ["VENDORS", "Bank", "Multiplier", "bank", "multiplier"]
+__all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier"]
 
 
 def bank(vendor: str, **kwargs) -> Bank:
@@ -19,6 +19,11 @@ def bank(vendor: str, **kwargs) -> Bank:
 def multiplier(vendor: str, **kwargs) -> Multiplier:
     """A Multiplier in the form of `vendor`."""
     return _form(vendor, ecp5=ecp5.Multiplier, ice40=logic.Multiplier, otherwise=Multiplier)(**kwargs)
+
+
+def accumulator(vendor: str, **kwargs) -> Accumulator:
+    """An Accumulator in the form of `vendor`."""
+    return _form(vendor, ecp5=ecp5.Accumulator, otherwise=Accumulator)(**kwargs)
 
 
 def has_multipliers(vendor: str) -> bool:

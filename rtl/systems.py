@@ -12,7 +12,8 @@ from rtl.inventory import Budget, Inventory
 class Cell(NamedTuple):
     """A hard block of a core: block, "multiplier" or "ram"; its path in the core's flattened netlist.
 
-    A block that is "room" stands for a block RAM that stays empty, where the part has more of them than it needs.
+    A block that is "room" stands for a block RAM that stays empty, one that is a "gap" for a multiplier, where the part
+    has more of them than it needs.
     """
 
     block: str

@@ -109,7 +109,7 @@ class Gates(wiring.Component):
                  pause: int = 0):
         self.layer, self.vendor, self.pause = layer, vendor, pause
         self.rows, self.bits = lane_rows(layer, halves), index_bits(layer)
-        self.lanes = [MacLanes(self.rows, vendor=vendor, first_bank=first_bank + n * self.rows.lanes)
+        self.lanes = [MacLanes(self.rows, vendor=vendor, first_bank=first_bank + n * self.rows.lanes, fused=True)
                       for n in range(layer.chains)]
         word = signed(layer.state.width)
         input_bits = max(1, (layer.inputs - 1).bit_length()) if layer.dense else 1
@@ -141,9 +141,11 @@ class Gates(wiring.Component):
             join(m, lanes.params, params)
             params = lanes.params_out
             address = Cat(now.address[:-1], self.half) if self.rows.halves == 2 else now.address
-            m.d.comb += [port.eq(later(m, value, self.FETCH, name=f"{name}{n}", reset_less=name != "last"))
-                         for name, port, value in (("address", lanes.addr, address), ("first", lanes.first, now.first),
-                                                   ("last", lanes.last, now.last))]
+            m.d.comb += [port.eq(later(m, value, cycles, name=f"{name}{n}", reset_less=name != "last"))
+                         for name, port, value, cycles in (
+                             ("address", lanes.addr, address, self.FETCH), ("last", lanes.last, now.last, self.FETCH),
+                             # a lane has a register more for it
+                             ("first", lanes.first, now.first, self.FETCH - 1))]
             m.d.comb += lanes.operand.eq(operand)
         join(m, self.params_out, params)
         self._results(m, side, fresh)
@@ -242,13 +244,19 @@ class Gates(wiring.Component):
         layer, lanes = self.layer, self.lanes[0]
         total, neurons = self.rows.lanes * layer.gate_rows().folds, layer.outputs
         dense, given = dense_folds(layer) * self.rows.lanes, dense_count(layer)
+        begins = total if not dense else dense
         count, is_gate = Signal(range(max(2, total, dense))), Signal(init=int(not dense))
+        # what count says comes from registers: it stands before a chain of logic
+        is_first, is_last = Signal(init=1), Signal(init=begins == 1)
         valid = lanes.valid & self.live
         with m.If(valid):
-            m.d.sync += count.eq(count + 1)
-            with m.If(count == Mux(is_gate, total, dense) - 1):
-                m.d.sync += [count.eq(0), is_gate.eq(~is_gate if dense else 1)]
-            with m.If(is_gate & (count == 0)):
+            m.d.sync += [is_first.eq(is_last), count.eq(Mux(is_last, 0, count + 1))]
+            with m.If(is_last):
+                m.d.sync += [is_gate.eq(~is_gate if dense else 1),
+                             is_last.eq(Mux(is_gate, begins, total) == 1)]
+            with m.Else():
+                m.d.sync += is_last.eq(count == Mux(is_gate, total, dense) - 2)
+            with m.If(is_gate & is_first):
                 m.d.sync += [self.is_fresh.eq(fresh), self.side.eq(side)]
         m.d.sync += [self.valid.eq(valid & is_gate & (count < neurons)), self.index.eq(count),
                      self.product_valid.eq(valid & ~is_gate & (count < given))]

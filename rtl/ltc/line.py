@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-#: a neuron is through: whether it has spiked
+#: a neuron is through in the next cycle: `spike`, which comes then, says whether it has spiked
 ARRIVAL = data.StructLayout({"valid": 1, "spike": 1})
 
 
@@ -32,13 +32,13 @@ class SpikeLine(wiring.Component):
         write, read = store.write_port(), store.read_port(domain="comb")
         into, at = (Signal(self.bits, name=name) for name in ("into", "at"))
         into_side, at_side = Signal(), Signal()
-        waiting, waits = Signal(range(2 * self.count + 1)), Signal()
-        m.d.comb += [write.en.eq(self.i.valid), write.data.eq(self.i.spike), write.addr.eq(Cat(into, into_side)),
+        waiting, waits, comes = Signal(range(2 * self.count + 1)), Signal(), Signal()
+        m.d.comb += [write.en.eq(comes), write.data.eq(self.i.spike), write.addr.eq(Cat(into, into_side)),
                      read.addr.eq(Cat(at, at_side)), self.ready.eq(self.wanted & waits)]
-        m.d.sync += [waiting.eq(waiting + self.i.valid - self.take),
+        m.d.sync += [comes.eq(self.i.valid), waiting.eq(waiting + comes - self.take),
                      # what is written now can be read in the next cycle
-                     waits.eq(self.i.valid | (waiting > 1) | (waits & ~self.take))]
-        for each, index, side in ((self.i.valid, into, into_side), (self.take, at, at_side)):
+                     waits.eq(comes | (waiting > 1) | (waits & ~self.take))]
+        for each, index, side in ((comes, into, into_side), (self.take, at, at_side)):
             with m.If(each):
                 m.d.sync += [index.eq(Mux(index == last, 0, index + 1)), side.eq(side ^ (index == last))]
         with m.If(self.take):

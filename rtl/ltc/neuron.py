@@ -86,7 +86,7 @@ class SpikingNeuron(_Rows):
     """The neurons of a layer, golden.ltc.step.ltc_step behind its gates.
 
     Parameters: layer, an LtcLayer; vendor form. Members as of _Rows, and
-      o      a neuron is through, KEPT - 1 cycles behind its sums: whether it has spiked
+      o      whether a neuron has spiked, KEPT - 1 cycles behind its sums (rtl.ltc.line)
     """
 
     #: from b to the threshold, and from there to the spike
@@ -118,7 +118,7 @@ class SpikingNeuron(_Rows):
         m.d.sync += [exact(below, theta - membrane), kept.eq(Mux(spike, 0, later(m, membrane, 1, name="ut_spike")))]
         words = [kept, *(later(m, unit, self.THETA + self.COMPARE + 1, name="b") for unit in units[1:])]
         m.d.comb += [self.o.spike.eq(spike),
-                     self.o.valid.eq(later(m, self.valid, self.KEPT - 1, name="through", reset_less=False)),
+                     self.o.valid.eq(later(m, self.valid, self.KEPT - 2, name="through", reset_less=False)),
                      *(port.eq(word) for port, word in zip(self.state, words, strict=True))]
         self._keep(m, self.KEPT)
         m.d.comb += [states.write_en.eq(self.kept.replicate(layer.chains)), states.write_addr.eq(self.kept_at),

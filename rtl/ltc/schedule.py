@@ -22,7 +22,7 @@ _WRITTEN = 2
 #: from a tick that is told to the first row of a spike below
 _OPENED = 2
 #: registers on the way from layer to layer, which may lie at two ends of a die
-HOPS = 2
+HOPS = 3
 
 
 class Timing(NamedTuple):

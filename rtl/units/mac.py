@@ -19,7 +19,7 @@ from amaranth.lib.wiring import In, Out
 from golden.units.rows import Rows
 from rtl.fixed import exact
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import Bank, Multiplier, bank, multiplier
+from rtl.primitives import Bank, Multiplier, accumulator, bank, multiplier
 
 
 def bank_bits(rows: Rows) -> int:
@@ -35,7 +35,8 @@ def lane_bank(rows: Rows) -> tuple[int, int]:
 class MacLanes(wiring.Component):
     """All lanes of a matrix, or of several that are walked in turn.
 
-    Parameters: rows; vendor form; first_bank, number of the first lane's bank on the parameter bus.
+    Parameters: rows; vendor form; first_bank, number of the first lane's bank on the parameter bus; fused: accumulators
+    are those of the vendor, and `first` comes a cycle early, since each lane has a register of it beside its own.
     Members
       addr, first, last   bank address below rows.depth (above it the half, where there are two), start and end of a
                           row, for lane 0
@@ -52,8 +53,8 @@ class MacLanes(wiring.Component):
     #: from address to accumulator with a multiplier a lane: bank, register, multiplier, register, accumulator
     ACC_LATENCY = OPERAND_OFFSET + Multiplier.LATENCY + 2
 
-    def __init__(self, rows: Rows, *, vendor: str = "generic", first_bank: int = 0):
-        self.rows, self.vendor, self.first_bank = rows, vendor, first_bank
+    def __init__(self, rows: Rows, *, vendor: str = "generic", first_bank: int = 0, fused: bool = False):
+        self.rows, self.vendor, self.first_bank, self.fused = rows, vendor, first_bank, fused
         self.LATENCY = self.latency(rows)
         factor = In(signed(rows.operand))
         super().__init__({
@@ -108,12 +109,26 @@ class MacLanes(wiring.Component):
             m.d.sync += [weight.eq(weights.read_data[k * rows.weight:(k + 1) * rows.weight]), product.eq(mul.p)]
             m.d.comb += [mul.a.eq(weight), mul.b.eq(operand)]
             products.append(product)
-        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
-        half = Const(rows.half, signed(rows.acc))
-        # wraps never (Rows.acc)
-        m.d.sync += acc.eq(Mux(first, half, acc) + _added(m, products, name=f"added{n}"))
+        acc = self._accumulated(m, n, first, products)
         m.d.comb += [weights.write_en.eq(hit), weights.write_addr.eq(write_addr),
                      weights.write_data.eq(write_data.replicate(rows.columns))]
+        return acc
+
+    def _accumulated(self, m, n, first, products):
+        """The sum of a row so far; wraps never (Rows.acc)."""
+        rows = self.rows
+        if self.fused:
+            added = _added(m, products, name=f"added{n}")
+            # it would be the next lane's register, were their first values the same: tools make one of two
+            own = Signal(name=f"own_first{n}", init=1, reset_less=True)
+            m.d.sync += own.eq(first)
+            m.submodules[f"acc{n}"] = unit = accumulator(self.vendor, width=rows.acc, x_width=len(added),
+                                                         start=rows.half)
+            m.d.comb += [unit.first.eq(own), unit.x.eq(added)]
+            return unit.sum
+        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
+        half = Const(rows.half, signed(rows.acc))
+        m.d.sync += acc.eq(Mux(first, half, acc) + _added(m, products, name=f"added{n}"))
         return acc
 
     def _write(self, m, n, params):

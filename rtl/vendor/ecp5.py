@@ -6,7 +6,7 @@ Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
 
 from typing import NamedTuple
 
-from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal, signed
 
 from rtl.pipeline import later
 from rtl.vendor import generic
@@ -146,6 +146,37 @@ class Bank(generic.Bank):
             packed = sum(word << (20 * k) for k, word in enumerate(slots))
             values[f"p_INITVAL_{row:02X}"] = Const(packed, 320)
         return values
+
+
+class Accumulator(generic.Accumulator):
+    """Carry chain whose own tables choose between `start` and the sum.
+
+    yosys puts a table for each bit before the chain, and a wire between the two.
+    """
+
+    #: table of a bit: inputs first, x, sum choose the output where D is 1, D stays 1: (sum and not first) xor x; its
+    #: lowest four bits are what is carried where that is 0, then both are x. And of the bit of `start`
+    _PLAIN, _START = 0xC6CC, 0x36CC
+
+    def elaborate(self, platform):
+        m = Module()
+        total, added = Signal(signed(self.width), reset_less=True), Signal(self.width)
+        m.d.sync += total.eq(added)
+        m.d.comb += self.sum.eq(total)
+        x, carry = self.x, Const(0)
+        for low in range(0, self.width, 2):
+            ports, above = {}, Signal(name=f"carry{low + 2}")
+            for k, n in enumerate((low, low + 1)):
+                inside = n < self.width
+                table = self._START if self.start >> n & 1 else self._PLAIN
+                ports |= {f"p_INIT{k}": Const(table, 16), f"p_INJECT1_{k}": "NO", f"i_D{k}": Const(1),
+                          f"i_A{k}": total[n] if inside else Const(0), f"i_C{k}": self.first if inside else Const(0),
+                          f"i_B{k}": x[min(n, self.x_width - 1)] if inside else Const(0)}
+                if inside:
+                    ports[f"o_S{k}"] = added[n]
+            m.submodules[f"carries{low}"] = Instance("CCU2C", **ports, i_CIN=carry, o_COUT=above)
+            carry = above
+        return m
 
 
 def _constant(m, name: str, value: int) -> Signal:

@@ -1,6 +1,6 @@
 """Block RAM and multiplier with all their registers on: the generic forms, which any tool understands."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,3 +68,24 @@ class Multiplier(wiring.Component):
         return m
 
 
+class Accumulator(wiring.Component):
+    """Sum of what has come since `first`: `sum <= (start if first else sum) + x`. It wraps.
+
+    Parameters: width in bits; x_width, at most as many; start, which `first` begins with, a power of two or zero.
+    Members: first; x, signed; sum, signed.
+    """
+
+    def __init__(self, *, width: int, x_width: int, start: int = 0):
+        if not 1 <= x_width <= width:
+            raise ValueError(f"an accumulator of {width} bits takes words of 1 to {width} bits, not {x_width}")
+        if start & (start - 1) or not 0 <= start < 1 << width:
+            raise ValueError(f"an accumulator of {width} bits begins with a power of two or zero, not {start}")
+        self.width, self.x_width, self.start = width, x_width, start
+        super().__init__({"first": In(1), "x": In(signed(x_width)), "sum": Out(signed(width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        total = Signal(signed(self.width), reset_less=True)
+        m.d.sync += total.eq(Mux(self.first, self.start, total) + self.x)
+        m.d.comb += self.sum.eq(total)
+        return m

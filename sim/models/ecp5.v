@@ -27,6 +27,21 @@ module LUT4 #(parameter [15:0] INIT = 0) (input A, B, C, D, output Z);
   assign Z = INIT[{D, C, B, A}];
 endmodule
 
+// Half of a slice: two bits of a sum. A table of four inputs says whether a bit differs from its carry in; where its
+// output is 0, the first two inputs say by the table's lowest four bits what is carried on. INJECT1 must be "NO".
+module CCU2C #(
+    parameter [15:0] INIT0 = 0, INIT1 = 0,
+    parameter INJECT1_0 = "NO", INJECT1_1 = "NO"
+) (
+    input A0, B0, C0, D0, A1, B1, C1, D1, CIN, output S0, S1, COUT
+);
+  wire low = INIT0[{D0, C0, B0, A0}], high = INIT1[{D1, C1, B1, A1}];
+  wire between = low ? CIN : INIT0[{2'b00, B0, A0}];
+  assign S0 = low ^ CIN;
+  assign S1 = high ^ between;
+  assign COUT = high ? between : INIT1[{2'b00, B1, A1}];
+endmodule
+
 // 18 x 18 multiplier: P = A * B, through input, pipeline and output registers. SOURCEA, SOURCEB (cascade) must be 0.
 module MULT18X18D #(
     parameter [31:0] REG_INPUTA_CLK = "NONE", REG_INPUTB_CLK = "NONE",

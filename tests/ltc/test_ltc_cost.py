@@ -1,13 +1,15 @@
 """What networks take of a part: lanes that are dealt out, memories and multipliers as the circuit has them, cycles."""
 
+import re
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from ltcs import random_network
 
 from boards import BOARDS
 from boards.base import resources_needed
-from boards.floorplan import floorplan
+from boards.floorplan import CORE, floorplan
 from golden.fixed import QFormat
 from golden.ltc.layer import LtcLayer, Readout
 from golden.ltc.network import LtcNetwork
@@ -63,10 +65,23 @@ def test_counted_as_it_is_built(seed):
 def test_hard_blocks_have_their_places(seed):
     """Every lane and its weights in chain order, each cell once."""
     net = random_network(f"chain {seed}", largest=12)
-    cells = list(circuit(net).chain(net))
+    cells = [cell for cell in circuit(net).chain(net) if cell.block != "gap"]
     assert len({cell.path for cell in cells}) == len(cells)
     assert sum(cell.block == "multiplier" for cell in cells) == CIRCUIT.inventory(net).multipliers
     assert len(set(floorplan(net, BOARD.part.grid).values())) == len(cells) + 2
+
+
+def test_lanes_lie_beside_their_weights():
+    """28-128-128-10: the die has multipliers to spare beside the spike rows of its first layer."""
+    net = BOARD.fold(network(28, 128, 128, 10))
+    plan = floorplan(net, BOARD.part.grid)
+    sites = {name: tuple(map(int, re.match(r"X(\d+)/Y(\d+)/", site).groups())) for name, site in plan.items()}
+    for n, chain, k in product(range(2), range(2), range(32)):
+        lanes = f"{CORE}.layer{n}.gates.lanes{chain}"
+        (x, y), (x_bank, y_bank) = sites[f"{lanes}.multiplier{k}.dsp"], sites[f"{lanes}.bank{k}.block0"]
+        assert abs(x - x_bank) <= 20
+        assert y_bank - y in (12, 24)
+    assert sites[f"{CORE}.vectors.block0"][1] == sites[f"{CORE}.layer1.gates.lanes0.bank31.block0"][1]
 
 
 def test_what_does_not_fit():

@@ -32,9 +32,11 @@ def test_line(count, is_there):
         for n, spike in enumerate(spikes):
             while n >= len(taken) + count + (len(taken) % count == 0) or rng.random() < 0.4:
                 await ctx.tick()
-            ctx.set(dut.i, {"valid": 1, "spike": spike})
+                ctx.set(dut.i.spike, 0)
+            ctx.set(dut.i.valid, 1)
             await ctx.tick()
-            ctx.set(dut.i, {"valid": 0, "spike": 0})
+            # it comes a cycle after it is told of
+            ctx.set(dut.i, {"valid": 0, "spike": spike})
 
     async def take(ctx):
         assert ctx.get(dut.wanted) == is_there
@@ -79,9 +81,10 @@ def test_former(n, slots):
         for spike in spikes:
             while rng.random() < 0.3:
                 await ctx.tick()
-            ctx.set(port, {"valid": 1, "spike": int(spike)})
+                ctx.set(port.spike, 0)
+            ctx.set(port.valid, 1)
             await ctx.tick()
-            ctx.set(port, {"valid": 0, "spike": 0})
+            ctx.set(port, {"valid": 0, "spike": int(spike)})
 
     async def products(ctx, x):
         sums = params.weight @ x + excess
@@ -238,10 +241,11 @@ def test_neuron(n):
             await ctx.tick().repeat(dut.KEPT + 1)
 
     async def watch(ctx):
-        spikes = (dut.o.valid, dut.o.spike) if spiking else ()
+        comes, spikes = False, (dut.o.valid, dut.o.spike) if spiking else ()
         async for _, _, valid, at, *found in ctx.tick().sample(dut.kept, dut.kept_at, *dut.state, *spikes):
-            if spiking and found[layer.chains]:
+            if comes:
                 through.append(found[-1])
+            comes = spiking and found[layer.chains]
             if valid:
                 tick, j = divmod(len(kept), size)
                 assert at == j | tick % 2 << dut.bits

@@ -37,19 +37,23 @@ def give(ctx, dut, factors) -> None:
     Rows(count=3, words=3, lanes=2, weight=18, operand=18, side=4, halves=2),
     Rows(count=3, words=2, lanes=2, weight=3, operand=4, side=16, halves=1, held=9)],
     ids=lambda r: f"{r.count}x{r.words} {r.lanes} by {r.side}")
-def test_rtl_equals_golden(rows):
+@pytest.mark.parametrize("fused", [False, True])
+def test_rtl_equals_golden(rows, fused):
     rng, words, lanes, side = random.Random(str(rows)), rows.words, rows.lanes, rows.side
     weight = np.array([[drawn(rows.weight, rng) for _ in range(words * side)] for _ in range(rows.count)])
     x = np.array([drawn(rows.operand, rng) for _ in range(words * side)]).reshape(words, side)
-    dut, got = MacLanes(rows, first_bank=7), []
+    dut, got = MacLanes(rows, first_bank=7, fused=fused), []
     pairs = list(row_writes(rows, 7, weight))
     half = 1 << len(dut.addr) - 1 if rows.halves == 2 else 0
 
     async def bench(ctx):
         await load(ctx, dut.params, pairs, half=1, settle=lanes + 2)
+        # where it comes a cycle early
+        ctx.set(dut.first, 1)
+        await ctx.tick()
         for cycle in range(rows.folds * words + dut.LATENCY + lanes):
             ctx.set(dut.addr, (cycle if cycle < rows.folds * words else 0) | half)
-            ctx.set(dut.first, cycle % words == 0)
+            ctx.set(dut.first, (cycle + fused) % words == 0)
             ctx.set(dut.last, cycle < rows.folds * words and cycle % words == words - 1)
             give(ctx, dut, x[(cycle - dut.OPERAND_OFFSET) % words])
             if ctx.get(dut.valid):

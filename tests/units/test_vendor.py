@@ -18,7 +18,7 @@ from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.units.dense import dense_rows
 from golden.units.rows import Rows
-from rtl.primitives import VENDORS, Bank, bank, multiplier
+from rtl.primitives import VENDORS, Bank, accumulator, bank, multiplier
 from rtl.units.mac import MacLanes
 from rtl.vendor import ecp5
 from sim.harness.device import Device
@@ -33,6 +33,8 @@ BANKS = [(d, w) for d in (2, 100, 1024) for w in (1, 2, 7, 17, 18, 19, 36, 40)] 
 COLUMNS = [(216, 32, 2), (512, 36, 2), (256, 32, 4), (300, 36, 4), (100, 27, 3), (512, 40, 2), (512, 64, 8),
            (784, 32, 4), (784, 16, 2), (1000, 18, 2), (1000, 24, 3), (600, 36, 2), (700, 48, 2), (2048, 16, 2),
            (3000, 12, 2), (16385, 2, 2)]
+#: width, width of what comes, what sums begin with
+ACCUMULATORS = [(1, 1, 1), (2, 1, 2), (7, 7, 0), (8, 5, 1), (20, 13, 1 << 19), (33, 24, 64)]
 FACTORS = [(18, 18), (17, 16), (12, 18), (2, 3)]
 _STATE = {"weight": QFormat(4, 11), "state": QFormat(5, 11), "lead": QFormat(1, 14), "lag": QFormat(1, 14)}
 NETWORK = Network(name="vendor", dt=0.2, layers=(
@@ -119,6 +121,9 @@ def units() -> dict:
     found["filled bank"] = partial(bank, depth=1024, width=18, init=[row % (1 << 18) for row in rows])
     for a, b in FACTORS:
         found[f"multiplier {a} x {b}"] = partial(multiplier, a_width=a, b_width=b)
+    for width, x_width, start in ACCUMULATORS:
+        found[f"accumulator {width} + {x_width} from {start}"] = partial(accumulator, width=width, x_width=x_width,
+                                                                         start=start)
     found["lanes"] = lambda vendor: MacLanes(dense_rows(NETWORK.layers[0]), vendor=vendor)
     # held: random addresses stay within the bank
     for side in (2, 4):
