@@ -9,8 +9,7 @@ from golden.programs import end_on_signals
 from leadlag import __version__, flow
 from leadlag.doctor import doctor
 from leadlag.experiments.cli import adapt, learn, study, video
-from leadlag.foreign import export_command
-from leadlag.foreign_import import import_command, raster_command
+from leadlag.foreign_cli import export_command, import_command, raster_command
 from leadlag.lists import boards, datasets, networks
 from leadlag.model import report_table
 from leadlag.options import (

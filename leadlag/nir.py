@@ -19,11 +19,11 @@ from golden.nir.risp_json import write as write_risp
 from golden.nir.synapses import Table, Wiring, wire
 from golden.nir.targets import check_target
 from golden.nir.write import write
-from leadlag.foreign import export, save
+from leadlag.foreign import Foreign, export, read, save
 
 __all__ = [
-    "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten", "Graph", "IF", "Input",
-    "Integrator", "LI", "LIF", "Linear", "Options", "Output", "Raster", "Risp", "Scale", "SumPool2d", "Synapse",
-    "Table", "Threshold", "Wiring", "check_target", "export", "flatten", "implied_dt", "load", "parse_risp",
-    "read_rasters", "read_risp", "run_risp", "save", "simulate", "stated", "wire", "write", "write_risp",
+    "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flat", "Flatten", "Foreign", "Graph",
+    "IF", "Input", "Integrator", "LI", "LIF", "Linear", "Options", "Output", "Raster", "Risp", "Scale", "SumPool2d",
+    "Synapse", "Table", "Threshold", "Wiring", "check_target", "export", "flatten", "implied_dt", "load", "parse_risp",
+    "read", "read_rasters", "read_risp", "run_risp", "save", "simulate", "stated", "wire", "write", "write_risp",
 ]

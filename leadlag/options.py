@@ -105,7 +105,7 @@ def _name(param) -> str:
 def port_option(**options):
     """A port, looked for before anything is done for it."""
     def check(ctx, param, port):
-        if port != "sim":
+        if port not in (None, "sim"):
             from firmware.transport import check_port
             check_port(port)
         return port

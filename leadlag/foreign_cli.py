@@ -1,31 +1,18 @@
-"""`leadlag import`: a network of others as one of ours, which every other command takes; `leadlag raster` runs one."""
-
-import re
-from pathlib import Path
+"""`leadlag import`, `export` and `raster`: networks of others as ours, ours for others, and rasters through them."""
 
 import click
 import numpy as np
 
-from golden import systems
 from golden.checks import check
-from golden.files import check_writable, write_npz
+from golden.files import check_writable, write_npz, write_whole
 from golden.nir import rasters
-from golden.nir.options import CHOICES, Options
+from golden.nir.options import CHOICES
+from golden.nir.targets import DT, TARGETS
 from leadlag import flow
-from leadlag.options import FILE, FOLDER, Command, Finite, board_option, is_given, only_for
+from leadlag.foreign import RISP, export, on_board, read
+from leadlag.options import FILE, FOLDER, Command, Finite, board_option, only_for, port_option
 from leadlag.results import answer, answers
 from leadlag.terminal import Table, notes, status
-
-
-def read_foreign(source, name: str | None = None, *, form=None, calibrate=None, bits=None, **options):
-    """A network of others as one of ours: (trained network, layers, notes, samples), as golden.event.foreign reads it.
-
-    source: a path, or a nir.NIRGraph; options: of golden.nir.options.Options, such as dt. ValueError, one line.
-    """
-    stem = re.sub(r"[^a-z0-9_-]+", "-", Path(source).stem.lower()).strip("-_")[:64] if isinstance(source, str | Path) \
-        else "imported"
-    check(bool(name or stem), f"{source} has no letters that make a name: say --name")
-    return systems.importer().read(source, name or stem, Options(**options), form=form, calibrate=calibrate, bits=bits)
 
 
 def _choice(name: str, said: str):
@@ -55,7 +42,7 @@ def import_command(file, form, dt, reset, current, threshold, integrator, delays
     only_for("NIR", form != "risp", *choices, "bits", "calibrate", given="--format risp")
     given = {key: value for key, value in choices.items() if value is not None}
     with status(notes, f"{file}: read and run"):
-        found = read_foreign(file, name, form=form, calibrate=calibrate, bits=bits, **given)
+        found = read(file, name, form=form, calibrate=calibrate, bits=bits, **given)
     net = found.trained.describe()
     if board is not None:
         flow.check_room(flow.case_of(found.trained, board), board)
@@ -80,7 +67,7 @@ def import_command(file, form, dt, reset, current, threshold, integrator, delays
 @click.argument("file", type=FILE)
 @board_option
 @click.option("--rtl", is_flag=True, help="Run the circuit, too; its words must equal those of golden.")
-@click.option("--port", help="Run a board at this serial port, or `sim`, the simulated one.")
+@port_option()
 @click.option("--out", type=FILE, help="Write what comes out: y of an .npz.")
 @answers
 def raster_command(network, file, board, rtl, port, out):
@@ -99,7 +86,7 @@ def raster_command(network, file, board, rtl, port, out):
         flow.compare(case, flow.compiled(case).run(x), y, "circuit")
         ran.append("circuit")
     if port is not None:
-        flow.compare(case, _board(case, port, x), y, f"board at {port}")
+        flow.compare(case, on_board(case, port, x), y, f"board at {port}")
         ran.append(f"board at {port}")
     said = {"network": net.name, "samples": len(x), "ticks": x.shape[1], "ran": ran, "mean": float(np.mean(y))}
     equal = ", all words equal" if len(ran) > 1 else ""
@@ -116,11 +103,21 @@ def raster_command(network, file, board, rtl, port, out):
     answer(said, *lines)
 
 
-def _board(case, port: str, x) -> np.ndarray:
-    from leadlag.ladder import open_board
-    if is_given("port") and port != "sim":
-        from firmware.transport import check_port
-        check_port(port)
-    with open_board(case.net, port, notes) as device:
-        device.load(case.image)
-        return device.run(x)
+@click.command(name="export", cls=Command)
+@click.argument("network", metavar="NET")
+@click.option("--for", "target", type=click.Choice([*TARGETS, RISP]), default="nir", show_default=True,
+              help="Who is to read it: anything that one drops in silence is refused for that one.")
+@click.option("--dt", type=Finite(0, min_open=True), default=DT, show_default=True, help="Seconds of a tick.")
+@click.option("--out", type=FILE, help="build/NAME.nir (or .json) by default.")
+@answers
+def export_command(network, target, dt, out):
+    """Write a network as a file of NIR, or of RISP, for the tools of others."""
+    only_for("NIR, whose time is in seconds", target != RISP, "dt", given=f"--for {target}")
+    real = flow.find(network)
+    net = real.describe()
+    data, notes = export(net, real.quantize(net), target, dt)
+    out = out or flow.BUILD / f"{net.name}.{'json' if target == RISP else 'nir'}"
+    check_writable(out)
+    write_whole(out, data)
+    answer({"network": net.name, "for": target, "file": out, "bytes": len(data), "notes": notes},
+           *notes, f"written: {out}, {len(data):,} bytes for {target}")
