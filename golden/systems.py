@@ -9,7 +9,7 @@ from importlib import import_module
 from golden.description import Description, Trained, json_object
 from golden.files import parse_file, read_safetensors
 
-KINDS = ("rate", "spiking", "cascade", "ltc")
+KINDS = ("rate", "spiking", "cascade", "ltc", "event")
 
 
 @cache

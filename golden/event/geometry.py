@@ -69,8 +69,8 @@ def _geometry(net) -> Geometry:
         rows.append(rows[-1] + net.count(block))
     history.append(history[-1] + -(-net.lines // WORD))
     fine = min(FINE, net.delay_bits)
-    visits, lanes = 1 << net.delay_bits - fine, net.folded
-    listed = net.entries if lanes == 1 else min(net.entries, -(-5 * net.entries // (4 * lanes)) + 8)
+    visits = 1 << net.delay_bits - fine
+    listed = net.entries        # all of them may be of one lane
     return Geometry(
         chunk, tuple(offset[:-1]), offset[-1], fine, visits, tuple(bases[:-1]),
         tuple(_chunks(net, block.target, chunk) for block in net.dense), tuple(rows), bases[-1] * chunk,
