@@ -20,7 +20,7 @@ from golden.data import sets
 from golden.data.dataset import FORMS, DataSet
 from golden.files import parse_file
 from golden.fixed import QFormat
-from golden.systems import KINDS
+from golden.systems import learnt_kinds
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "recipes"
@@ -255,7 +255,8 @@ def parse(text: str) -> Recipe:
 
 def _made(entry: dict, origin: str, changes) -> Recipe:
     kind = entry.pop("kind", None)
-    check(kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {kind!r}{nearest(kind, KINDS)}")
+    kinds = learnt_kinds()
+    check(kind in kinds, f"kind must be one of {', '.join(kinds)}, not {kind!r}{nearest(kind, kinds)}")
     recipe = import_module(f"golden.{kind}.recipe").RECIPE
     for change in changes:
         _override(recipe, entry, change)

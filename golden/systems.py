@@ -5,6 +5,7 @@ Nothing else names them: who reads a description or a file of parameters finds i
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 from golden.description import Description, Trained, json_object
 from golden.files import parse_file, read_safetensors
@@ -22,6 +23,12 @@ def descriptions() -> dict[str, type[Description]]:
 def trained_kinds() -> dict[str, type[Trained]]:
     """The class of trained networks of each kind."""
     return {kind: import_module(f"golden.{kind}").TRAINED for kind in KINDS}
+
+
+@cache
+def learnt_kinds() -> tuple[str, ...]:
+    """The kinds that recipes train; networks of the others are imported."""
+    return tuple(kind for kind in KINDS if find_spec(f"golden.{kind}.recipe"))
 
 
 def parse(text: str | bytes) -> Description:

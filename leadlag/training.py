@@ -28,7 +28,7 @@ def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out
 
 def new(kind: str, name: str, out: Path) -> None:
     """Write a commented recipe that trains as it is; ValueError or OSError where kind, name or `out` cannot be."""
-    kinds = systems.KINDS
+    kinds = systems.learnt_kinds()
     check(kind in kinds, f"no kind {kind!r} of networks{nearest(kind, kinds)}: there is {', '.join(kinds)}")
     text = (HERE / kind / "new.toml").read_text(encoding="utf-8").replace("NAME", name)
     check(not out.exists(), f"{out} is there already: give another --out")

@@ -20,7 +20,7 @@ class Updates(wiring.Component):
     Parameters: net; latency from `update` to `fired`.
     Members
       start, population   update all neurons of a population
-      clear               clear the sums of every slot
+      clear               clear the sums of every slot, and all states
       now                 slot of this tick
       update, fired       to all lanes, and from them
       write, write_word, write_bits   a word of the history
@@ -55,23 +55,23 @@ class Updates(wiring.Component):
             m.d.sync += [step.eq(step + 1), running.eq(~last)]
         u, valid = Signal(update_layout(net)), Signal()
         m.d.comb += [valid.eq(running & (clearing | (step < there)))]
-        m.d.sync += [u.en.eq(valid), u.neuron.eq(valid & ~clearing), u.population.eq(population),
+        m.d.sync += [u.en.eq(valid), u.neuron.eq(valid), u.zero.eq(clearing), u.population.eq(population),
                      u.slot.eq(Mux(clearing, step[:g.fine], self.now)),
                      u.local.eq(Mux(clearing, step >> g.fine, of(list(g.offset)) + step))]
         begins = self.start | self.clear
         m.d.comb += [self.update.eq(u), self.idle.eq(~(begins | running | u.en | self._gather(
-            m, running & ~clearing, step, population, of)))]
+            m, running, ~clearing, step, population, of)))]
         return m
 
-    def _gather(self, m, updating, step, population, of):
+    def _gather(self, m, running, updating, step, population, of):
         """Spikes of all lanes to words of the history; whether some are on their way."""
         net, g, lanes = self.net, plan(self.net).g, self.net.folded
         cycles = 1 + self.latency
-        flow = [updating]
+        flow = [running]
         for n in range(cycles):
             flow.append(later(m, flow[-1], 1, name=f"flow{n}", reset_less=False))
         at = Signal.like(step)
-        came = flow[-1]
+        came = flow[-1] & updating
         with m.If(self.start):
             m.d.sync += at.eq(0)
         with m.Elif(came):
@@ -100,7 +100,7 @@ class Control(wiring.Component):
     Members
       i, spike                        words in; events of lines out
       quiet                           no spike, job or update is under way
-      tick, fresh, inside             its number; states are 0; words of it have come
+      tick, inside                    its number; words of it have come
       running, done                   it is computed; for one cycle: it is over
       start, population, clear        as Updates has them
       pass_start, .._begin, .._end, .._visit, .._busy    a pass of the history, that is read until not busy
@@ -117,7 +117,7 @@ class Control(wiring.Component):
         words = data.StructLayout({"x": unsigned(18), "first": unsigned(1)})
         super().__init__({
             "i": In(stream.Signature(words)), "spike": Out(stream.Signature(source_layout(net))), "quiet": In(1),
-            "tick": Out(net.delay_bits), "fresh": Out(1), "inside": Out(1), "running": Out(1), "done": Out(1),
+            "tick": Out(net.delay_bits), "inside": Out(1), "running": Out(1), "done": Out(1),
             "start": Out(1), "clear": Out(1), "population": Out(bits(len(net.populations))),
             "pass_start": Out(1), "pass_begin": Out(word), "pass_end": Out(word), "pass_visit": Out(bits(g.visits)),
             "pass_busy": In(1), "line_write": Out(1), "line_word": Out(word), "line_bits": Out(WORD), "event": Out(1)})
@@ -125,28 +125,24 @@ class Control(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         net, g, i, population, visit = self.net, plan(self.net).g, self.i, self.population, self.pass_visit
-        cleared, begin, value = Signal(), Signal(init=1), Signal(signed(WORD), init=1)
-        still, calm = Signal(range(self.STILL + 1)), Signal()
+        cleared, begin, value, calm = Signal(), Signal(init=1), Signal(signed(WORD), init=1), Signal()
+        still = Signal(range(self.STILL + 1))
         # visits that there has been a tick for, and ticks that count towards the next one
         age, ticks = Signal.like(visit), Signal(g.fine)
         flush, flushed, here = self._lines(m)
         m.d.comb += [calm.eq(still == self.STILL), self.running.eq(1), self._passes()]
-        with m.If(self.quiet):
-            m.d.sync += still.eq(Mux(calm, still, still + 1))
-        with m.Else():
-            m.d.sync += still.eq(0)
+        m.d.sync += still.eq(Mux(self.quiet, Mux(calm, still, still + 1), 0))
 
         def go(state):
             m.d.sync += still.eq(0)
             m.next = state
-
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += self.running.eq(0)
                 with m.If(i.valid & ((i.p.first & ~cleared) | begin)):
                     m.d.comb += self.clear.eq(calm)
                     with m.If(calm):
-                        m.d.sync += [self.fresh.eq(1), self.tick.eq(0), age.eq(0), ticks.eq(0), value.eq(1),
+                        m.d.sync += [self.tick.eq(0), age.eq(0), ticks.eq(0), value.eq(1),
                                      self.inside.eq(0), cleared.eq(1), begin.eq(0)]
                         go("clear")
                 with m.Elif(i.valid):
@@ -177,17 +173,22 @@ class Control(wiring.Component):
                     m.d.comb += self.pass_start.eq(1)
                     go("spikes")
             with m.State("spikes"):
+                m.d.comb += self.done.eq(calm & (population == len(net.populations) - 1))
                 with m.If(calm):
                     m.d.sync += population.eq(population + 1)
                     go("visits")
-                    with m.If(population == len(net.populations) - 1):
-                        m.d.comb += self.done.eq(1)
-                        m.d.sync += [self.tick.eq(self.tick + 1), self.fresh.eq(0), ticks.eq(ticks + 1), value.eq(1),
-                                     self.inside.eq(0), population.eq(0)]
-                        with m.If(ticks.all() & (age != g.visits - 1)):
-                            m.d.sync += age.eq(age + 1)
-                        go("idle")
+                with m.If(self.done):
+                    m.d.sync += [population.eq(0), value.eq(1)]
+                    go("idle")
+        self._count(m, ticks, age)
         return m
+
+    def _count(self, m, ticks, age):
+        """The end of a tick; and whether there has been one for another visit."""
+        with m.If(self.done):
+            m.d.sync += [self.tick.eq(self.tick + 1), ticks.eq(ticks + 1), self.inside.eq(0)]
+            with m.If(ticks.all() & (age != plan(self.net).g.visits - 1)):
+                m.d.sync += age.eq(age + 1)
 
     def _word(self, m, value, flush, here, go):
         """A word, in whose place `here` is where it is an event."""

@@ -1,7 +1,7 @@
 """An event-driven network as a circuit: words in, spikes to lanes as jobs, words out.
 
-    words -> [Control] -- events --> [Expander] -- jobs --> [Lane] x lanes -- fired --> [Updates] -> [History]
-                  passes of the history ^-------- spikes of this tick and of those a visit ago --------'
+words -> [Control] -- events --> [Expander] -- jobs --> [Lane] x lanes -- fired --> [Updates] -> [History]
+passes of the history ^-------- spikes of this tick and of those a visit ago --------'
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
@@ -38,8 +38,7 @@ class EventCore(wiring.Component):
 
     The first word of a sequence clears what is under way. Parameters are loaded in place, between ticks.
 
-    Members: i, o; params; half follows want_half; busy, a tick has begun or answers wait; tick, stall, events; lost, 0;
-    work, for benches: jobs and operations.
+    Members: i, o; params; half follows want_half; busy, a tick has begun or answers wait; tick, stall, events; lost, 0.
     """
 
     def __init__(self, net: EventNetwork, *, vendor: str = "generic"):
@@ -99,7 +98,7 @@ class EventCore(wiring.Component):
                      updates.fired.eq(Cat(lane.fired for lane in lanes))]
         for lane in lanes:
             m.d.comb += [lane.i.valid.eq(expander.o.valid & free), lane.i.payload.eq(expander.o.payload),
-                         lane.now.eq(control.tick), lane.fresh.eq(control.fresh), lane.update.eq(updates.update)]
+                         lane.now.eq(control.tick), lane.update.eq(updates.update)]
 
     def _spikes(self, m, control, expander, history):
         """Events of lines, then spikes that passes find; whether none of them is kept on its way."""
@@ -133,9 +132,12 @@ class EventCore(wiring.Component):
         last = number == count - 1
         m.d.sync += history.raster_room.eq(queue.level < queue.depth - History.ROOM - 2)
         m.d.comb += [queue.w_en.eq(history.raster_en), queue.w_data.eq(Cat(history.raster, last)),
-                     self.o.valid.eq(queue.r_rdy),
-                     queue.r_en.eq(self.o.ready), self.o.p.y.eq(queue.r_data[:WORD]), self.o.p.last.eq(queue.r_data[-1])]
+                     queue.r_en.eq(~self.o.valid | self.o.ready)]
+        with m.If(queue.r_en):      # what comes out of a block RAM has a register behind it
+            m.d.sync += [self.o.valid.eq(queue.r_rdy), self.o.p.y.eq(queue.r_data[:WORD]),
+                         self.o.p.last.eq(queue.r_data[-1])]
         with m.If(history.raster_en):
             m.d.sync += number.eq(Mux(last, 0, number + 1))
-        m.d.sync += [self.busy.eq(control.inside | control.running | self.i.valid | queue.r_rdy | (queue.level != 0)),
+        waits = self.o.valid | queue.r_rdy | (queue.level != 0)
+        m.d.sync += [self.busy.eq(control.inside | control.running | self.i.valid | waits),
                      self.tick.eq(control.done), self.stall.eq(self.i.valid & ~self.i.ready)]

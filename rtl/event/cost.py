@@ -1,8 +1,8 @@
 """What an event-driven network takes, and as many lanes as a part has room for."""
 
 from golden.event.geometry import WORD, raster_words
-from golden.event.network import LANES, EventNetwork
 from golden.event.layout import memories
+from golden.event.network import LANES, EventNetwork
 from golden.regmap import WORD_BITS
 from rtl.event.core import ANSWERS, output_ticks, recalls
 from rtl.event.history import History, sizes
@@ -72,6 +72,6 @@ def notes(net: EventNetwork) -> list[str]:
     """What a tick takes beside its spikes."""
     g = plan(net).g
     update = sum(-(-each.size // WORD) * WORD // net.folded for each in net.populations)
-    return [f"a synapse a cycle and lane; a tick takes {update} cycles to update neurons, and looks at "
-            f"{(g.visits - 1) * sizes(net).words} words of spikes of earlier ticks",
+    words = (g.visits - 1) * sizes(net).words
+    return [f"a synapse a cycle and lane; a tick: {update} cycles of updates, {words} words of earlier spikes",
             f"answers of up to {output_ticks(net)} ticks wait"]

@@ -1,6 +1,6 @@
 """A spike to jobs: one for everything that its source has."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -73,9 +73,10 @@ class Expander(wiring.Component):
         job, here = Signal(job_layout(net)), Signal()
         m.d.comb += [here.eq(own < of["count"]), job.visit.eq(spike.visit)]
         members = job.shape().members
-        for name, kind in (("kind", None), ("value", None)):
-            if name in members:
-                m.d.comb += getattr(job, name).eq(of["kind"] if name == "kind" else spike.value)
+        if "kind" in members:
+            m.d.comb += job.kind.eq(of["kind"])
+        if "value" in members:
+            m.d.comb += job.value.eq(spike.value)
         if Kind.DENSE in p.kinds:
             m.d.comb += [job.base.eq(of["base"] + own[:-1] * of["chunks"]), job.chunks.eq(of["chunks"]),
                          job.target.eq(of["target"])]
@@ -86,7 +87,7 @@ class Expander(wiring.Component):
             m.d.comb += job.neuron.eq(of["place"] + own[:-1])
         served = Const(1)
         if Kind.DIRECT in p.kinds and p.g.visits > 1:
-            served = self._kind(of, Kind.DIRECT).implies(spike.visit == 0)
+            served = ~self._kind(of, Kind.DIRECT) | (spike.visit == 0)
         if self.delays is not None:
             m.submodules.delays = store = self.delays
             join(m, store.params, self.params)
@@ -94,7 +95,7 @@ class Expander(wiring.Component):
             if p.g.visits > 1:
                 right = Signal(reset_less=True)
                 m.d.sync += right.eq(store.read_data[p.g.fine:] == spike.visit)
-                served = served & self._kind(of, Kind.DENSE).implies(right)
+                served = served & (~self._kind(of, Kind.DENSE) | right)
         return job, here, served
 
     def _kind(self, of, kind: Kind):

@@ -1,10 +1,17 @@
-"""Words of bits to the numbers of those that are set, one a cycle."""
+"""Words of bits to the numbers of those that are set, one a cycle; and the queue in which words wait for that."""
 
 from amaranth.hdl import Module, Signal, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.event.layouts import bits
+
+
+def waiting(m, vendor: str, *, width: int, depth: int):
+    """A short queue: in LUT RAM where there is some, whose words are there in the cycle of their address."""
+    kind = fifo.SyncFIFOBuffered if vendor == "ice40" else fifo.SyncFIFO
+    m.submodules.queue = queue = kind(width=width, depth=depth)
+    return queue
 
 
 class Finder(wiring.Component):

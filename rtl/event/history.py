@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.event.geometry import WORD, raster_words
-from rtl.event.finder import Finder
+from rtl.event.finder import Finder, waiting
 from rtl.event.layouts import Kind, bits, plan, source_layout
 from rtl.pipeline import later
 from rtl.primitives import bank
@@ -50,7 +50,7 @@ class History(wiring.Component):
 
     QUEUE = 16
     #: words that may come when room is seen to end
-    ROOM = 4
+    ROOM = 5
 
     def __init__(self, net, *, vendor: str):
         self.net, self.vendor = net, vendor
@@ -58,8 +58,8 @@ class History(wiring.Component):
         super().__init__({
             "write": In(1), "write_word": In(word), "write_bits": In(WORD), "tick": In(net.delay_bits),
             "start": In(1), "begin": In(word), "end": In(word), "visit": In(bits(plan(net).g.visits)),
-            "o": Out(stream.Signature(source_layout(net))), "raster_room": In(1), "raster_en": Out(1), "raster": Out(WORD), "busy": Out(1),
-            "idle": Out(1)})
+            "o": Out(stream.Signature(source_layout(net))), "raster_room": In(1), "raster_en": Out(1),
+            "raster": Out(WORD), "busy": Out(1), "idle": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -67,33 +67,35 @@ class History(wiring.Component):
         m.submodules.words = words = bank(self.vendor, depth=size.words * size.ticks, width=WORD)
         here, end, visit, running = Signal.like(self.begin), Signal.like(self.end), Signal.like(self.visit), Signal()
         ago = Signal(net.delay_bits)
-        m.d.comb += [ago.eq(self.tick - Cat(Const(0, g.fine), visit)), words.read_addr.eq(self._place(here, ago)), words.write_addr.eq(self._place(self.write_word,
-                     self.tick)), words.write_data.eq(self.write_bits), words.write_en.eq(self.write)]
+        m.d.comb += [ago.eq(self.tick - Cat(Const(0, g.fine), visit)), words.read_addr.eq(self._place(here, ago)),
+                     words.write_addr.eq(self._place(self.write_word, self.tick)),
+                     words.write_data.eq(self.write_bits), words.write_en.eq(self.write)]
         tag = data.StructLayout({"region": unsigned(bits(len(g.history) - 1)), "word": unsigned(bits(max(
             b - a for a, b in zip(g.history, g.history[1:], strict=False)))), "visit": unsigned(bits(g.visits))})
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=WORD + tag.size, depth=self.QUEUE)
+        queue = waiting(m, self.vendor, width=WORD + tag.size, depth=self.QUEUE)
         m.submodules.finder = finder = Finder(WORD, tag)
         room, step = Signal(), Signal()
-        m.d.sync += room.eq((queue.level < self.QUEUE - 5) & self.raster_room)
+        m.d.sync += room.eq((queue.level < self.QUEUE - 6) & self.raster_room)
         m.d.comb += step.eq(running & room)
         with m.If(self.start):
             m.d.sync += [here.eq(self.begin), end.eq(self.end), visit.eq(self.visit), running.eq(1)]
         with m.Elif(step):
             m.d.sync += [here.eq(here + 1), running.eq(here + 1 != end)]
-        asked, came = (later(m, step, n, name=f"step{n}", reset_less=False) for n in (1, 2))
-        at, age = later(m, here, 2, name="at"), later(m, visit, 2, name="age")
+        asked = [later(m, step, n, name=f"step{n}", reset_less=False) for n in (1, 2, 3)]
+        came, at, age = asked[-1], later(m, here, 3, name="at"), later(m, visit, 3, name="age")
         now = Signal(tag)
         m.d.comb += now.visit.eq(age)
         self._region(m, at, now)
-        found = words.read_data
-        m.d.comb += [queue.w_data.eq(Cat(found, now)), queue.w_en.eq(came & found.any() & self._among(now.region, [bool(each) for each in plan(net).items])),
+        found, sends = (later(m, words.read_data, 1, name="found"),
+                        self._among(now.region, [bool(each) for each in plan(net).items]))
+        m.d.comb += [queue.w_data.eq(Cat(found, now)), queue.w_en.eq(came & found.any() & sends),
                      self.raster.eq(found), self.raster_en.eq(came & (age == 0) & self._among(at, self._shown()))]
         m.d.comb += [finder.i.valid.eq(queue.r_rdy), queue.r_en.eq(finder.i.ready), finder.i.payload.eq(queue.r_data),
                      finder.o.ready.eq(self.o.ready), self.o.valid.eq(finder.o.valid),
                      self.o.p.region.eq(finder.o.p.tag.region), self.o.p.visit.eq(finder.o.p.tag.visit),
                      self.o.p.index.eq(Cat(finder.o.p.index, finder.o.p.tag.word)),
-                     self.busy.eq(self.start | running), self.idle.eq(~(self.start | running | asked | came | queue.r_rdy | (queue.level != 0)) &
-                                  finder.idle)]
+                     self.busy.eq(self.start | running),
+                     self.idle.eq(~(self.busy | Cat(asked).any() | queue.r_rdy | (queue.level != 0)) & finder.idle)]
         if "value" in self.o.payload.shape().members:
             m.d.comb += self.o.p.value.eq(1)
         return m

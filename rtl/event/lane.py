@@ -1,8 +1,8 @@
 """A lane: every synapse of its neurons, what arrives at them, and the neurons.
 
-    jobs -> queue -> [DenseScan]  -> address -> weight, delay -\\
+jobs -> queue -> [DenseScan]  -> address -> weight, delay -\\
                   -> [ListScan]   -> address -> and target ----> (times value) -> slot -> [Ring] -> [Neurons] -> fired
-                  -> direct ------------------ value ---------/
+-> direct ------------------ value ---------/
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -25,7 +25,7 @@ class Lane(wiring.Component):
     """Takes jobs one after another, a synapse a cycle; updates neurons, or clears sums, where it is told to.
 
     Parameters: net; number of the lane; vendor.
-    Members: i_params, o_params; i, jobs; now, slot of this tick; update, with which it is idle; fresh, states are 0;
+    Members: i_params, o_params; i, jobs; now, slot of this tick; update, with which it is idle;
     idle, nothing is under way (a cycle late); fired, `latency` cycles after `update`.
     """
 
@@ -35,7 +35,7 @@ class Lane(wiring.Component):
         self.latency = 1 + self.neurons.latency
         super().__init__({
             "i_params": In(ParameterBus()), "o_params": Out(ParameterBus()), "i": In(stream.Signature(job_layout(net))),
-            "now": In(plan(net).g.fine), "update": In(update_layout(net)), "fresh": In(1), "idle": Out(1),
+            "now": In(plan(net).g.fine), "update": In(update_layout(net)), "idle": Out(1),
             "fired": Out(1)})
 
     def elaborate(self, platform):
@@ -59,7 +59,8 @@ class Lane(wiring.Component):
         net, found, takes = self.net, {}, []
         for kind, unit in ((Kind.DENSE, DenseScan), (Kind.LIST, ListScan)):
             if kind in plan(net).kinds:
-                m.submodules[f"{kind.name.lower()}_scan"] = found[kind] = scan = unit(net, lane=self.number, vendor=self.vendor)
+                found[kind] = scan = unit(net, lane=self.number, vendor=self.vendor)
+                m.submodules[f"{kind.name.lower()}_scan"] = scan
                 join(m, scan.params, params)
                 mine = there & kind_is(net, head, kind)
                 m.d.comb += [scan.i.valid.eq(mine), scan.i.payload.eq(head)]
@@ -165,6 +166,6 @@ class Lane(wiring.Component):
         m.d.sync += [ring.en.eq(en | update.en), ring.zero.eq(update.en), ring.weight.eq(weight),
                      ring.addr.eq(Mux(update.en, Cat(update.slot, update.local), Cat(slot, local)))]
         m.d.sync += [neurons.en.eq(update.neuron), neurons.local.eq(update.local),
-                     neurons.population.eq(update.population)]
-        m.d.comb += [neurons.arrived.eq(ring.sum), neurons.came.eq(ring.came), neurons.fresh.eq(self.fresh),
+                     neurons.zero.eq(update.zero), neurons.population.eq(update.population)]
+        m.d.comb += [neurons.arrived.eq(ring.sum), neurons.came.eq(ring.came),
                      self.fired.eq(neurons.fired)]

@@ -122,8 +122,8 @@ def kind_is(net, job, kind: Kind):
 def update_layout(net) -> data.StructLayout:
     """What every lane is told while neurons are updated or rings cleared: a word of each lane, and its slot.
 
-    en: read and clear the sum; neuron: update it, of `population`.
+    en: read and clear the sum; neuron: update it, of `population`; zero: and its states are 0 then.
     """
     g = plan(net).g
-    return data.StructLayout({"en": 1, "neuron": 1, "local": unsigned(bits(g.depth)), "slot": unsigned(g.fine),
-                              "population": unsigned(bits(len(net.populations)))})
+    return data.StructLayout({"en": 1, "neuron": 1, "zero": 1, "local": unsigned(bits(g.depth)),
+                              "slot": unsigned(g.fine), "population": unsigned(bits(len(net.populations)))})

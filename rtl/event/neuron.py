@@ -54,7 +54,7 @@ class Neurons(wiring.Component):
 
     Parameters: net; bank0, number of the lane's first bank; vendor.
     Members: params; en, local, population: update a neuron; arrived, came: what arrives there, two cycles later;
-    fresh: all states are 0; fired, `latency` cycles after `en`.
+    zero: with `en`, its states are 0 from now on; fired, `latency` cycles after `en`.
     """
 
     def __init__(self, net, *, bank0: int, vendor: str):
@@ -64,7 +64,7 @@ class Neurons(wiring.Component):
         super().__init__({
             "params": In(ParameterBus()), "en": In(1), "local": In(bits(p.g.depth)),
             "population": In(bits(len(net.populations))), "arrived": In(signed(net.sum_width)), "came": In(1),
-            "fresh": In(1), "fired": Out(1)})
+            "zero": In(1), "fired": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -79,8 +79,9 @@ class Neurons(wiring.Component):
         plain = self._plain(m, read, late, cycles)
         into, c2 = self._current(m, c, read("current_decay"), arrived, plain, who)
         x = self._sum(m, later(m, u1, 1, name="u"), into, who)
-        fired, after = self._fire(m, x, read, cycles, who)
-        held = later(m, c2, 3, name="c_held") if c2 is not None else None
+        zero = later(m, self.zero, 6 + cycles, name="zero")
+        fired, after = self._fire(m, x, read, cycles, who, zero)
+        held = None if c2 is None else later(m, Mux(zero, 0, later(m, c2, 2, name="c_held")), 1, name="c_kept")
         m.d.comb += self.fired.eq(fired)
         write(after, held, fired)
         return m
@@ -102,21 +103,18 @@ class Neurons(wiring.Component):
         for n in range(loaded):
             chosen = later(m, bus.en & (bus.bank == self.bank0 + n), 1, name=f"chosen{n}", reset_less=False)
             m.d.comb += [enables[n].eq(chosen), values.word_select(n, COLUMN).eq(data)]
-        fresh = later(m, self.fresh, 2, name="fresh")
-
         def read(name):
             if name == "late":
                 if not any(each.reset == "late" for each in net.populations):
                     return None
                 bit = store.read_data.word_select(names.index("v"), COLUMN)[-1] if "late" not in names else \
                     store.read_data.word_select(names.index("late"), COLUMN)[0]
-                return bit & ~fresh
+                return bit
             if name not in names:
                 return None
             word = store.read_data.word_select(names.index(name), COLUMN).as_signed()
             if name in ("v", "c"):
                 word = word[:self._width].as_signed()
-                word = Mux(fresh, 0, word)
             return word
 
         def write(v, c, fired):
@@ -227,7 +225,7 @@ class Neurons(wiring.Component):
         m.d.sync += x.eq(self._clip(u + into, who(4 + factor_cycles(self.net))))
         return x
 
-    def _fire(self, m, x, read, cycles, who):
+    def _fire(self, m, x, read, cycles, who, zero):
         """Whether it fires and the membrane behind that, in cycle 7 + FACTOR."""
         pops, at = self.net.populations, 5 + cycles
         threshold = later(m, read("threshold"), 3 + cycles, name="threshold")
@@ -246,8 +244,8 @@ class Neurons(wiring.Component):
         if "subtract" in {each.reset for each in pops}:
             made["subtract"] = later(m, self._clip(x - held, who(at)), 1, name="less")
         reset = self._choose(who(at + 1), [made[each.reset] for each in pops])
-        m.d.sync += after.eq(Mux(fired, reset, x6))
-        return later(m, fired, 1, name="fired", reset_less=False), after
+        m.d.sync += after.eq(Mux(zero, 0, Mux(fired, reset, x6)))
+        return later(m, fired & ~zero, 1, name="fired", reset_less=False), after
 
     def _flag(self, who, values):
         return Array(map(int, values))[who]

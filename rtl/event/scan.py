@@ -1,12 +1,12 @@
 """Which synapses of a lane a job means: chunk by chunk in dense blocks, one after another in sparse ones."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.event.layout import numbers
-from rtl.event.finder import Finder
-from rtl.event.layouts import Kind, bits, job_layout, kind_is, plan, value_shape
+from rtl.event.finder import Finder, waiting
+from rtl.event.layouts import Kind, bits, job_layout, plan, value_shape
 from rtl.event.store import Store
 from rtl.pipeline import ParameterBus, later
 
@@ -43,11 +43,11 @@ class DenseScan(wiring.Component):
         m = Module()
         net, g = self.net, plan(self.net).g
         job, busy = Signal(job_layout(net), reset_less=True), Signal()
-        tag = data.StructLayout({"chunk": unsigned(bits(g.dense_chunks)), "target": unsigned(bits(g.depth // g.chunk))} |
-                                extras(net))
+        tag = data.StructLayout({"chunk": unsigned(bits(g.dense_chunks)),
+                                 "target": unsigned(bits(g.depth // g.chunk))} | extras(net))
         planes = [] if net.axonal else self._planes(m, job)
         wait = planes[0].latency if planes else 0
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=g.chunk + tag.size, depth=self.QUEUE)
+        queue = waiting(m, self.vendor, width=g.chunk + tag.size, depth=self.QUEUE)
         m.submodules.finder = finder = Finder(g.chunk, tag)
         step, room = Signal(), Signal()
         # what was asked for a few cycles ago may still come

@@ -1,0 +1,142 @@
+"""EventCore against golden: any options, stalls, back pressure, sequences cut short, values beyond a visit, boards."""
+
+import random
+
+import event_core
+import events
+import numpy as np
+import pytest
+from test_event_risp import drawn
+
+from golden.event import words
+from golden.event.network import EventNetwork
+from golden.event.params import Neurons, random_params
+from golden.event.parts import INPUT, Block, Population
+from golden.event.risp import convert, inputs
+from golden.image import build_image
+from golden.nir import risp
+from rtl.event.core import EventCore
+from sim.pysim import load, receive, run, send
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_core_equals_golden(seed):
+    """Networks with any options in Amaranth's simulator."""
+    net, params, x = events.case(f"core {seed}", 2, largest=8)
+    x = x[:, :12]
+    found, done = event_core.run_core(net, params, x, pattern=("none", "random", "bursts")[seed % 3])
+    assert np.array_equal(found, net.run(params, x))
+    assert len(done) == x.shape[0] * x.shape[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_device_equals_golden(seed):
+    """The same behind its bus, compiled, over so many ticks that spikes are visited again."""
+    from sim.harness.device import Device
+    net, params, _ = events.case(f"device {seed}", 2, largest=12, delay_bits=(6, 7, 8)[seed])
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([net.drawn(rng, 2) for _ in range(12)], 1)
+    device = Device(net, quick=True)
+    for again in range(2):      # loaded again without a rebuild
+        device.load(build_image(net, params).pairs)
+        found = device.run(x, stalls=("none", "random", "bursts")[seed],
+                           output_stalls=("bursts", "none", "random")[seed])
+        assert np.array_equal(found, net.run(params, x)), again
+        params = random_params(net, rng, fill=0.3)
+
+
+def test_risp_on_the_core():
+    """RISP networks with delays up to 127, spike for spike what golden.nir.risp says."""
+    rng, spikes = random.Random("risp core"), 0
+    for n in range(6):
+        net, given, steps, charge = drawn(rng, 127 if n % 2 else 15, 6)
+        steps = min(steps, 60)
+        given = [each for each in given if each[0] < steps]
+        trained = convert(net, charge=charge)
+        found, _ = event_core.run_core(trained.net, trained.params, inputs(net, given, steps))
+        want = risp.run(net, given, steps)[0]
+        if net.late:
+            want = np.concatenate([want[1:], np.zeros_like(want[:1])])
+            found = found[:, :-1]
+            want = want[:-1]
+        assert np.array_equal(found[0], want[:, list(net.outputs or range(len(net.ids)))]), n
+        spikes += int(want.sum())
+    assert spikes > 20
+
+
+def graded(lanes=1):
+    """Values of lines that arrive 40 ticks later, by a sparse synapse, and one by a dense block."""
+    net = EventNetwork(name="graded", lines=18, input_bits=5, delay_bits=6, weight_bits=4, raster=(0, 1, 2), entries=3,
+                       populations=(Population(size=3, leak=3),), blocks=(Block(source=INPUT, target=0, first=16),),
+                       folded=lanes)
+    params = random_params(net, np.random.default_rng(3))
+    params[0].threshold[:] = 9
+    params[1].delay[:] = [[40, 3], [33, 63], [0, 50]]
+    params[2].source[:], params[2].delay[:] = [3, 3 + 17, 3 + 2], [45, 32, 1]
+    return net, params
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_values_that_are_visited_again(lanes):
+    net, params = graded(lanes)
+    x = np.concatenate([net.drawn(np.random.default_rng(k), 1) for k in range(4)], 1)
+    found, _ = event_core.run_core(net, params, x)
+    assert np.array_equal(found, net.run(params, x))
+    assert found[:, 40:].any()
+
+
+def test_sequences_that_are_cut_short():
+    """A first word in mid-tick forgets everything; a word of kind 2 ends a tick that has begun, and no other."""
+    net, params, x = events.case("cut", 1, largest=6, delay_bits=6, lanes=1)
+    x[0, 0, 0] = 1
+    units, core, out = net.units(x[:, :6]), EventCore(net), []
+    given = [{"x": int(word) & 0x3FFFF, "first": int(word) >> 31} for word in units.words]
+    drop, end = {"x": words.DROP << 16, "first": 0}, {"x": words.TICK << 16, "first": 0}
+    cut = given[:units.ends[2] + 1]         # three ticks, and a word of the fourth
+    cut = cut[:-1] + [{"x": 0, "first": 0}]
+    sent = [*cut, *given[:-1], drop, drop, end]
+
+    async def drive(ctx):
+        await load(ctx, core.params, event_core.image_writes(net, params), half=0, settle=core.info.settle)
+        await send(ctx, core.i, sent)
+
+    async def sink(ctx):
+        out.extend(await receive(ctx, core.o, 10 * units.answers))
+
+    run(core, drive, sink, cycles=60_000)
+    more = np.concatenate([x[:, :6], np.zeros_like(x[:, :1])], 1)
+    # the end of the last tick came as the word that ends what is cut short: only where something had come
+    begun = bool(x[0, 5].any())
+    want = net.run(params, more)[0]
+    want = np.concatenate([want[:3], want[:6] if begun else want[:5], want[6:7] if begun else want[5:6]])
+    found = net.outputs_of([word.y for word in out[:len(want) * units.answers]], np.zeros((1, len(want), net.lines)))
+    assert np.array_equal(found[0], want)
+
+
+def test_one_operation_a_cycle():
+    """A spike of a dense row costs a cycle a synapse, beside what a tick without spikes takes."""
+    net = EventNetwork(name="pace", lines=64, populations=(Population(size=64), Population(size=64)), delay_bits=7,
+                       weight_bits=4, blocks=(Block(source=0, target=1), Block(source=INPUT, target=0, kind="direct")),
+                       raster=(64,))
+    params = list(random_params(net, np.random.default_rng(0)))
+    params[0], params[1] = Neurons(np.ones(64, int)), Neurons(np.full(64, 999))
+    x = np.zeros((1, 40, 64), int)
+    x[0, :, :32] = 1
+    found, done = event_core.run_core(net, tuple(params), x, cycles=300_000)
+    _, idle = event_core.run_core(net, tuple(params), 0 * x, cycles=300_000)
+    assert np.array_equal(found, net.run(tuple(params), x))
+    visited = sum(int((params[2].delay[:, :32] >> 5 == visit).sum()) for visit in (0, 1))
+    cycles = np.diff(done)[-5:].max() - np.diff(idle)[-5:].max()
+    assert visited <= cycles <= 1.1 * visited + 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_board_equals_golden(seed):
+    from firmware.board import Board
+    from sim.harness.board import SimulatedBoard
+    net, params, x = events.case(f"board {seed}", 2, largest=12)
+    with Board(SimulatedBoard(net), net) as device:
+        device.load(build_image(net, params))
+        for part in (x, x[1:]):
+            assert np.array_equal(device.run(part), net.run(params, part))
