@@ -83,11 +83,11 @@ def test_wheel_works_in_an_empty_folder(wheel, tmp_path):
     run(empty, "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt"), str(wheel))
     assert "\ntorch " not in run(empty, "pip", "list")
     assert run(empty, "python", "-m", "leadlag", "--version").endswith(f"version {PROJECT['project']['version']}\n")
-    for network, remark in (("delays-digits", "spikes of layer 0 equal to"), ("gle-mnist1d", "output words equal to")):
+    for network in ("delays-digits", "gle-mnist1d"):
         said = " ".join(run(empty, "leadlag", "evaluate", network, "-n", "20").split())
         assert "pip install 'leadlag[train]'" in said, "no word about the missing float model"
         assert "integers (golden)" in said
-        assert remark.split()[0] in said
+        assert "output words" in said
         assert "answer" in run(empty, "leadlag", "run", network, "--port", "sim", "-n", "2")
     said = run(empty, "leadlag", "build", "delays-digits", "--board", "ice40-hx8k")
     assert "meets" in said

@@ -115,7 +115,8 @@ def _words(layer, seen: Calibration, options: Options, bits: int, state: int) ->
     v, c = (each.get(layer.name, np.ones(layer.size)) for each in (seen.v, seen.c))
     if layer.reset is not None:
         v = np.maximum(v, np.abs(layer.reset))
-    v = np.maximum(v, np.abs(layer.threshold))
+    far = np.abs(layer.threshold)
+    v = np.maximum(v, np.where(v > 0, np.minimum(far, 2 * v), far))
     found = None if unit is None else exact_words(layer, unit, options)
     return chosen_words(layer, bits, state, options, v, c) if found is None else found
 

@@ -19,6 +19,8 @@ from golden.event.real import Layer
 CLOSE = 2e-6
 #: bits of a weight, at most, and the largest word of a quantum that is looked for
 LONGEST, MOST = 16, 1 << 15
+#: beyond all words, and a number that all others are above
+HUGE, LEAST = 1 << 40, 1e-200
 
 
 @dataclass
@@ -79,17 +81,28 @@ def quanta(target, value, count: int) -> np.ndarray | None:
 
 def exact_words(layer: Layer, unit: np.ndarray, options, reach: np.ndarray | None = None) -> Words | None:
     """Words of exact quanta; None where they are longer than the circuit's. reach: the largest |v| that is seen."""
-    words = {name: np.rint(table.weight / unit[table.target]).astype(np.int64) for name, table in layer.tables.items()}
-    threshold = _threshold(layer.threshold / unit, options)
-    plain = {name: np.rint(value / unit).astype(np.int64) for name, value in
-             (("bias", layer.bias), ("reset", layer.reset)) if value is not None}
+    words = {name: whole(table.weight, unit[table.target]) for name, table in layer.tables.items()}
+    threshold = _threshold(layer.threshold, unit, options)
+    plain = {name: whole(value, unit) for name, value in (("bias", layer.bias), ("reset", layer.reset))
+             if value is not None}
     most = max(np.abs(each).max(initial=0) for each in (threshold, *plain.values()))
     bits = MAX_STATE if reach is None else max(int(4 * np.max(reach / unit, initial=1)), 1).bit_length() + 1
     bits = min(max(bits, int(most).bit_length() + 1, 2), MAX_STATE)
     if most >= 1 << MAX_STATE - 1:
         return None
     population = _population(layer, options, state=bits, leak=0, current_leak=0)
-    return Words(population, _neurons(layer, threshold, plain, 0), unit, True, words)
+    return Words(population, _neurons(layer, threshold, plain), unit, True, words)
+
+
+def parts_of(value: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Value / unit, no larger than what integers hold."""
+    with np.errstate(over="ignore"):
+        return np.clip(value / unit, -HUGE, HUGE)
+
+
+def whole(value: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """The nearest words."""
+    return np.rint(parts_of(value, unit)).astype(np.int64)
 
 
 def chosen_words(layer: Layer, bits: int, state: int, options, reach: np.ndarray, reach_c: np.ndarray) -> Words:
@@ -99,21 +112,23 @@ def chosen_words(layer: Layer, bits: int, state: int, options, reach: np.ndarray
     for table in layer.tables.values():
         np.maximum.at(largest, table.target, np.abs(table.weight))
     first = reach_c if layer.current_decay is not None else reach
-    unit = np.where(largest > 0, largest / top, np.maximum(first, 1e-30) / room)
-    unit = np.maximum(unit, first / room)
-    shift = int(np.clip(np.floor(np.log2(np.min(room * unit / np.maximum(first, 1e-300)))), 0, MAX_SHIFT))
+    unit = np.where(largest > 0, largest / top, np.maximum(first, 1.0) / room)
+    unit = np.maximum(np.maximum(unit, first / room), LEAST)
+    shift = int(np.clip(np.floor(np.log2(max(np.min(room * unit / np.maximum(first, LEAST)), LEAST))), 0, MAX_SHIFT))
     low = 0
     if layer.current_decay is not None:
-        low = int(np.clip(np.ceil(np.log2(np.max(reach / (unit / 2.0 ** shift) / room))), 0, MAX_SHIFT))
+        low = int(np.clip(np.ceil(np.log2(max(np.max(reach / (unit / 2.0 ** shift) / room), LEAST))), 0, MAX_SHIFT))
     population = _population(layer, options, state=state, leak=_bits(layer.decay), shift=shift, current_shift=low,
                              current_leak=_bits(layer.current_decay))
-    words = {name: np.clip(np.rint(table.weight / unit[table.target]), -top - 1, top).astype(np.int64)
+    words = {name: np.clip(whole(table.weight, unit[table.target]), -top - 1, top)
              for name, table in layer.tables.items()}
     found = Words(population, None, unit, False, words)
     each = found.membrane
-    plain = {name: np.rint(value / each).astype(np.int64) for name, value in
-             (("bias", layer.bias), ("reset", layer.reset)) if value is not None}
-    found.neurons = _neurons(layer, _threshold(layer.threshold / each, options), plain, population.leak)
+    plain = {name: whole(value, each) for name, value in (("bias", layer.bias), ("reset", layer.reset))
+             if value is not None}
+    # a threshold that is far beyond what the membrane reaches is at the end of its format
+    threshold = np.clip(_threshold(layer.threshold, each, options), population.low, population.high)
+    found.neurons = _neurons(layer, threshold, plain)
     for name, value in found.neurons._asdict().items():
         low, high = population.words.get(name, (0, 0))
         check(value is None or bool(np.all((low <= value) & (value <= high))), f"node {listed([layer.name])} "
@@ -121,8 +136,9 @@ def chosen_words(layer: Layer, bits: int, state: int, options, reach: np.ndarray
     return found
 
 
-def _threshold(words: np.ndarray, options) -> np.ndarray:
-    """The first word that fires, where `words` is the threshold: above it, or at it."""
+def _threshold(threshold: np.ndarray, unit: np.ndarray, options) -> np.ndarray:
+    """The first word that fires: above the threshold, or at it."""
+    words = parts_of(threshold, unit)
     near = np.rint(words)
     close = np.abs(words - near) < 1e-4
     above = np.where(close, near + 1, np.floor(words) + 1) if options.threshold == ">" else \
@@ -142,7 +158,7 @@ def _population(layer: Layer, options, *, state, leak, current_leak, shift=0, cu
                       bias=layer.bias is not None, reset=layer.resets, **current)
 
 
-def _neurons(layer: Layer, threshold, plain: dict, leak) -> Neurons:
+def _neurons(layer: Layer, threshold, plain: dict) -> Neurons:
     def factor(decay):
         return None if decay is None else np.rint(decay * 2.0 ** _bits(decay)).astype(np.int64)
 

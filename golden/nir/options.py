@@ -115,7 +115,8 @@ def gain(node: Integrator | IF, options: Options) -> np.ndarray:
 
 def steps(node: Delay, dt: float) -> np.ndarray:
     """Steps of each channel: floor(delay / dt + 1/2)."""
-    found = node.delay / dt
+    with np.errstate(over="ignore"):
+        found = node.delay / dt
     check(bool(np.all(found < MOST)), f"delays of {found.max():g} steps do not fit")
     near = np.rint(found)
     return np.where(np.abs(found - near) <= CLOSE, near, np.floor(found + 0.5)).astype(np.int64)

@@ -56,6 +56,7 @@ def _kind(node) -> str:
 
 def _members(node) -> dict:
     """What an object of the package says, under the names that a file has."""
+    check(hasattr(node, "__dict__"), f"{shown(node)} is no node: the export did not know this layer")
     found = {name: value for name, value in vars(node).items() if not name.startswith("_")}
     found["type"] = kind = _kind(node)
     for here, there in (("input_type", "input"), ("output_type", "output")):

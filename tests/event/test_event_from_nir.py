@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -253,6 +254,44 @@ def test_delay_in_front_of_an_output():
     x = spikes((2, 30, 4))
     trained = convert(flat(graph), "net", Options(dt=DT), x).trained
     assert np.array_equal(trained.net.run(trained.params, x.astype(int)), run(flat(graph), x, Options(dt=DT))["output"])
+
+
+EXTREME = (0, -1, 1, 1e-3, 1e300, -1e300, 1e-300, 1e9, -1e9, 5e-324, 0.5)
+
+
+def mutated(graph: Graph, rng: random.Random) -> Graph:
+    """Values of nodes, all of them or one, at the ends of what a file can say."""
+    nodes = dict(graph.nodes)
+    for _ in range(rng.randint(1, 3)):
+        name = rng.choice(list(nodes))
+        node = nodes[name]
+        names = [each.name for each in fields(node) if isinstance(getattr(node, each.name), np.ndarray)]
+        if names:
+            field = rng.choice(names)
+            value = np.array(getattr(node, field))
+            value.flat[rng.randrange(value.size) if rng.random() < 0.5 else slice(None)] = rng.choice(EXTREME)
+            nodes[name] = replace(node, **{field: value})
+    return Graph(nodes, graph.edges)
+
+
+@pytest.mark.filterwarnings("error")
+def test_extreme_values():
+    """A network, or one line; no overflow is passed over."""
+    graphs, fine, said = list(shown().values()), 0, []
+    for n in range(150):
+        rng = random.Random(f"extreme {n}")
+        graph = rng.choice(graphs) if rng.random() < 0.2 else integers(rng)
+        options = Options(dt=rng.choice((DT, DT, 1e-4, 1, 1e-300)), integrator=rng.choice((None, "euler", "step")),
+                          reset=rng.choice(("v_reset", "zero", "subtract", "late")))
+        try:
+            graph = mutated(graph, rng)
+            x = spikes((1, 12, *graph.nodes["input"].shape), n)
+            convert(flat(graph), "net", options, x, bits=rng.choice((None, 2, 16)))
+            fine += 1
+        except ValueError as error:
+            said.append(str(error))
+    assert 30 < fine < 120
+    assert not [each for each in said if "\n" in each]
 
 
 def test_file_comes_back(tmp_path):

@@ -285,3 +285,11 @@ def test_members_of_any_kind(kind, data):
     except ValueError as error:
         said = str(error)
     assert "\n" not in said
+
+
+def test_a_hole_in_the_place_of_a_layer():
+    """What Norse exports of recurrent cells."""
+    graph = chain(node("LI", tau=[1.0], r=[1.0], v_leak=[0.0]))
+    graph.nodes["n0"] = None
+    with pytest.raises(ValueError, match="^node n0: None is no node: the export did not know this layer$"):
+        load(graph)
