@@ -11,6 +11,7 @@ sum of its column grows by one product a lane, and leaves the last one complete 
 one read port: in pass 2 it reads weight i for A, and in the cycle that B leaves free the weight whose product is ready.
 """
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -21,7 +22,7 @@ from golden.fixed import QFormat
 from golden.units.rows import Rows
 from rtl.fixed import exact, shape
 from rtl.pipeline import ParameterBus, hop, join, later, merge_writes
-from rtl.primitives import bank, multiplier
+from rtl.primitives import accumulator, bank, multiplier
 from rtl.units.mac import MacLanes, bank_bits, gather, lane_bank
 from rtl.units.plasticity import Plasticity
 
@@ -49,7 +50,8 @@ class PlasticLanes(wiring.Component):
     """All lanes of rows that learn.
 
     Parameters: plastic, a PlasticRows; seeds, a state of the register for each lane; vendor form; first_bank as in
-    MacLanes.
+    MacLanes; fused, for parts that this nearly fills: accumulators are those of the vendor, and words of the parameter
+    bus reach `stride` lanes at once and wait there for their turn, at least as long as the bus leaves between two.
     Members, for lane 0
       addr, first, last, operand, params, params_out, valid, sum    as in rtl.units.mac.MacLanes
       back        in the cycle of an address: its product with eps goes into the sum of its column (A)
@@ -67,8 +69,10 @@ class PlasticLanes(wiring.Component):
     #: from `back` to the cycle after its weight was written
     WRITE_LATENCY = UPDATE_READ + 7
 
-    def __init__(self, plastic: PlasticRows, *, seeds, vendor: str = "generic", first_bank: int = 0):
+    def __init__(self, plastic: PlasticRows, *, seeds, vendor: str = "generic", first_bank: int = 0,
+                 fused: bool = False):
         self.plastic, self.seeds, self.vendor, self.first_bank = plastic, list(seeds), vendor, first_bank
+        self.fused = fused
         self.rows = rows = plastic.rows
         self.LATENCY, self.COLUMN_LATENCY = MacLanes.latency(rows), self.column_latency(rows.lanes)
         super().__init__({
@@ -94,7 +98,10 @@ class PlasticLanes(wiring.Component):
             if n:
                 chain = {name: value if name == "load" and n % self.plastic.stride else
                          later(m, value, 1, name=f"{name}{n}") for name, value in chain.items()}
-            params = hop(m, params, name=f"params{n}")
+            if not self.fused:
+                params = hop(m, params, name=f"params{n}")
+            elif n % self.plastic.stride == 0:
+                params = self._held(m, params, name=f"params{n}")
             acc, back = self._lane(m, n, chain, back, params)
             lanes.append((chain["done"], acc))
         join(m, self.params_out, params)
@@ -102,12 +109,24 @@ class PlasticLanes(wiring.Component):
         m.d.comb += [self.valid.eq(valid), exact(self.sum, total), self.column.eq(back)]
         return m
 
+    @staticmethod
+    def _held(m, bus, *, name: str):
+        """The parameter bus one register further on; its word stays until the next one comes."""
+        members = {member: Signal.like(getattr(bus, member), name=f"{name}_{member}", reset_less=True)
+                   for member in ParameterBus().members}
+        m.d.sync += members["en"].eq(bus.en)
+        with m.If(bus.en):
+            m.d.sync += [value.eq(getattr(bus, member)) for member, value in members.items() if member != "en"]
+        return SimpleNamespace(**members)
+
     def _controls(self, m):
         """What hops along the lanes, each delayed to the stage that it acts in."""
         operate = self.OPERAND_OFFSET
         add = self.ACC_LATENCY - 1          # the cycle in which a product meets its accumulator
         chain = {"addr": self.addr, "operand": self.operand,
-                 "first": later(m, self.first, add, name="first"), "done": later(m, self.last, add + 1, name="done"),
+                 # a lane may have a register more for it
+                 "first": later(m, self.first, add - self.fused, name="first"),
+                 "done": later(m, self.last, add + 1, name="done"),
                  "back": later(m, self.back, operate, name="back"),
                  "swap": later(m, self.swap, operate - 1, name="swap"),
                  "load": Cat(self.load_valid, self.load_lane, self.load_eps)}
@@ -128,20 +147,17 @@ class PlasticLanes(wiring.Component):
         eps_next, eps = (Signal(shape(error), name=f"{name}{n}", reset_less=True) for name in ("eps_next", "eps"))
         weight = Signal(signed(width), name=f"weight{n}", reset_less=True)
         product = Signal(signed(len(mul.p)), name=f"product{n}", reset_less=True)
-        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
         column = Signal(signed(plastic.back), name=f"column{n}", reset_less=True)
-        half = Const(rows.half, signed(rows.acc))
         load_bits = len(self.load_lane)
         with m.If(chain["load"][0] & (chain["load"][1:1 + load_bits] == n)):
             m.d.sync += eps_next.eq(chain["load"][1 + load_bits:].as_signed())
         with m.If(chain["swap"]):
             m.d.sync += eps.eq(eps_next)
         paced = eps if plastic.sign is None else self._sign(m, n, chain["swap"], eps_next)
-        m.d.sync += [
-            weight.eq(weights.read_data), product.eq(mul.p),
-            # sums of a row and of a column never wrap (Rows.acc, PlasticRows.back); what other passes leave there does
-            acc.eq(Mux(chain["first"], half, acc) + product), column.eq(back + product),
-        ]
+        # sums of a row and of a column never wrap (Rows.acc, PlasticRows.back); what other passes leave there does
+        m.d.sync += [weight.eq(weights.read_data), product.eq(mul.p)]
+        acc = self._accumulated(m, n, chain["first"], product)
+        m.d.sync += column.eq(back + product)
         m.d.comb += [weights.read_addr.eq(chain["addr"]), mul.a.eq(weight),
                      mul.b.eq(Mux(chain["back"], eps, chain["operand"].as_signed()))]
         write = Signal(name=f"write{n}", reset_less=True)
@@ -157,9 +173,31 @@ class PlasticLanes(wiring.Component):
             return acc, column
         m.d.comb += mul.a.eq(Mux(chain["update"], paced, weight))
         step = self._step(m, n, chain, weight, product)
-        merge_writes(m, f"lane{n}", (hit, *loaded), (chain["keep"], chain["keep_addr"], step),
-                     (write, write_addr, write_data))
+        learnt, port = (chain["keep"], chain["keep_addr"], step), (write, write_addr, write_data)
+        if self.fused:
+            waits, comes = Signal(name=f"waits{n}"), Signal(name=f"comes{n}")
+            m.d.comb += comes.eq(hit | waits)
+            m.d.sync += [waits.eq(comes & learnt[0]), write.eq(comes | learnt[0])]
+            m.d.sync += [target.eq(Mux(learnt[0], new, old))
+                         for target, new, old in zip(port[1:], learnt[1:], loaded, strict=True)]
+        else:
+            merge_writes(m, f"lane{n}", (hit, *loaded), learnt, port)
         return acc, column
+
+    def _accumulated(self, m, n, first, product):
+        """The sum of a row so far."""
+        rows = self.rows
+        if self.fused:
+            # it would be the next lane's register, were their first values the same: tools make one of two
+            own = Signal(name=f"own_first{n}", init=1, reset_less=True)
+            m.d.sync += own.eq(first)
+            m.submodules[f"acc{n}"] = unit = accumulator(self.vendor, width=rows.acc, start=rows.half,
+                                                         x_width=min(len(product), rows.acc))
+            m.d.comb += [unit.first.eq(own), unit.x.eq(product)]
+            return unit.sum
+        acc = Signal(signed(rows.acc), name=f"acc{n}", reset_less=True)
+        m.d.sync += acc.eq(Mux(first, Const(rows.half, signed(rows.acc)), acc) + product)
+        return acc
 
     def _sign(self, m, n, swap, eps):
         """Eps of the fold as golden.rate.plastic.Plastic.paced has it."""

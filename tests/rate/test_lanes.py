@@ -26,11 +26,12 @@ def layer(inputs, outputs, lanes, **changed):
 @pytest.mark.parametrize(("inputs", "outputs", "lanes", "changed"), [
     (1, 2, 2, {}), (4, 5, 2, {"rule": "sign", "rate": 5}), (5, 4, 4, {"halvings": 2, "bias": False}),
     (4, 3, 3, {"rate": None}), (6, 1, 1, {})], ids=str)
-def test_both_passes(inputs, outputs, lanes, changed):
+@pytest.mark.parametrize("fused", [False, True])
+def test_both_passes(inputs, outputs, lanes, changed, fused):
     p, rng = layer(inputs, outputs, lanes, **changed), random.Random(f"lanes {inputs} {outputs} {lanes}")
     width, words = inputs + 1, (inputs + 1) * p.folds
     seeds = [rng.randint(1, 131071) for _ in range(lanes)]
-    dut = PlasticLanes(plastic_rows(p), seeds=seeds, first_bank=7)
+    dut = PlasticLanes(plastic_rows(p), seeds=seeds, first_bank=7, fused=fused)
     half = 1 << (len(dut.addr) - 1)
 
     def draw(fmt, shape):
@@ -112,3 +113,33 @@ def test_both_passes(inputs, outputs, lanes, changed):
             ticks += 1
         await forward(ctx, x)
     run(dut, bench, cycles=20 * (3 * words + 120))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_word_waits_for_steps(fused):
+    """A word that comes while every cycle has a step of its lane is written when they end."""
+    p = layer(3, 1, 1)
+    dut, found = PlasticLanes(plastic_rows(p), seeds=[1], first_bank=7, fused=fused), []
+    half, words = 1 << (len(dut.addr) - 1), [5, -6, 7, 8]
+
+    async def bench(ctx):
+        await load(ctx, dut.params, [(7, k, word) for k, word in enumerate(words)], half=1, settle=6)
+        # all errors are zero, so weight 1 stays what it is
+        ctx.set(dut.addr, 1 | half)
+        ctx.set(dut.update, 1)
+        ctx.set(dut.write, 1)
+        await ctx.tick().repeat(20)
+        await load(ctx, dut.params, [(7, 2, 90)], half=1, settle=20)
+        ctx.set(dut.update, 0)
+        ctx.set(dut.write, 0)
+        await ctx.tick().repeat(20)
+        for cycle in range(len(words) + dut.LATENCY + 2):
+            ctx.set(dut.addr, min(cycle, 3) | half)
+            ctx.set(dut.first, cycle == 0)
+            ctx.set(dut.last, cycle == 3)
+            ctx.set(dut.operand, 1 << max(0, 2 * (cycle - dut.OPERAND_OFFSET)) if cycle >= dut.OPERAND_OFFSET else 0)
+            if ctx.get(dut.valid):
+                found.append(ctx.get(dut.sum))
+            await ctx.tick()
+    run(dut, bench, cycles=300)
+    assert found == [(1 << p.shift - 1) + 5 - 6 * 4 + 90 * 16 + 8 * 64]

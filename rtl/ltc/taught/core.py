@@ -51,7 +51,7 @@ class TaughtCore(wiring.Component):
         self.hidden = HiddenSide(net, self.plan, vendor=vendor)
         self.output = OutputSide(net, self.plan, vendor=vendor)
         noise = registers(net)
-        options = {"vendor": vendor}
+        options = {"vendor": vendor, "fused": True}
         n = net.layers[0].outputs
         self.chains = [PlasticLanes(rows, seeds=[int(each[0]) for each in own], first_bank=first, **options)
                        for rows, own, first in ((gate_rows(net), noise.alpha, 0), (gate_rows(net), noise.rho, n),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rtl.inventory import Budget, Inventory, Memory
+from rtl.ltc.chain import LINK
 from rtl.ltc.taught.core import output_layout
 from rtl.ltc.taught.gate import GateUnit
 from rtl.ltc.taught.neurons import kept_layout
@@ -10,29 +11,49 @@ from rtl.ltc.taught.plan import Plan, gate_rows, readout_rows
 from rtl.ltc.taught.softmax import SoftmaxError
 from rtl.systems import Cell
 from rtl.units.mac import lane_bank
+from rtl.vendor.ecp5 import Bank
 
 #: of the units beside the lanes: of gates, of the softmax, and of errors, those below the readout where all learns
 GATES, SOFTMAX, OUTPUT_ERRORS, HIDDEN_ERRORS = 3, 1, 3, 6
 
 
+def hidden_memories(net) -> dict[str, tuple[int, int]]:
+    """Depth and width of what lies between the lanes of both gates, by name."""
+    layer, n = net.layers[0], net.layers[0].outputs
+    states = 2 * max(2, net.streams) << (n - 1 or 1).bit_length(), layer.state.width + 1
+    found = {"u_states": states, "b_states": states, "x_words": (max(2, n), layer.state.width)}
+    tables = GateUnit.banks(layer)
+    found |= {f"neurons.{gate}.sigmoid.table": size for gate in ("alpha", "rho") for size in tables}
+    if net.teacher.scope == "all":
+        found |= {"errors_unit.store": (max(2, n), kept_layout(layer).size),
+                  "errors_unit.passed_store": (max(2, n), net.teacher.error.width + 2)}
+    return found
+
+
+def output_memories(net) -> dict[str, tuple[int, int]]:
+    """Depth and width of what lies beside the lanes of the readout, by name."""
+    readout, count, width = net.readout, net.outputs, net.readout.state.width
+    found = {"spikes": (max(2, readout.inputs), 1), "z_words": (max(2, count), width),
+             "y_states": (2 * max(2, net.streams) << (count - 1 or 1).bit_length(), width)}
+    found |= dict(zip(("gate_unit.sigmoid.table",), GateUnit.banks(net.layers[0]), strict=True))
+    found |= dict(zip(("softmax.ys", "softmax.kept", "softmax.exp.table"), SoftmaxError.banks(count, readout.state),
+                      strict=False))
+    return found | {"errors_unit.store": (max(2, count), width + 1 + net.layers[0].gate.width),
+                    "errors_unit.passed_store": (max(2, count), net.teacher.error.width + 2)}
+
+
 def memories(net) -> tuple[Memory, ...]:
     """Weights, states of all streams, what is kept of a tick, tables, vectors and answers."""
-    layer, readout = net.layers
-    n, outputs, width, error = layer.outputs, readout.outputs, layer.state.width, net.teacher.error.width
-    twice = 2 * max(2, net.streams)
-
-    def two(count):
-        return 1 << max(1, (count - 1).bit_length())
-    found = [Memory(*lane_bank(gate_rows(net).rows), 2 * n), Memory(*lane_bank(readout_rows(net).rows), outputs),
-             Memory(twice * two(n), width + 1, 2), Memory(twice * two(outputs), width), Memory(max(2, n), width),
-             Memory(max(2, outputs), width), Memory(max(2, n), 1), Memory(2 * two(net.inputs), width),
-             Memory(max(2, outputs), width + 1 + layer.gate.width), Memory(max(2, outputs), error + 2)]
-    if net.teacher.scope == "all":
-        found += [Memory(max(2, n), kept_layout(layer).size), Memory(max(2, n), error + 2)]
-    found += [Memory(*size, GATES) for size in GateUnit.banks(layer)]
-    found += [Memory(*size) for size in SoftmaxError.banks(outputs, readout.state)]
+    layer, outputs = net.layers[0], net.outputs
+    found = [Memory(*lane_bank(gate_rows(net).rows), 2 * layer.outputs),
+             Memory(*lane_bank(readout_rows(net).rows), outputs), Memory(*_vectors(net))]
+    found += [Memory(*size) for size in (*hidden_memories(net).values(), *output_memories(net).values())]
     ticks = max(4, 64 // outputs)
     return (*found, Memory(ticks * outputs, output_layout(net).size, form="inferred"))
+
+
+def _vectors(net) -> tuple[int, int]:
+    return 2 << (net.inputs - 1 or 1).bit_length(), net.layers[0].operand.width
 
 
 def multipliers(net) -> int:
@@ -78,22 +99,37 @@ def pace(net, clock_mhz: float, fmax_mhz: float) -> dict:
 def chain(net) -> Iterator[Cell]:
     """Lanes of alpha from right to left, what both chains begin beside, lanes of rho, the readout behind them.
 
-    row of block RAMs     w63 .. w0 | states u b x | w0 .. w63 | readout
-    row of multipliers    x63 .. x0 | neurons, errors | x0 .. x63 | readout
+    block RAMs      link | w63 .. w0 | states, tables, what is kept | w0 .. w63 | readout
+    multipliers     free | x63 .. x0 | neurons, errors, free        | x0 .. x63 | readout
     """
     n = net.layers[0].outputs
-    yield from (Cell("ram", f"alpha_lanes.bank{k}.block0") for k in reversed(range(n)))
-    yield from (Cell("ram", f"hidden.{name}.block0") for name in ("u_states", "x_words", "b_states"))
-    yield from (Cell("ram", f"rho_lanes.bank{k}.block0") for k in range(n))
-    yield from (Cell("ram", f"readout_lanes.bank{k}.block0") for k in range(net.outputs))
-    hidden = ["neurons.alpha.leak.lag", "neurons.rho.leak.lag"]
+    hidden, output = [f"neurons.{gate}.leak.lag" for gate in ("alpha", "rho")], ["gate_unit.leak.lag", "softmax.p"]
     if net.teacher.scope == "all":
         hidden += [f"errors_unit.{name}" for name in (
             "du", "passed", "alpha_error.part", "alpha_error.scaled", "rho_error.part", "rho_error.scaled")]
-    output = ["gate_unit.leak.lag", "softmax.p", *(f"errors_unit.{name}" for name in (
-        "gate_error.part", "gate_error.scaled", "passed"))]
-    yield from (Cell("multiplier", f"alpha_lanes.multiplier{k}.dsp") for k in reversed(range(n)))
-    yield from (Cell("multiplier", f"hidden.{name}_multiplier.dsp") for name in hidden)
-    yield from (Cell("multiplier", f"rho_lanes.multiplier{k}.dsp") for k in range(n))
-    yield from (Cell("multiplier", f"output.{name}_multiplier.dsp") for name in output)
-    yield from (Cell("multiplier", f"readout_lanes.multiplier{k}.dsp") for k in range(net.outputs))
+    output += [f"errors_unit.{name}" for name in ("gate_error.part", "gate_error.scaled", "passed")]
+    yield from (Cell("gap", "") for _ in range(LINK))
+    yield from _lanes("alpha", reversed(range(n)))
+    yield from _beside("hidden", hidden_memories(net), hidden)
+    yield from _lanes("rho", range(n))
+    yield from _rams("vectors", *_vectors(net))
+    yield from _beside("output", output_memories(net), output)
+    yield from _lanes("readout", range(net.outputs))
+
+
+def _lanes(name: str, numbers) -> Iterator[Cell]:
+    for k in numbers:
+        yield Cell("ram", f"{name}_lanes.bank{k}.block0")
+        yield Cell("multiplier", f"{name}_lanes.multiplier{k}.dsp")
+
+
+def _beside(name: str, memories: dict, units) -> Iterator[Cell]:
+    """What is no lane; multipliers are left free so that the lanes behind lie beside their weights."""
+    rams = [cell for memory, size in memories.items() for cell in _rams(f"{name}.{memory}", *size)]
+    yield from rams
+    yield from (Cell("multiplier", f"{name}.{unit}_multiplier.dsp") for unit in units)
+    yield from (Cell("gap", "") for _ in range(len(rams) - len(units)))
+
+
+def _rams(name: str, depth: int, width: int) -> Iterator[Cell]:
+    yield from (Cell("ram", f"{name}.block{k}") for k in range(Bank.blocks(depth, width)))
