@@ -7,10 +7,9 @@ from amaranth.lib.wiring import In, Out
 from rtl.event.layouts import bits
 
 
-def waiting(m, vendor: str, *, width: int, depth: int):
-    """A short queue: in LUT RAM where there is some, whose words are there in the cycle of their address."""
-    kind = fifo.SyncFIFOBuffered if vendor == "ice40" else fifo.SyncFIFO
-    m.submodules.queue = queue = kind(width=width, depth=depth)
+def waiting(m, *, width: int, depth: int):
+    """A short queue, in LUT RAM where there is some."""
+    m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=depth)
     return queue
 
 

@@ -72,7 +72,7 @@ class History(wiring.Component):
                      words.write_data.eq(self.write_bits), words.write_en.eq(self.write)]
         tag = data.StructLayout({"region": unsigned(bits(len(g.history) - 1)), "word": unsigned(bits(max(
             b - a for a, b in zip(g.history, g.history[1:], strict=False)))), "visit": unsigned(bits(g.visits))})
-        queue = waiting(m, self.vendor, width=WORD + tag.size, depth=self.QUEUE)
+        queue = waiting(m, width=WORD + tag.size, depth=self.QUEUE)
         m.submodules.finder = finder = Finder(WORD, tag)
         room, step = Signal(), Signal()
         m.d.sync += room.eq((queue.level < self.QUEUE - 6) & self.raster_room)

@@ -47,7 +47,7 @@ class DenseScan(wiring.Component):
                                  "target": unsigned(bits(g.depth // g.chunk))} | extras(net))
         planes = [] if net.axonal else self._planes(m, job)
         wait = planes[0].latency if planes else 0
-        queue = waiting(m, self.vendor, width=g.chunk + tag.size, depth=self.QUEUE)
+        queue = waiting(m, width=g.chunk + tag.size, depth=self.QUEUE)
         m.submodules.finder = finder = Finder(g.chunk, tag)
         step, room = Signal(), Signal()
         # what was asked for a few cycles ago may still come
