@@ -53,7 +53,8 @@ def _placed(network: str, console) -> dict:
     whole = (ticks - 1) * report["cycles_per_tick"] + report["latency_cycles"]
     return {name: report[name] for name in KEPT} | {
         "halves": case.net.halves, "ticks": ticks, "sequences_per_s": report["ticks_per_s"] / ticks,
-        "sequences_per_s_at_fmax": report["ticks_per_s_at_fmax"] / ticks, "latency_us": whole / report["clock_mhz"], "seed": report["nextpnr_seed"]}
+        "sequences_per_s_at_fmax": report["ticks_per_s_at_fmax"] / ticks,
+        "latency_us": whole / report["clock_mhz"], "seed": report["nextpnr_seed"]}
 
 
 def build_fashion(console) -> dict:

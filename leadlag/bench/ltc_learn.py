@@ -24,8 +24,8 @@ BUILT = f"build.ltc-vowels-learn.{BOARD}"
 #: of nextpnr: with what it does by itself its placement of so full a part takes no end
 PLACE = ("--placer-heap-alpha", "0.15")
 PLACED = ("fmax_mhz", "clock_mhz", "timing_met", "cycles_per_tick", "ticks_per_s", "ticks_per_s_at_fmax",
-          "learn_cycles_per_tick", "learn_ticks_per_s", "learn_ticks_per_s_at_fmax", "lanes", "lane_use", "learn_lane_use", "lut4", "comb", "ff", "dsp", "bram", "wall_s",
-          "nextpnr_seed")
+          "learn_cycles_per_tick", "learn_ticks_per_s", "learn_ticks_per_s_at_fmax", "lanes", "lane_use",
+          "learn_lane_use", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed")
 
 
 def learn(seed: int, *, rtl: bool, split: str = "train", judge: str = "test", epochs: int = vowels.EPOCHS,
