@@ -54,11 +54,11 @@ class BuildResult:
 
 
 def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,
-          progress=None, synth_options=None, place_options=()) -> BuildResult:
+          progress=None, synth_options=None, place_options=(), every: bool = False) -> BuildResult:
     """Make the bitstream of `net` for `board` in `out_dir`/NETWORK/BOARD.
 
-    Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the design; the fastest is kept,
-    and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
+    Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the design (every: all of them);
+    the fastest is kept, and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
     options and tools is not built again; only seeds that it did not try are.
     Raises ValueError where the network does not fit, ToolError where a tool is missing, BuildError where one fails.
     """
@@ -78,7 +78,7 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
     before = _previous(target, key, family.files)
     tried = before["fmax_by_seed"] if before else {}
     missing = [seed for seed in seeds if str(seed) not in tried]
-    if before and (before["timing_met"] or not missing):
+    if before and (before["timing_met"] and not every or not missing):
         return BuildResult(target, before, cached=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -89,7 +89,7 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
         try:
             say("synthesis")
             stat = _synthesise(work, family, synth_options, plan)
-            runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say)
+            runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say, every)
             best = max(runs, key=lambda run: run["fmax_mhz"])
             say("bitstream")
             _keep(work, family, best["nextpnr_seed"])
@@ -164,8 +164,8 @@ def _synthesise(work: Path, family: Family, options, plan) -> dict:
     return stat["design"]["num_cells_by_type"]
 
 
-def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
-    """Place and route with seed after seed until one meets `mhz`."""
+def _place(work, board, seeds, jobs, mhz, options, say, every=False) -> list[dict]:
+    """Place and route with seed after seed until one meets `mhz`, or with every one."""
     family = board.part.family
     constrained = ("--freq", f"{mhz:g}") if family.constrains_clock else ()
     def one(seed):
@@ -185,7 +185,7 @@ def _place(work, board, seeds, jobs, mhz, options, say) -> list[dict]:
     with ThreadPoolExecutor(jobs) as pool:
         for n in range(0, len(seeds), jobs):
             runs += pool.map(one, seeds[n:n + jobs])
-            if any(run["fmax_mhz"] >= mhz for run in runs):
+            if not every and any(run["fmax_mhz"] >= mhz for run in runs):
                 break
     return runs
 
