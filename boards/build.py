@@ -58,8 +58,8 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
     """Make the bitstream of `net` for `board` in `out_dir`/NETWORK/BOARD.
 
     Seeds of nextpnr are tried in turn, `jobs` at a time, until one meets the clock of the design (every: all of them);
-    the fastest is kept, and `ok` says whether it does. `progress(text)` is called before each step. What was built from the same circuit,
-    options and tools is not built again; only seeds that it did not try are.
+    the fastest is kept, and `ok` says whether it does. `progress(text)` is called before each step. What was built from
+    the same circuit, options and tools is not built again; only seeds that it did not try are.
     Raises ValueError where the network does not fit, ToolError where a tool is missing, BuildError where one fails.
     """
     say = progress or (lambda text: None)
