@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import cascade_figures, late_figures, ltc_figures, spiking_figures, unit_table
+from docs import cascade_figures, event_figures, late_figures, ltc_figures, spiking_figures, unit_table
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
 from golden.rate.network import Network
@@ -34,7 +34,7 @@ BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
-         "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md")
+         "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -319,7 +319,8 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "cascade_picture": lambda: cascade_figures.cascade_picture(_bench())} | {
     name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
-    "ltc_picture": lambda: ltc_figures.ltc_picture(_bench())}
+    "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
+    "event_cost": lambda: event_figures.event_cost(_table, _bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
