@@ -26,7 +26,7 @@ def event_cost(table, data) -> str:
         said.append(f"The compiled circuit says what the integers say in {ticks['rtl_equal_ticks']} ticks with "
                     f"{ticks['spikes']:,} spikes (`leadlag bench event.engine`).")
     if "networks" in (g := data.get("event.risp", {})):
-        said.append(f"RISP: of {g['networks']} drawn networks with {g['spikes']:,} spikes {g['golden_equal']} are equal "
-                    f"in integers, {g['rtl_equal']} in the circuit, {g['board_equal']} on the simulated board "
+        said.append(f"RISP: of {g['networks']} drawn networks with {g['spikes']:,} spikes {g['golden_equal']} are "
+                    f"equal in integers, {g['rtl_equal']} in the circuit, {g['board_equal']} on the simulated board "
                     f"(`leadlag bench event.risp`).")
     return "\n".join([made, *([""] if said else []), *said])

@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict, replace
 
+import events
 import numpy as np
 import pytest
 from cascades import small
@@ -18,6 +19,7 @@ from golden.units import extrapolator
 from golden.units.extrapolator import Predictor, Way
 from golden.units.rows import Rows
 from rtl.cascade.core import CascadeCore
+from rtl.event.core import EventCore
 from rtl.host.top import NetworkTop
 from rtl.ltc.core import LtcCore
 from rtl.rate.core import NetworkCore
@@ -168,6 +170,11 @@ def test_ltc():
     net = random_network("cocotb 1", largest=6)
     core = LtcCore(net)
     bench(core, "ltc", network=net.to_json(), settle=core.info.settle)
+
+
+def test_event():
+    net = events.random_network("cocotb 9", largest=8, delay_bits=6)
+    bench(EventCore(net), "event", network=net.to_json())
 
 
 def test_a_wrong_circuit_is_seen():
