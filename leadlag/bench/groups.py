@@ -21,6 +21,8 @@ from leadlag.bench import ltc_add as bench_ltc_add
 from leadlag.bench import ltc_circuit as bench_ltc_circuit
 from leadlag.bench import ltc_learn as bench_ltc_learn
 from leadlag.bench import ltc_study as bench_ltc_study
+from leadlag.bench import nir as bench_nir
+from leadlag.bench import nir_import as bench_nir_import
 from leadlag.bench import own as bench_own
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
@@ -160,7 +162,7 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS | \
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
-    bench_ltc_circuit.GROUPS | bench_event.GROUPS | bench_event_risp.GROUPS
+    bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | bench_event_risp.GROUPS
 
 
 def _group(name: str):

@@ -9,7 +9,7 @@ import pytest
 from events import case
 from nirs import flat
 from risps import draw, events
-from test_event_from_nir import chain, shown, spikes
+from test_event_from_nir import spikes
 
 from golden.event import engine, risp
 from golden.event.foreign import read
@@ -26,6 +26,7 @@ from golden.nir.risp import run as run_risp
 from golden.nir.risp_json import parse as parse_risp
 from golden.nir.risp_json import write as risp_text
 from golden.nir.write import to_bytes, write
+from leadlag.bench.nir import cases, chain
 
 DT = 1e-4
 
@@ -169,7 +170,7 @@ def test_risp_that_fires_on_arrival_only():
 # ---- files
 
 def test_formats_are_told_apart(tmp_path):
-    write(tmp_path / "a", shown()["lif"])
+    write(tmp_path / "a", cases()["lif"])
     rng = random.Random(5)
     (tmp_path / "b").write_text(risp_text(replace(draw(rng), discrete=True)))
     (tmp_path / "c").write_text("[3]")

@@ -13,16 +13,10 @@ from golden.event.from_nir import convert
 from golden.event.quanta import quanta
 from golden.nir.euler import run
 from golden.nir.graph import Graph
-from golden.nir.neurons import IF, LI, LIF, CubaLIF, Delay, Integrator, Scale, Threshold
+from golden.nir.neurons import IF, LI, LIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options
-
-DT = 1e-3
-
-
-def chain(*nodes, entering=(4,), leaving=(4,)) -> Graph:
-    named = {"input": Input(entering)} | {f"n{k}": node for k, node in enumerate(nodes)} | {"output": Output(leaving)}
-    return Graph(named, tuple(zip(named, list(named)[1:], strict=False)))
+from leadlag.bench.nir import DT, cases, chain, nested
 
 
 def spikes(shape, seed=0, share=0.3):
@@ -123,43 +117,10 @@ def test_convolutions_and_pools():
     assert net.entries >= 3 * 64 * 2 * 4
 
 
-def lif(rng, a, b, kind="LIF"):
-    """Weights and neurons of trained networks: reals of no quantum."""
-    w = Linear(rng.normal(0.2, 1, (b, a)))
-    if kind == "LIF":
-        return w, LIF(rng.uniform(5e-3, 3e-2, b), np.ones(b), np.zeros(b), rng.uniform(0.1, 0.2, b))
-    return w, CubaLIF(rng.uniform(4e-3, 9e-3, b), rng.uniform(5e-3, 3e-2, b), np.ones(b), 0.01, 1.5,
-                      rng.uniform(0.05, 0.1, b))
-
-
-def nested(graph: Graph) -> Graph:
-    """All but Input and Output within one graph, and a graph around a part of that."""
-    inner = {name: node for name, node in graph.nodes.items() if name not in ("input", "output")}
-    shapes = {"input": graph.nodes["input"].shape, "output": graph.nodes["output"].shape}
-    edges = [tuple({"input": "i", "output": "o"}.get(each, each) for each in edge) for edge in graph.edges]
-    block = Graph({"i": Input(shapes["input"]), **inner, "o": Output(shapes["output"])}, edges)
-    return Graph({"input": graph.nodes["input"], "block": block, "output": graph.nodes["output"]},
-                 (("input", "block"), ("block", "output")))
-
-
-def shown() -> dict[str, Graph]:
-    """What the issue asks for: LIF; two layers with delays before and behind the weights; recurrent CubaLIF."""
-    rng = np.random.default_rng(3)
-    w0, n0 = lif(rng, 20, 30)
-    w1, n1 = lif(rng, 30, 10)
-    c0, c1 = lif(rng, 20, 30, "Cuba")
-    delays = Delay(rng.integers(0, 20, 20) * DT), Delay(rng.integers(1, 30, 10) * DT)
-    cuba = chain(c0, c1, entering=(20,), leaving=(30,))
-    back = {"wait": Delay(rng.integers(1, 9, 30) * DT), "back": Linear(rng.normal(0, 0.3, (30, 30)))}
-    return {"lif": chain(w0, n0, entering=(20,), leaving=(30,)),
-            "delayed": chain(delays[0], w0, n0, w1, delays[1], n1, entering=(20,), leaving=(10,)),
-            "cuba": Graph(cuba.nodes | back, (*cuba.edges, ("n1", "wait"), ("wait", "back"), ("back", "n1")))}
-
-
 @pytest.mark.parametrize("form", ["flat", "nested"])
 @pytest.mark.parametrize("name", ["lif", "delayed", "cuba"])
 def test_spikes_agree(name, form):
-    graph = shown()[name] if form == "flat" else nested(shown()[name])
+    graph = cases()[name] if form == "flat" else nested(cases()[name])
     calibration, x = (spikes((4, 100, 20), seed) for seed in (1, 2))
     options = Options(dt=DT)
     trained = convert(flat(graph), name, options, calibration).trained
@@ -171,7 +132,7 @@ def test_spikes_agree(name, form):
 
 
 def test_bits_and_report():
-    graph, options = shown()["lif"], Options(dt=DT)
+    graph, options = cases()["lif"], Options(dt=DT)
     loss = []
     for bits in (3, 6, 12):
         found = convert(flat(graph), "net", options, spikes((4, 100, 20)), bits=bits)
@@ -203,7 +164,7 @@ def test_silence_is_said():
 def test_real_inputs():
     """Lines carry words of eight bits; what a word is stands with the network."""
     rng = np.random.default_rng(5)
-    graph, x = shown()["lif"], rng.normal(0, 0.5, (3, 60, 20))
+    graph, x = cases()["lif"], rng.normal(0, 0.5, (3, 60, 20))
     found, made = both(graph, x, Options(dt=DT))
     assert made.trained.net.input_bits == 8
     assert made.trained.training["input_scale"] == pytest.approx(np.abs(x).max() / 127)
@@ -277,7 +238,7 @@ def mutated(graph: Graph, rng: random.Random) -> Graph:
 @pytest.mark.filterwarnings("error")
 def test_extreme_values():
     """A network, or one line; no overflow is passed over."""
-    graphs, fine, said = list(shown().values()), 0, []
+    graphs, fine, said = list(cases().values()), 0, []
     for n in range(150):
         rng = random.Random(f"extreme {n}")
         graph = rng.choice(graphs) if rng.random() < 0.2 else integers(rng)
@@ -296,7 +257,7 @@ def test_extreme_values():
 
 def test_file_comes_back(tmp_path):
     from golden.event.trained import EventTrained
-    trained = convert(flat(shown()["cuba"]), "cuba", Options(dt=DT)).trained
+    trained = convert(flat(cases()["cuba"]), "cuba", Options(dt=DT)).trained
     trained.save(tmp_path / "x.safetensors")
     again = EventTrained.load(tmp_path / "x.safetensors")
     assert again.net == trained.net

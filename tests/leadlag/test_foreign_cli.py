@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 from test_cli import leadlag, refused
 
-from golden import systems
 from golden.nir.graph import Graph
 from golden.nir.neurons import IF, LI, LIF, Delay
 from golden.nir.nodes import Input, Linear, Output
 from golden.nir.read import load
 from golden.nir.write import write
-
-needs_event = pytest.mark.skipif(len(systems.KINDS) < 5, reason="networks of others come with their circuit")
 
 
 def graph(neurons=None) -> Graph:
@@ -41,7 +38,6 @@ def test_exports_that_are_refused(arguments, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@needs_event
 def test_import(tmp_path):
     write(tmp_path / "My Net.nir", graph())
     done = leadlag("import", "My Net.nir", "--dt", "0.001", cwd=tmp_path)
@@ -68,7 +64,6 @@ def test_import(tmp_path):
     assert leadlag("import", "again.nir", "--dt", "0.001", cwd=tmp_path).returncode == 0
 
 
-@needs_event
 @pytest.mark.parametrize(("neurons", "options", "said"), [
     (None, [], "x.nir: dt is needed: nothing in the graph implies it"),
     (LI(0.01, 1, 0), ["--dt", "0.001"], "x.nir: node n (LI): its membrane leaves, a real number in every step"),

@@ -6,11 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from golden import systems
 from golden.programs import ICARUS, find
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
-needs_event = pytest.mark.skipif(len(systems.KINDS) < 5, reason="networks of others come with their circuit")
 
 
 @pytest.fixture
@@ -35,14 +33,12 @@ def test_a_unit(example):
     assert said.splitlines()[-1].startswith("PASS: ")
 
 
-@needs_event
 def test_risp(example):
     said = example("risp_json")
     assert "[[1 0 0 0 0 0 0 0 1 " in said
     assert said.endswith("routed\n")
 
 
-@needs_event
 @pytest.mark.filterwarnings("ignore")
 def test_nir_from_snntorch(example):
     for name in ("nir", "nirtorch", "snntorch"):
