@@ -177,6 +177,10 @@ class Description(ABC):
     def outputs_of(self, words, x) -> np.ndarray:
         """Output words of a device, answers x units of them, as `run` has them; ValueError for what cannot be."""
 
+    def output_words(self, params, x) -> np.ndarray:
+        """What a device gives for samples, answers x units words, by golden: outputs, unless they say less."""
+        return np.asarray(self.run(params, x)).reshape(-1)
+
     @abstractmethod
     def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
         """What outputs of `run` say. Where it answers in every tick: from tick `since` on, up to lengths (n,)."""

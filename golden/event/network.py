@@ -112,7 +112,6 @@ class EventNetwork(Description):
 
     @property
     def lanes_by_layer(self) -> list[int]:
-        """Lanes that all populations share."""
         return [self.folded]
 
     def with_lanes(self, lanes) -> "EventNetwork":
@@ -248,6 +247,9 @@ class EventNetwork(Description):
     def outputs_of(self, found, x) -> np.ndarray:
         """Spikes (n, ticks, outputs), 0 or 1."""
         return words.outputs(self, found, np.shape(x)[:2])
+
+    def output_words(self, values, x) -> np.ndarray:
+        return words.answered(self, engine.advance(self, values, x)[0])
 
     def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
         """The output with most spikes in the ticks that count, the first of several; spikes a tick of each."""

@@ -61,6 +61,15 @@ def outputs(net, words, shape) -> np.ndarray:
     return np.stack([found[..., n] >> k & 1 for n, k in places], -1).astype(np.int8)
 
 
+def answered(net, spikes) -> np.ndarray:
+    """Spikes of all neurons (n, ticks, neurons) -> the words that a device answers, one after another."""
+    found = []
+    for population, word in raster_words(net):
+        part = spikes[..., net.slice(population)][..., word * WORD:(word + 1) * WORD]
+        found.append((part.astype(np.int64) << np.arange(part.shape[-1])).sum(-1))
+    return np.stack(found, -1).ravel()
+
+
 def drawn(net, rng: np.random.Generator, count: int) -> np.ndarray:
     """Sequences (count, DRAWN, lines) of random values, some lines in some ticks."""
     shape = count, DRAWN, net.lines

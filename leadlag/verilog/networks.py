@@ -35,8 +35,10 @@ def _traffic(case, s, seed: str) -> Traffic:
         real = real[:, :s.ticks]
     x = _drawn(net, real, (s.sequences, getattr(net, "ticks", s.ticks), net.inputs), generator(seed))
     if len(real):
+        if "tick" in net.SAMPLE:
+            x, real = (each[:, :min(x.shape[1], real.shape[1])] for each in (x, real))
         x[:len(real)] = real
-    units, outputs = net.units(x), net.run(case.params, x).reshape(-1)
+    units, outputs = net.units(x), net.output_words(case.params, x)
     return Traffic(np.split(units.words, units.ends[:-1]), np.split(outputs, len(outputs) // units.answers),
                    f"{len(real)} of the network's own test data, {len(x) - len(real)} random ones")
 

@@ -6,10 +6,12 @@ import os
 import re
 
 import click
+import events
 import pytest
 from ltcs import random_trained
 
 import leadlag
+from golden.event.trained import EventTrained
 from golden.programs import ToolError
 from leadlag.verilog import check
 from leadlag.verilog.command import emit, listing
@@ -38,7 +40,7 @@ BROKEN = {"SpikingCore": "network=delays-digits board=ice40-hx8k sequences=2",
           "NetworkTop": "network=delays-digits board=ice40-hx8k sequences=1"}
 NETWORKS = [("NetworkCore", "network=gle-mnist1d board=ulx3s-25f sequences=2 ticks=3"),
             ("CascadeCore", "network=cascade-digits sequences=6"),
-            ("LtcCore", "network={gated} sequences=3 ticks=4")]
+            ("LtcCore", "network={gated} sequences=3 ticks=4"), ("EventCore", "network={event} sequences=2")]
 CASES = [(unit, given) for unit in VARIANTS for given in ("", *VARIANTS[unit])]
 
 
@@ -61,7 +63,11 @@ def test_a_unit_passes_its_own_bench(unit, given, tmp_path):
     gated = tmp_path / "gated.safetensors"
     if "{gated}" in given:
         random_trained(3).save(gated)
-    passes_whole(written(unit, given.format(gated=gated), tmp_path / "out"))
+    event = tmp_path / "graph.safetensors"
+    if "{event}" in given:
+        net, params, _ = events.case("verilog", 1, largest=8, lanes=1)
+        EventTrained(net=net, params=params, training={}).save(event)
+    passes_whole(written(unit, given.format(gated=gated, event=event), tmp_path / "out"))
 
 
 @pytest.mark.slow
