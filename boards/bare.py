@@ -52,6 +52,6 @@ def _read(circuit: Bare, family, work: Path) -> None:
     """The circuit as module `design` of design.il."""
     form = "rtlil" if set(circuit.files) == {"design.il"} else "verilog"
     lines = [f"read_{form} {name}" for name in circuit.files]
-    write_whole(work / "read.ys", "\n".join([*lines, f"hierarchy -check -top {circuit.top}", "rename -top design",
+    write_whole(work / "read.ys", "\n".join([*lines, f"hierarchy -top {circuit.top}", "rename -top design",
                                              "write_rtlil design.il", ""]))
     build._run(family, "yosys", ["-q", "-l", "read.log", "read.ys"], work, "read.log")

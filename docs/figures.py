@@ -22,7 +22,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs import cascade_figures, event_figures, late_figures, ltc_figures, spiking_figures, unit_table
+from docs import (
+    cascade_figures,
+    event_figures,
+    late_figures,
+    ltc_figures,
+    peers_figures,
+    spiking_figures,
+    unit_table,
+)
 from docs.pictures import pipeline_svg, tick
 from golden.files import write_whole
 from golden.rate.network import Network
@@ -320,7 +328,8 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
-    "event_cost": lambda: event_figures.event_cost(_table, _bench())}
+    "event_cost": lambda: event_figures.event_cost(_table, _bench()),
+    "peers": lambda: peers_figures.peers(_table, _bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),

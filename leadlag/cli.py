@@ -210,18 +210,20 @@ def demo(board, network, train_first, count, seeds, no_build):
 @click.argument("groups", nargs=-1)
 @click.option("--list", "list_groups", is_flag=True, help="Print the groups, which of them are current, and end.")
 @click.option("--stale", is_flag=True, help="Only groups whose figures are not those of the code at hand.")
+@click.option("--peer", "peers", multiple=True, metavar="NAME=FOLDER", help="A checkout, for the group peers.")
 @answers
-def bench(groups, list_groups, stale):
+def bench(groups, list_groups, stale, peers):
     """Measure what README and docs claim; merges into build/bench.json and docs/bench.json."""
     from leadlag.bench import groups as benches
-    only_for("measuring", not list_groups, "groups", "stale", given="--list")
+    only_for("measuring", not list_groups, "groups", "stale", "peers", given="--list")
+    only_for("the group peers alone", groups == ("peers",), "peers", given=" ".join(groups) or "all groups")
     if list_groups:
         rows = benches.listing()
         lines = (f"{row['group']}: {row['what']} ({row['status']})" for row in rows)
         return answer({"groups": rows}, *lines, then="leadlag bench --stale")
     benches.check(groups)
     for name in benches.stale(groups) if stale else groups or benches.GROUPS:
-        figures = benches.measure(name, notes)
+        figures = benches.measure(name, notes, **({"checkouts": peers} if peers else {}))
         answer({name: figures}, figures_table(name, figures))
 
 

@@ -24,6 +24,7 @@ from leadlag.bench import ltc_study as bench_ltc_study
 from leadlag.bench import nir as bench_nir
 from leadlag.bench import nir_import as bench_nir_import
 from leadlag.bench import own as bench_own
+from leadlag.bench import peers as bench_peers
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
 from leadlag.bench import records, sources
@@ -162,7 +163,8 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_prospective.GROUPS | bench_spiking.GROUPS | bench_random.GROUPS | \
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
-    bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | bench_event_risp.GROUPS
+    bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | \
+    bench_event_risp.GROUPS | bench_peers.GROUPS
 
 
 def _group(name: str):
@@ -199,11 +201,11 @@ def stale(names=()) -> list[str]:
     return found
 
 
-def measure(name: str, console) -> dict:
-    """Measure one group and keep what was found."""
+def measure(name: str, console, **given) -> dict:
+    """Measure one group and keep what was found; given: what a group takes beside."""
     # the code as it is now: a run may take hours
     about = records.about(_group(name))
-    figures = json.loads(to_json(GROUPS[name](console) | {"command": f"leadlag bench {name}"} | about))
+    figures = json.loads(to_json(GROUPS[name](console, **given) | {"command": f"leadlag bench {name}"} | about))
     if not records.keep(name, figures):
         console.print(f"{name}: kept in {records.OUT} alone, as no commit has the code that was measured")
     return figures

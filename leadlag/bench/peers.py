@@ -1,4 +1,4 @@
-"""Group `peers` of `leadlag bench`: published spiking cores and ours through one flow, part and spike trains.
+"""Group `peers` of `leadlag bench`: published spiking cores and ours through one flow, on one part, side by side.
 
 A peer is a checkout of the user (`--peer tinyodin=FOLDER`): its Verilog is read as it is. Beside it stands a bench of
 ours, NAME_tb.v, which drives its pins in Icarus and counts the cycles of a tick of 1, 10 and 100 spikes, each to all
@@ -14,12 +14,18 @@ from boards.bare import Bare, figures
 from golden.files import write_whole
 from golden.programs import ICARUS, find, program, run
 from leadlag import flow
+from leadlag.bench import event
 from leadlag.terminal import status
+from rtl.host.top import NetworkTop, SerialTop
+from sim.verilog import to_rtlil
 
 BOARD, TARGET_MHZ, SEEDS = "ulx3s-25f", 100, (1, 2, 3, 4, 5)
 SYNAPSES = 256      # of a spike
 #: spikes a tick in which cycles are counted; the last one is what operations a second are for
-SPIKES = (1, 10, 100)
+SPIKES = event.SPIKES
+#: ours: lanes, whether delays are axonal, and whether registers, loader and serial line are around the core
+OWN = ((1, False, True), (2, False, True), (4, False, True), (4, False, False), (2, True, True), (2, True, False))
+DIVISOR = 100       # clock cycles a bit of the serial line
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,32 @@ def row(design: str, routed: dict, by_spikes: dict[int, int], **about) -> dict:
             "operations_per_s": round(rate), "per_lut4": round(rate / routed["lut4"])}
 
 
+def peers(console, checkouts=()) -> dict:
+    """Published spiking cores and ours side by side; peers are checkouts: --peer tinyodin=FOLDER, odin=FOLDER."""
+    folders, board = checkouts_of(checkouts), flow.board(BOARD)
+    rows = [of_ours(*each, console) for each in OWN]
+    rows += [of_a_peer(name, folder, console) for name, folder in folders.items()]
+    return {"rows": rows, "part": board.part.name, "target_mhz": TARGET_MHZ, "fmax_seeds": list(SEEDS),
+            "spikes": list(SPIKES), "seed": 0}
+
+
+def of_ours(lanes: int, axonal: bool, whole: bool, console) -> dict:
+    """The row of the event engine."""
+    net, params = event.drawn(lanes, axonal)
+    title = f"{net.name}, {lanes} lane{'s' * (lanes > 1)}"
+    circuit = SerialTop(net, divisor=DIVISOR, vendor="ecp5") if whole else NetworkTop(net, vendor="ecp5").core
+    with status(console, f"peers: {title}") as say:
+        by_spikes = event.cycles_by_spikes(net, params)
+        bare = Bare({"design.il": to_rtlil(circuit, name="event")}, "event", "clk")
+        routed = figures(bare, flow.board(BOARD), mhz=TARGET_MHZ, seeds=SEEDS,
+                         progress=lambda text: say(f"peers: {title}, {text}"))
+    delays = f"delays of 1 to {net.max_delay} a {'source' if axonal else 'synapse'}"
+    return row(title, routed, by_spikes, left_out="",
+               boundary="with registers, loader and serial line" if whole else "the core",
+               features=f"{delays}, no learning, weights of {net.weight_bits} bits, membranes of "
+                        f"{net.populations[0].state}; loaded at run time")
+
+
 def of_a_peer(name: str, folder, console) -> dict:
     """The row of a peer's checkout."""
     peer, files = PEERS[name], sources(name, folder)
@@ -101,3 +133,18 @@ def of_a_peer(name: str, folder, console) -> dict:
         routed = figures(Bare(files, peer.top, peer.clock), flow.board(BOARD), mhz=TARGET_MHZ, seeds=SEEDS,
                          progress=lambda text: say(f"peers: {peer.title}, {text}"))
     return row(peer.title, routed, by_spikes, boundary=peer.boundary, features=peer.features, left_out=peer.left_out)
+
+
+def checkouts_of(given) -> dict[str, str]:
+    """NAME=FOLDER each, looked at before anything is measured; ValueError, one line."""
+    found = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not equals or not folder:
+            raise ValueError(f"--peer {text}: NAME=FOLDER is expected, such as tinyodin=../tinyODIN")
+        sources(name, folder)
+        found[name] = folder
+    return found
+
+
+GROUPS = {"peers": peers}

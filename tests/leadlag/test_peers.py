@@ -64,3 +64,19 @@ def test_a_circuit_alone_through_the_flow():
     assert (found["bram"], found["dsp"], found["seeds"]) == (0, 0, [1, 2])
     assert found["fmax_range"] == [min(found["fmax_seeds"]), max(found["fmax_seeds"])]
     assert found["fmax_range"][0] > 100
+
+
+def test_options_of_bench():
+    from click.testing import CliRunner
+
+    from leadlag.cli import cli
+    found = CliRunner().invoke(cli, ["bench", "own", "--peer", "tinyodin=."])
+    assert found.exit_code == 2
+    assert "--peer: only for the group peers alone, not for own" in str(found.output) + str(found.exception)
+
+
+@pytest.mark.parametrize(("given", "message"), [("tinyodin", "NAME=FOLDER is expected"), ("tinyodin=", "NAME=FOLDER"),
+                                                ("x=.", "no peer 'x'"), ("odin=nowhere", "nowhere: no folder with")])
+def test_checkouts_that_are_none(given, message):
+    with pytest.raises(ValueError, match=message):
+        peers.checkouts_of([given])
