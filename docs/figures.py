@@ -9,6 +9,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
     docs/video.svg          roll-outs of video with late messages
     docs/cascade.svg        accuracy against time of cascaded networks (docs/cascade_figures.py)
     docs/ltc_add.svg        the add task learnt by FPTT and through time (docs/ltc_figures.py)
+    docs/ltc_adapt.svg      a new speaker learnt on a board (docs/ltc_figures.py)
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -329,12 +330,14 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
-    "peers": lambda: peers_figures.peers(_table, _bench())}
+    "peers": lambda: peers_figures.peers(_table, _bench()),
+    "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
             "cascade.svg": lambda: cascade_figures.cascade_svg(_bench()),
-            "ltc_add.svg": lambda: ltc_figures.ltc_svg(_bench()), "utilisation.svg": utilisation_svg}
+            "ltc_add.svg": lambda: ltc_figures.ltc_svg(_bench()),
+            "ltc_adapt.svg": lambda: ltc_figures.adapt_svg(_bench()), "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:

@@ -6,7 +6,7 @@ import textwrap
 RULES = {"fptt": "FPTT", "bptt": "through time"}
 #: routed networks, and the groups that routed them
 BUILDS = {"28-128-128-10": "build.ltc-fashion.ulx3s-85f", "12-64-9": "build.ltc-vowels.ulx3s-85f",
-          "12-64-9 that learns": "build.ltc-learn.ulx3s-85f"}
+          "12-64-9 that learns": "build.ltc-vowels-learn.ulx3s-85f"}
 #: groups that say on how many test sequences the circuit is equal, and the name of their data
 EQUAL = {"fptt.fashion": "Fashion-MNIST", "fptt.vowels": "JapaneseVowels"}
 
@@ -132,6 +132,40 @@ def ltc_learnt(table, data) -> str:
             ("cycles of a learning frame, clock", f"{group['cycles_per_frame']:.0f}, " + (
                 f"{group['clock_mhz']:g} MHz" if "clock_mhz" in group else "not routed yet"))]
     return table(("learnt from random weights (`leadlag bench fptt.learn`)", "figure"), rows)
+
+
+def ltc_adapt(data) -> str:
+    """A speaker who was left out, before and after she was learnt on a board; the picture."""
+    group = data.get("fptt.adapt")
+    if not group:
+        return "Not measured yet: `leadlag bench fptt.adapt`, then `python docs/figures.py`."
+    meetings = len(group["newcomer_curve"]) - 1
+    said = (f"Right answers to her test utterances: {_percent(group['newcomer_before'])} % before, "
+            f"{_percent(group['newcomer_after'])} % after {meetings} meetings with her first {group['utterances']} "
+            f"utterances; to those of the others {_percent(group['others_before'])} % and "
+            f"{_percent(group['others_after'])} %. All {group['board_equal_weights']:,} weights that were read back "
+            f"from the board after the first meeting are golden's (`leadlag bench fptt.adapt`).")
+    return "![Right answers to a new speaker and to the others, meeting by meeting](ltc_adapt.svg)\n\n" + \
+        textwrap.fill(said, 120, break_on_hyphens=False)
+
+
+def adapt_svg(data) -> str | None:
+    """Right answers to the newcomer and to the others after each meeting; None without a bench."""
+    group = data.get("fptt.adapt")
+    if not group:
+        return None
+    from leadlag.report import pictures
+
+    def draw(figure):
+        axes = figure.subplots()
+        for (name, title), (colour, marker, dashes) in zip(
+                {"newcomer": "new speaker", "others": "the others"}.items(), pictures.STYLES, strict=False):
+            axes.plot([100 * share for share in group[f"{name}_curve"]], color=colour, linestyle=dashes, marker=marker,
+                      markersize=4, markevery=0.1, markerfacecolor="white", linewidth=1.4, label=title)
+        axes.set(xlabel="meetings", ylabel="right answers to test utterances (%)", ylim=(0, 102))
+        axes.grid()
+        axes.legend(loc="lower right", fontsize=8)
+    return pictures.svg(draw, 3.2)
 
 
 def ltc_picture(data) -> str:

@@ -70,7 +70,7 @@ UNITS = (
     ("SoftmaxError", "ltc.learn.output_error", "rtl.ltc.taught.softmax", "", "test_taught_units"),
     ("ReadoutErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
     ("HiddenErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
-    ("TaughtCore", "ltc.learn.learn_tick", "rtl.ltc.taught.core", "", "test_taught_core"),
+    ("TaughtCore", "ltc.learn.learn_tick", "rtl.ltc.taught.core", "ltc_learn_tb", "test_taught_core"),
     ("Receiver", "firmware.protocol.decode_request", "rtl.host.link", "", "test_receiver"),
     ("Sender", "firmware.protocol.encode_response", "rtl.host.link", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),

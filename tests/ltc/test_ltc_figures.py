@@ -21,6 +21,9 @@ DATA = {
     "fptt.learn": {"integer_accuracy_seeds": [0.951, 0.957, 0.96], "float_adam_accuracy": 0.97, "epochs": 20,
                    "streams": 16, "rtl_equal_frames": 85_480, "rtl_equal_weights": 21_986, "cycles_per_frame": 693.0,
                    "clock_mhz": 100.0},
+    "fptt.adapt": {"newcomer_curve": [0.0, 0.6, 0.93], "others_curve": [0.97, 0.8, 0.905], "newcomer_before": 0.0,
+                   "newcomer_after": 0.93, "others_before": 0.97, "others_after": 0.905, "utterances": 20,
+                   "board_equal_weights": 22_196},
     "build.ltc-fashion.ulx3s-85f": {
         "lanes": 129, "cycles_per_tick": 1092, "lane_use": 0.963, "fmax_mhz": 131.5, "clock_mhz": 130.0,
         "sequences_per_s": 4251.7, "latency_us": 246.3, "lut4": 12_800, "comb": 20_001, "ff": 33_900, "dsp": 134,
@@ -56,7 +59,9 @@ def test_nothing_measured():
                for block in BLOCKS)
     assert ltc_figures.summary({}) == []
     assert ltc_figures.ltc_svg({}) is None
+    assert ltc_figures.adapt_svg({}) is None
     assert ltc_figures.ltc_picture({}).startswith("Not measured yet")
+    assert ltc_figures.ltc_adapt({}).startswith("Not measured yet: `leadlag bench fptt.adapt`")
 
 
 def test_picture():
@@ -66,3 +71,10 @@ def test_picture():
     said = " ".join(ltc_figures.ltc_picture(DATA).split())
     assert "error of 0.0041 and training through time one of 0.1671" in said
     assert "after 6,000 and 1,000 batches" in said
+
+
+def test_a_new_speaker():
+    assert ET.fromstring(ltc_figures.adapt_svg(DATA)).tag.endswith("svg")
+    said = " ".join(ltc_figures.ltc_adapt(DATA).split())
+    assert "0.0 % before, 93.0 % after 2 meetings with her first 20 utterances" in said
+    assert "those of the others 97.0 % and 90.5 %. All 22,196 weights" in said

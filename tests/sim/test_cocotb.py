@@ -9,6 +9,7 @@ import pytest
 from cascades import small
 from ltcs import random_network
 from spikes import random_spiking
+from taught import taught
 
 from golden.fixed import QFormat
 from golden.programs import BuildError, ToolError
@@ -22,6 +23,7 @@ from rtl.cascade.core import CascadeCore
 from rtl.event.core import EventCore
 from rtl.host.top import NetworkTop
 from rtl.ltc.core import LtcCore
+from rtl.ltc.taught.core import TaughtCore
 from rtl.rate.core import NetworkCore
 from rtl.rate.dense import DenseLayer
 from rtl.rate.schedule import min_period
@@ -175,6 +177,13 @@ def test_ltc():
 def test_event():
     net = events.random_network("cocotb 9", largest=8, delay_bits=6)
     bench(EventCore(net), "event", network=net.to_json())
+
+
+def test_learning_ltc():
+    net = taught(inputs=2, size=3, outputs=2)
+    core = TaughtCore(net)
+    bench(core, "ltc_learn", simulator="verilator", network=net.to_json(), settle=core.info.settle,
+          word=len(core.i.p.x))
 
 
 def test_a_wrong_circuit_is_seen():
