@@ -28,6 +28,7 @@ from docs import (
     event_figures,
     late_figures,
     ltc_figures,
+    nir_figures,
     peers_figures,
     spiking_figures,
     unit_table,
@@ -331,7 +332,8 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
     "peers": lambda: peers_figures.peers(_table, _bench()),
-    "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench())}
+    "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench()),
+    "nir": lambda: nir_figures.nir(_table, _bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
