@@ -24,7 +24,7 @@ SYNAPSES = 256      # of a spike
 #: spikes a tick in which cycles are counted; the last one is what operations a second are for
 SPIKES = event.SPIKES
 #: ours: lanes, whether delays are axonal, and whether registers, loader and serial line are around the core
-OWN = ((1, False, True), (2, False, True), (4, False, True), (4, False, False), (2, True, True), (2, True, False))
+OWN = ((2, False, True), (2, False, False), (4, True, True), (4, True, False))
 DIVISOR = 100       # clock cycles a bit of the serial line
 
 
