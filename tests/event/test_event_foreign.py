@@ -17,6 +17,7 @@ from golden.event.network import EventNetwork
 from golden.event.params import Neurons, Sparse, random_params
 from golden.event.parts import INPUT, Block, Population
 from golden.nir.euler import run
+from golden.nir.hdf5_write import dump
 from golden.nir.neurons import IF
 from golden.nir.nodes import Linear
 from golden.nir.options import Options
@@ -198,3 +199,17 @@ def test_rasters(tmp_path):
                        ("worse.npz", "this is no readable .npz"), ("none.npz", "no such file")):
         with pytest.raises(ValueError, match=re.escape(str(tmp_path)) + ".*" + said):
             read(tmp_path / "n.nir", "net", Options(dt=1e-3), calibrate=tmp_path / name)
+
+
+def test_rasters_of_nirdata(tmp_path):
+    """TimeGriddedData of the node of the Input."""
+    x = spikes((2, 30, 4), share=0.4)
+    where = "/nodes/input/observables/spikes"
+    (tmp_path / "x.nir").write_bytes(dump({"nodes": {"input": {"observables": {"spikes": {"data": x}}}}}, {
+        "/": {"__type__": "NIRGraphData"}, "/nodes/input": {"__type__": "NIRNodeData"},
+        where: {"__type__": "TimeGriddedData", "dt": 1e-3}}))
+    write(tmp_path / "n.nir", chain(Linear(np.eye(4)), IF(1.0, 0.5)))
+    found = read(tmp_path / "n.nir", "net", Options(dt=1e-3), calibrate=tmp_path / "x.nir")
+    assert found.layers[0]["before"] == pytest.approx(x.mean())
+    with pytest.raises(ValueError, match=r"has dt 0.001, not 1.0$"):
+        read(tmp_path / "n.nir", "net", Options(dt=1.0), calibrate=tmp_path / "x.nir")

@@ -1,5 +1,7 @@
 """`leadlag import`, `export` and `raster` as commands: files that other commands take, and errors in one line."""
 
+import re
+
 import numpy as np
 import pytest
 from test_cli import leadlag, refused
@@ -75,3 +77,13 @@ def test_imports_that_are_refused(neurons, options, said, tmp_path):
     write(tmp_path / "x.nir", graph(neurons))
     assert said in refused("import", "x.nir", *options, cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["x.nir"]
+
+
+def test_a_part_that_is_too_small(tmp_path):
+    """Which resource, how much of it is needed, and how much there is."""
+    nodes = {"input": Input((400,)), "w": Linear(np.arange(120_000).reshape(300, 400) % 7 - 2.0),
+             "n": IF(1.0, 99.5), "output": Output((300,))}
+    write(tmp_path / "wide.nir", Graph(nodes, [("input", "w"), ("w", "n"), ("n", "output")]))
+    said = refused("import", "wide.nir", "--dt", "0.001", "--board", "ice40-hx8k", cwd=tmp_path)
+    assert re.search(r"wide has 120,000 synapses, which do not fit: .*block RAMs: \d+ needed, 30 available", said)
+    assert not (tmp_path / "build").exists()
