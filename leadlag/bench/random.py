@@ -19,10 +19,12 @@ from leadlag.bench.random_hosts import SpikingHost
 from leadlag.bench.random_ltcs import LtcHost
 from leadlag.bench.random_networks import FAMILIES, draw
 from leadlag.bench.random_rates import PairHost, RateHost
+from leadlag.bench.random_taught import TaughtHost
 from leadlag.terminal import bars
 from rtl.cascade.core import CascadeCore
 from rtl.host.top import NetworkTop
 from rtl.ltc.core import LtcCore
+from rtl.ltc.taught.core import TaughtCore
 from rtl.rate.core import NetworkCore
 from rtl.rate.pair import Pair
 from rtl.spiking.core import SpikingCore
@@ -54,6 +56,7 @@ def check(index: int, seed: int = SEED) -> Outcome:
     bare = not wide and not pair and rng.random() < 0.7
     kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost, LtcNetwork: LtcHost}.get(
         type(net), PairHost if pair else RateHost)
+    kind = TaughtHost if kind is LtcHost and net.teacher else kind
     options = {"family": family} if kind in (PairHost, RateHost) else {}
     try:
         host = kind(net, rng, words, budget=COMPILED_BUDGET if wide else BUDGET, button=not wide, bare=bare, **options)
@@ -76,7 +79,8 @@ def check(index: int, seed: int = SEED) -> Outcome:
 def _core(net, host, *, whole: bool) -> Bare:
     """A core alone; whole: every image of a spiking network runs to its end, and hidden spikes are compared, too."""
     if isinstance(net, CascadeNetwork | LtcNetwork):
-        core = {CascadeNetwork: CascadeCore, LtcNetwork: LtcCore}[type(net)](net)
+        plain = LtcCore if isinstance(host, LtcHost) else TaughtCore
+        core = {CascadeNetwork: CascadeCore, LtcNetwork: plain}[type(net)](net)
     elif isinstance(net, SpikingNetwork):
         core = SpikingCore(net, stop_early=not whole)
         if whole and len(net.layers) > 1:

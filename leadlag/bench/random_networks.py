@@ -13,8 +13,6 @@ import numpy as np
 from golden.cascade.layer import SIDES, Block, Engine, Head, Stem
 from golden.cascade.network import NORMS, CascadeNetwork
 from golden.fixed import QFormat
-from golden.ltc.layer import LtcLayer, Readout
-from golden.ltc.network import LtcNetwork
 from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher, tau_shift, weight_shift
@@ -26,6 +24,10 @@ from golden.units.dense import DenseParams
 from golden.units.extrapolator import Predictor
 from golden.units.plasticity import PERIOD
 from golden.units.weights import BLOCK, Ternary
+from leadlag.bench.drawing import pick
+from leadlag.bench.drawing import valid as _valid
+from leadlag.bench.drawing import word_format as _format
+from leadlag.bench.random_gated import gated_network, taught_network
 from rtl.rate.half import cut_ways
 
 #: what network number n is of: FAMILIES[n % len(FAMILIES)]
@@ -38,15 +40,12 @@ CUT = 1
 _ATTEMPTS = 20_000
 
 
-def pick(rng: random.Random, low: int, high: int) -> int:
-    """A number in low..high, each end in one of six draws and more."""
-    return rng.choice((low, high, *[rng.randint(low, high)] * 4))
-
-
 def draw(family: str, rng: random.Random):
     """A description of `family`."""
+    if family == "ltc" and rng.random() < 0.5:
+        return _valid(lambda: taught_network(rng))
     if family.endswith(("cascade", "ltc")):
-        return (_cascade if family.endswith("cascade") else _ltc)(family, rng)
+        return (_cascade if family.endswith("cascade") else gated_network)(family, rng)
     spiking = "spiking" in family or family.startswith(("leaky", "alpha"))
     for _ in range(_ATTEMPTS):
         try:
@@ -54,22 +53,6 @@ def draw(family: str, rng: random.Random):
         except ValueError:      # drawn again
             pass
     raise RuntimeError(f"no network of {family} in {_ATTEMPTS} attempts")
-
-
-def _valid(make):
-    """The first of what `make` gives that is a valid description."""
-    for _ in range(300):
-        try:
-            return make()
-        except ValueError:
-            pass
-    raise ValueError("nothing goes together with what was drawn before")
-
-
-def _format(rng, widest: int, *, least_int: int = -3, least_frac: int = 0, most_frac: int = 16) -> QFormat:
-    width = pick(rng, 2, widest)
-    frac = rng.randint(least_frac, max(least_frac, min(most_frac, width - 1 - least_int)))
-    return QFormat(width - 1 - frac, frac)
 
 
 def _usual(rng, int_bits, frac_bits) -> QFormat:
@@ -366,31 +349,3 @@ def _engine(part, convs, rng) -> Engine:
     side = rng.choice([side for side in SIDES if not any(conv.inputs % side for conv in convs)])
     longest = max(conv.taps * conv.inputs // side for conv in convs)
     return Engine(layers=part, lanes=pick(rng, 1, min(longest, *(conv.outputs for conv in convs))), side=side)
-
-
-# gated recurrent networks
-
-
-def _ltc(family: str, rng) -> LtcNetwork:
-    """1 to 3 layers of any formats, sizes and lanes, and a readout."""
-    largest, layers = 24 if family.startswith("wide") else rng.choice((2, 5, 9)), []
-    inputs = pick(rng, 1, largest)
-    for n in range(rng.choice((1, 2, 2, 3))):
-        layers.append(_valid(lambda n=n, inputs=inputs: _gated(rng, inputs, pick(rng, 1, largest), n == 0)))
-        inputs = layers[-1].outputs
-    layers.append(_valid(lambda: _gated(rng, inputs, pick(rng, 1, 6), None)))
-    return LtcNetwork(name="random", layers=tuple(layers), halves=rng.randint(1, 2))
-
-
-def _gated(rng, inputs: int, size: int, is_first: bool | None):
-    """A layer, the readout where `is_first` is None."""
-    fields = {"inputs": inputs, "outputs": size, "state": _format(rng, 17, least_int=1, least_frac=1),
-              "gate": QFormat(0, pick(rng, 2, 10)), "gate_sum": _format(rng, 14, least_int=0, most_frac=9),
-              "weight": _format(rng, 12), "spike_weight": _format(rng, 12)}
-    if is_first is None:
-        return Readout(**fields, lanes=pick(rng, 1, size))
-    adaptive = rng.random() < 0.7
-    if is_first:
-        fields |= {"operand": _format(rng, 12), "input_weight": _format(rng, 12)}
-    return LtcLayer(**fields, adaptive=adaptive, lanes=(1 + adaptive) * pick(rng, 1, size),
-                    threshold=rng.choice((None, 0, rng.randrange(1 << fields["state"].frac_bits))))

@@ -65,12 +65,18 @@ class RateHost(Host):
 
     actions = ("run",) * 5 + ("load", "load_behind", "repeat", "refused", "registers", "reset", "full")
     errors_always = False
+    #: what goes along with the device
+    twin_of = Twin
 
     def __init__(self, net, *args, family: str, **options):
         super().__init__(net, *args, **options)
-        self.family, self.twin, self.behind = family, Twin(net), []
+        self.family, self.twin, self.behind = family, self.twin_of(net), []
         self.must_start, self.learning, self.errors, self.halve = True, self.errors_always, self.errors_always, 0
-        self.held, self.period = net, cycles_per_tick(net, learning=net.teacher is not None)
+        self.held, self.period = net, self.longest_tick()
+
+    def longest_tick(self) -> int:
+        """Cycles of a tick, with errors where they may run."""
+        return cycles_per_tick(self.net, learning=self.net.teacher is not None)
 
     def any_params(self):
         """Parameters of the network as it is drawn."""

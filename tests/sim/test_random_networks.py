@@ -44,7 +44,10 @@ def test_the_drawing_covers_every_option():
     assert {net.pre for net in cascades} >= {0, 8}
     assert {net.post for net in cascades} >= {4, 24}
     assert any(net.steps > len(net.blocks) for net in cascades)
-    gated = [net for net in nets if isinstance(net, LtcNetwork)]
+    taught = [net for net in nets if isinstance(net, LtcNetwork) and net.teacher]
+    assert {net.teacher.scope for net in taught} == {"all", "readout"}
+    assert len({net.streams for net in taught}) > 1
+    gated = [net for net in nets if isinstance(net, LtcNetwork) and not net.teacher]
     assert {len(net.hidden) for net in gated} == {1, 2, 3}
     assert {net.halves for net in gated} == {1, 2}
     assert {layer.adaptive for net in gated for layer in net.hidden} == {True, False}
@@ -69,7 +72,8 @@ def test_the_drawing_covers_every_option():
     assert {p.rule for p in plastic} == {"plain", "sign"}
     assert any(p.tau for p in plastic)
     assert any(p.is_filtered for p in plastic)
-    assert {net.teacher.loss for net in nets if net.teacher} == {"squared_error", "cross_entropy"}
+    losses = {net.teacher.loss for net in nets if isinstance(net, Network) and net.teacher}
+    assert losses == {"squared_error", "cross_entropy"}
     assert {net.streams for net in nets} == {1, 2, 4}
     assert any(layer.lanes == 1 < layer.outputs for layer in rates)
     assert any(all(layer.inputs == layer.outputs == 1 for layer in net.layers) for net in nets)
