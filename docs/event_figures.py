@@ -16,11 +16,6 @@ def event_cost(table, data) -> str:
                          str(g["dsp"]), f"{g['fmax_median']:.1f} ({low:.1f} to {high:.1f})",
                          f"{g['operations_per_s'] / 1e6:,.0f} M at {g['clock_mhz']:g} MHz",
                          " / ".join(f"{value:,.0f}" for value in cycles.values()) or "-"))
-    if not rows:
-        return "Not measured yet: `leadlag bench build.event-256.ulx3s-25f`."
-    made = table(("256 neurons, 65,536 synapses, LFE5U-25F", "lanes", "LUT4 (packed, with carries)", "FF", "block RAMs",
-                  "MULT18", "Fmax over five seeds (MHz)", "operations a second",
-                  "cycles of a tick of 1 / 10 / 100 spikes"), rows)
     said = []
     if "rtl_equal_ticks" in ticks:
         said.append(f"The compiled circuit says what the integers say in {ticks['rtl_equal_ticks']} ticks with "
@@ -29,4 +24,9 @@ def event_cost(table, data) -> str:
         said.append(f"RISP: of {g['networks']} drawn networks with {g['spikes']:,} spikes {g['golden_equal']} are "
                     f"equal in integers, {g['rtl_equal']} in the circuit, {g['board_equal']} on the simulated board "
                     f"(`leadlag bench event.risp`).")
+    if not rows:
+        return "\n".join(["Not routed yet: `leadlag bench build.event-256.ulx3s-25f`.", *said])
+    made = table(("256 neurons, 65,536 synapses, LFE5U-25F", "lanes", "LUT4 (packed, with carries)", "FF", "block RAMs",
+                  "MULT18", "Fmax over five seeds (MHz)", "operations a second",
+                  "cycles of a tick of 1 / 10 / 100 spikes"), rows)
     return "\n".join([made, *([""] if said else []), *said])
