@@ -119,6 +119,7 @@ def simulate(network, board, data, count, ticks, simulator):
     case = _fitting(network, board, data, must=is_given("board"))
     is_free = "tick" in case.net.SAMPLE
     only_for("networks that run any number of ticks", is_free, "ticks", given=network)
+    count = count if is_given("count") else flow.at_most(case, "test", count)
     with status(notes, f"{case.net.name} on {simulator}"):
         words = ladder.cocotb_check(case, count, ticks if is_free else None, simulator)
     answer({"network": case.net.name, "simulator": simulator, "samples": count, "equal_words": words},
@@ -184,6 +185,7 @@ def run(network, board, port, count, data, rates):
     from leadlag import ladder
     case = _fitting(network, board, data)
     only_for("networks whose outputs have values", "output" in case.net.SAMPLE, "rates", given=network)
+    count = count if is_given("count") else flow.at_most(case, "test", count)
     rows = ladder.run_on_board(case, port, count, notes)
     answer({"network": case.net.name, "runs": [dict(zip(("right", "answer", "scores"), row, strict=True))
                                                for row in rows]}, ladder.runs_table(case, rows, rates))

@@ -118,6 +118,11 @@ def samples(case: Case, split: str, count: int | None = None) -> Batch:
     return Batch(raw, case.real.inputs_of(raw, case.net, lengths), y, lengths)
 
 
+def at_most(case: Case, split: str, count: int) -> int:
+    """So many samples of a split, or all where there are fewer."""
+    return count if case.data is None else min(count, len(case.data.load(split).x))
+
+
 def answers(case: Case, outputs, batch: Batch):
     """What outputs (n, ...) of `net.run` say of the first n samples of a batch."""
     lengths = None if batch.lengths is None else batch.lengths[:len(outputs)]
