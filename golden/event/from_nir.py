@@ -24,7 +24,7 @@ from golden.nir.options import Options, stated
 ENOUGH, ENOUGH_SPIKES = 0.99, 0.95
 #: a calibration run where none is given: samples, ticks, share of lines that spike
 DRAWN = 10, 100, 0.2
-#: bits of weights and membranes that are tried, one after the other; 13 stand beside 5 of a delay in a word of block RAM
+#: bits of weights and membranes that are tried in turn; 13 stand beside 5 of a delay in a word of block RAM
 STEPS = ((8, 16), (10, 18), (13, 18), (16, 18))
 
 
