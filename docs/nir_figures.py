@@ -1,5 +1,7 @@
 """Generated block of docs/nir.md, from docs/bench.json."""
 
+import textwrap
+
 
 def nir(table, data) -> str:
     """Agreement of imported graphs, damaged files, a large file, and a network of snnTorch as a bitstream."""
@@ -20,5 +22,5 @@ def nir(table, data) -> str:
                     f"{g['integer_accuracy']:.1%} in integers, each spike of {g['board_equal_samples']} samples the "
                     f"same on the simulated board; on {g['board']} {g['lut4']:,} LUT4, {g['bram']} block RAMs, Fmax "
                     f"{g['fmax_mhz']:.1f} MHz (`leadlag bench nir.import`).")
-    parts = [*([made] if made else []), *said]
+    parts = [*([made] if made else []), *(textwrap.fill(each, 118, break_on_hyphens=False) for each in said)]
     return "\n\n".join(parts) if parts else "Not measured yet: `leadlag bench nir nir.import`."
