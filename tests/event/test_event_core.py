@@ -15,6 +15,7 @@ from golden.event.parts import INPUT, Block, Population
 from golden.event.risp import convert, inputs
 from golden.image import build_image
 from golden.nir import risp
+from leadlag.bench import random_events
 from rtl.event.core import EventCore
 from sim.pysim import load, receive, run, send
 
@@ -140,3 +141,11 @@ def test_board_equals_golden(seed):
         device.load(build_image(net, params))
         for part in (x, x[1:]):
             assert np.array_equal(device.run(part), net.run(params, part))
+
+
+@pytest.mark.parametrize("index", [0, 4])
+def test_a_host_that_does_odd_things(index):
+    """Resets, loads in between and refused ones, sequences cut short (leadlag.bench.random_events)."""
+    host, _ = random_events.check(index)
+    assert host.compared > 50
+    assert {"reset", "partial"} & set(host.trace)
