@@ -29,13 +29,18 @@ def fields(net) -> list[str]:
     return [name for name in Neurons._fields if any(name in each.words for each in net.populations)]
 
 
+def dense_names(net) -> list[str]:
+    """Memories of dense synapses, the lower bits first; two where a synapse is longer than a word of the bus."""
+    return ["dense", "dense1"][:-(-geometry(net).width // WORD_BITS)]
+
+
 def memories(net) -> list[tuple[str, int, int]]:
     """(memory, lane, words) of all of them, in the order of sending; that of all lanes has lane 0."""
     g, found = geometry(net), []
     for lane in range(net.folded):
         found += [(name, lane, g.depth) for name in fields(net)]
         if g.dense:
-            found.append(("dense", lane, g.dense))
+            found += [(name, lane, g.dense) for name in dense_names(net)]
             if not net.axonal:
                 found += [(f"plane{k}", lane, g.dense_chunks) for k in range(net.delay_bits - g.fine)]
         if net.entries:
@@ -71,8 +76,8 @@ def pack(net, params) -> list[np.ndarray]:
         if g.dense:
             weight, delay = _dense_lane(net, g, found.dense, lane)
             mask = (1 << net.weight_bits) - 1
-            held["dense", lane] = weight & mask if net.axonal else \
-                delay & (1 << g.fine) - 1 | (weight & mask) << g.fine
+            words = weight & mask if net.axonal else delay & (1 << g.fine) - 1 | (weight & mask) << g.fine
+            held |= {(name, lane): words >> k * WORD_BITS & WORD_MASK for k, name in enumerate(dense_names(net))}
             bits = delay.reshape(-1, g.chunk) >> g.fine
             held |= {(f"plane{k}", lane): ((bits >> k & 1) << np.arange(g.chunk)).sum(1)
                      for k in range(net.delay_bits - g.fine)}
@@ -160,7 +165,8 @@ def _dense(net, g, held, n) -> Dense:
     weight = np.zeros((net.populations[block.target].size, sources), np.int64)
     delay, part = np.zeros_like(weight), slice(g.bases[n] * g.chunk, g.bases[n] * g.chunk + sources * size)
     for lane in range(net.folded):
-        words = held["dense", lane][part].reshape(sources, size)
+        words = sum(held[name, lane][part] << k * WORD_BITS for k, name in enumerate(dense_names(net)))
+        words = words.reshape(sources, size)
         own = weight[lane::net.folded]
         low = 0 if net.axonal else g.fine
         own[:] = wrap(words[:, :len(own)].T >> low, net.weight_bits)

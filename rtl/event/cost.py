@@ -1,7 +1,7 @@
 """What an event-driven network takes, and as many lanes as a part has room for."""
 
 from golden.event.geometry import WORD, raster_words
-from golden.event.layout import memories
+from golden.event.layout import dense_names, memories
 from golden.event.network import LANES, EventNetwork
 from golden.regmap import WORD_BITS
 from rtl.event.core import ANSWERS, output_ticks, recalls
@@ -16,7 +16,8 @@ def widths(net: EventNetwork) -> dict[str, int]:
     """Bits of the words of each memory that is loaded, but those of neurons."""
     g = plan(net).g
     size = sum(g.entry)
-    return {"dense": g.width, "starts": bits(g.listed + 1), "delays": net.delay_bits,
+    return {"starts": bits(g.listed + 1), "delays": net.delay_bits,
+            **{name: min(WORD_BITS, g.width - k * WORD_BITS) for k, name in enumerate(dense_names(net))},
             **{f"plane{k}": g.chunk for k in range(net.delay_bits - g.fine)},
             **{f"list{k}": min(WORD_BITS, size - low) for k, low in enumerate(range(0, size, WORD_BITS))}}
 

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.event.layout import numbers
+from golden.event.layout import dense_names, numbers
 from golden.regmap import WORD_BITS
 from rtl.event.layouts import Kind, bits, job_layout, kind_is, plan, update_layout
 from rtl.event.neuron import Neurons
@@ -110,8 +110,9 @@ class Lane(wiring.Component):
         """Memories of synapses, read at the addresses that were found, a register behind."""
         net, g, found = self.net, plan(self.net).g, {}
         if Kind.DENSE in scans:
-            found["dense"] = Store(depth=g.dense, width=g.width, bank0=numbers(net)["dense", self.number],
-                                   vendor=self.vendor)
+            for k, name in enumerate(dense_names(net)):
+                found[name] = Store(depth=g.dense, width=min(WORD_BITS, g.width - k * WORD_BITS),
+                                    bank0=numbers(net)[name, self.number], vendor=self.vendor)
         if Kind.LIST in scans:
             size = sum(g.entry)
             for k, low in enumerate(range(0, size, WORD_BITS)):
@@ -120,7 +121,7 @@ class Lane(wiring.Component):
         for name, store in found.items():
             m.submodules[f"{name}_store"] = store
             join(m, store.params, params)
-            scan = scans[Kind.DENSE if name == "dense" else Kind.LIST]
+            scan = scans[Kind.DENSE if name in dense_names(net) else Kind.LIST]
             m.d.comb += store.read_addr.eq(later(m, scan.o.p.addr, 1, name=f"{name}_addr"))
         return found
 
@@ -134,15 +135,20 @@ class Lane(wiring.Component):
                 value = later(m, low.value, wait, name="direct_value")
             return value, Const(0, g.fine), place
         if kind == Kind.DENSE:
-            word = later(m, stores["dense"].read_data, wait - 1 - stores["dense"].latency, name="dense_word")
+            word = self._read(m, [name for name in stores if name in dense_names(net)], stores, wait)
             place = later(m, low.local, wait, name="local")
             if net.axonal:
                 return word.as_signed(), later(m, low.delay, wait, name="delay"), place
             return word[g.fine:].as_signed(), word[:g.fine], place
-        word = later(m, Cat(store.read_data for name, store in stores.items() if name != "dense"),
-                     wait - 1 - stores["list0"].latency, name="list_word")
+        word = self._read(m, [name for name in stores if name not in dense_names(net)], stores, wait)
         first, second = g.entry[0], g.entry[0] + g.entry[1]
         return word[second:].as_signed(), word[first:second], word[:first]
+
+    @staticmethod
+    def _read(m, names, stores, wait):
+        """Words of some memories side by side; one in pages takes a cycle longer than one that is not."""
+        return Cat(later(m, stores[name].read_data, wait - 1 - stores[name].latency, name=f"{name}_word")
+                   for name in names)
 
     def _times_value(self, m, value, weight):
         """What is added, the weight times the value where lines have some; and cycles that it takes."""

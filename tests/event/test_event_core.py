@@ -9,6 +9,7 @@ import pytest
 from test_event_risp import drawn
 
 from golden.event import words
+from golden.event.geometry import geometry
 from golden.event.network import EventNetwork
 from golden.event.params import Neurons, random_params
 from golden.event.parts import INPUT, Block, Population
@@ -17,6 +18,7 @@ from golden.image import build_image
 from golden.nir import risp
 from leadlag.bench import random_events
 from rtl.event.core import EventCore
+from rtl.event.store import page_words
 from sim.pysim import load, receive, run, send
 
 
@@ -63,6 +65,41 @@ def test_risp_on_the_core():
         assert np.array_equal(found[0], want[:, list(net.outputs or range(len(net.ids)))]), n
         spikes += int(want.sum())
     assert spikes > 20
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("axonal", [False, True])
+def test_synapses_longer_than_a_word_of_the_bus(lanes, axonal):
+    """Weights of 16 bits beside 5 of a delay: two memories a lane."""
+    rng = np.random.default_rng(lanes)
+    net = EventNetwork(name="long", lines=5, populations=(Population(size=7, state=18),), weight_bits=16, delay_bits=6,
+                       blocks=(Block(source=INPUT, target=0), Block(source=0, target=0)), raster=tuple(range(7)),
+                       axonal=axonal, folded=lanes)
+    params = random_params(net, rng)
+    params[0].threshold[:] = rng.integers(1, 20_000, 7)
+    params = (params[0], *(p._replace(delay=p.delay % 8 + 1) for p in params[1:]))
+    x = net.drawn(rng, 1)[:, :24]
+    want = net.run(params, x)
+    assert 0 < want.mean() < 0.9
+    assert np.array_equal(event_core.run_core(net, params, x)[0], want)
+    words = np.concatenate(net.pack(params))
+    again = net.unpack(words)
+    assert all(np.array_equal(a.weight, b.weight) for a, b in zip(again[1:], params[1:], strict=True))
+
+
+def test_a_list_whose_memories_have_other_pages():
+    """The first 18 bits of 3,000 synapses lie in pages, which take a cycle longer, the others in one memory."""
+    rng = np.random.default_rng(1)
+    net = EventNetwork(name="list", lines=8, populations=(Population(size=40, state=18),), weight_bits=9, delay_bits=5,
+                       entries=3000, raster=tuple(range(40)))
+    stores = [page_words(3000, width) for width in (18, sum(geometry(net).entry) - 18)]
+    assert stores[0] < 3000 == stores[1]
+    params = random_params(net, rng)
+    params[0].threshold[:] = rng.integers(1, 2000, 40)
+    x = net.drawn(rng, 1)[:, :8]
+    want = net.run(params, x)
+    assert 0 < want.mean() < 0.9
+    assert np.array_equal(event_core.run_core(net, params, x)[0], want)
 
 
 def graded(lanes=1):

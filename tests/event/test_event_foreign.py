@@ -74,7 +74,7 @@ def test_equal_to_their_graph(seed, tmp_path):
 
 def test_they_fire():
     fired = [net.run(params, x).mean() for net, params, x in (plain(f"nir {seed}") for seed in range(40))]
-    assert sum(0.02 < each < 0.98 for each in fired) > 15
+    assert sum(0.02 < each < 0.98 for each in fired) > 12
 
 
 @pytest.mark.parametrize(("fields", "said"), [

@@ -41,9 +41,11 @@ def random_network(seed: str, *, largest: int = 20, lanes=None, **more) -> Event
                             into=rng.randint(0, populations[target].size - count)))
     neurons = sum(each.size for each in populations)
     fields = {"entries": rng.choice((0, rng.randint(1, 3 * neurons))) if blocks else rng.randint(1, 3 * neurons),
-              "weight_bits": rng.randint(2, 9), "delay_bits": rng.choice((1, 3, 5, 6, 7)),
-              "axonal": rng.random() < 0.3, "input_bits": rng.choice((1, 1, rng.randint(2, 8))),
+              "delay_bits": rng.choice((1, 3, 5, 6, 7)), "axonal": rng.random() < 0.3,
+              "input_bits": rng.choice((1, 1, rng.randint(2, 8))),
               "folded": rng.choice((1, 1, 2, 4)) if lanes is None else lanes}
+    # a sum has 24 bits
+    fields["weight_bits"] = rng.choice((2, 3, 5, 9, 14, 16)) if fields["input_bits"] == 1 else rng.randint(2, 9)
     return EventNetwork(name="random", lines=lines, populations=populations, blocks=tuple(blocks),
                         raster=tuple(rng.sample(range(neurons), rng.randint(1, neurons))), **fields | more)
 
