@@ -1,5 +1,7 @@
 """Generated block of docs/event.md, from docs/bench.json."""
 
+import textwrap
+
 #: routed networks: title, group, name in event.engine
 BUILDS = (("a delay a synapse, 1..127", "build.event-256.ulx3s-25f", ""),
           ("a delay a source (axonal), 1..127", "build.event-256-axonal.ulx3s-25f", "axonal_"))
@@ -25,8 +27,22 @@ def event_cost(table, data) -> str:
                     f"equal in integers, {g['rtl_equal']} in the circuit, {g['board_equal']} on the simulated board "
                     f"(`leadlag bench event.risp`).")
     if not rows:
-        return "\n".join(["Not routed yet: `leadlag bench build.event-256.ulx3s-25f`.", *said])
+        said.insert(0, "Not routed yet: `leadlag bench build.event-256.ulx3s-25f`.")
+        return "\n".join(textwrap.wrap(" ".join(said), 120))
     made = table(("256 neurons, 65,536 synapses, LFE5U-25F", "lanes", "LUT4 (packed, with carries)", "FF", "block RAMs",
                   "MULT18", "Fmax over five seeds (MHz)", "operations a second",
                   "cycles of a tick of 1 / 10 / 100 spikes"), rows)
-    return "\n".join([made, *([""] if said else []), *said])
+    return "\n".join([made, *([""] if said else []), *textwrap.wrap(" ".join(said), 120)])
+
+
+def summary(data) -> list[tuple[str, str, str]]:
+    """Rows of the README: label, figure, group."""
+    found = []
+    for title, group, _ in BUILDS:
+        if "lut4" in (g := data.get(group, {})):
+            found.append((f"256 spiking neurons, all to all, {title}: LUT4, block RAM, Fmax over five seeds",
+                          "{:,}, {}, {:.0f} to {:.0f} MHz".format(g["lut4"], g["bram"], *g["fmax_range"]), group))
+    if "networks" in (g := data.get("event.risp", {})):
+        found.append(("RISP networks equal in integers, circuit, on the simulated board",
+                      f"{g['golden_equal']}, {g['rtl_equal']}, {g['board_equal']} of {g['networks']}", "event.risp"))
+    return found

@@ -89,7 +89,7 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
-    for pages in (spiking_figures, cascade_figures, ltc_figures):
+    for pages in (spiking_figures, cascade_figures, ltc_figures, event_figures):
         rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in pages.summary(data)]
     row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
         lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
