@@ -125,6 +125,7 @@ def units() -> dict:
         found[f"accumulator {width} + {x_width} from {start}"] = partial(accumulator, width=width, x_width=x_width,
                                                                          start=start)
     found["lanes"] = lambda vendor: MacLanes(dense_rows(NETWORK.layers[0]), vendor=vendor)
+    found["fused lanes"] = lambda vendor: MacLanes(dense_rows(NETWORK.layers[0]), vendor=vendor, fused=True)
     # held: random addresses stay within the bank
     for side in (2, 4):
         rows = Rows(count=9, words=7, lanes=3, weight=9, operand=9, shift=4, side=side, halves=1, held=32)
