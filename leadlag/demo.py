@@ -7,6 +7,7 @@ import numpy as np
 
 from golden.files import check_writable
 from golden.programs import BuildError, ProgramError
+from golden.systems import learnt_kinds
 from leadlag import flow, ladder, training
 from leadlag.provenance import provenance
 from leadlag.report.page import write_report
@@ -44,7 +45,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
         rungs.append({"rung": BOARD_RUNG, "samples": len(rows), "remark": "loaded by the host driver"} | judged)
         result, failure = _built(building)
     table = _table(case, rungs, found, result)
-    figures = _figures(case, command, rungs, found, result, table)
+    figures = _figures(case, network, command, rungs, found, result, table)
     if failure:
         figures["note"] = f"There is no bitstream: {failure}"
     page = write_report(figures, flow.BUILD / "demo")
@@ -121,7 +122,20 @@ def _table(case, rungs, found, result) -> list[tuple]:
     return rows
 
 
-def _figures(case, command, rungs, found, result, table):
+def _next(case, network: str) -> list[tuple[str, str]]:
+    """What to do next, and the command for it."""
+    kind, made = case.net.kind, case.real.training.get("command", "").partition("leadlag train ")[2].split(" ")[0]
+    learn = [("Train it yourself, with another value here and there:",
+              f"leadlag train {made or 'RECIPE'} --set epochs=10"),
+             ("Begin a network of your own, and look at the recipe that this writes:",
+              f"leadlag new {kind} my-network")]
+    return [("Load it onto a board, when that has the bitstream, and run it there:",
+             f"leadlag run {network} --board BOARD --port /dev/ttyUSB0"),
+            *(learn if kind in learnt_kinds() else ()),
+            ("Take the circuit into another project, with a test bench:", f"leadlag verilog {network}")]
+
+
+def _figures(case, network, command, rungs, found, result, table):
     where, net, batch = provenance(), case.net, found["batch"]
     dt, unit = net.tick
     answer = flow.answers(case, found["integers"][:1], batch)
@@ -131,13 +145,7 @@ def _figures(case, command, rungs, found, result, table):
         "table": table, "commands": [line for line in (case.real.training.get("command"), command) if line],
         "seeds": {"training": case.real.training.get("seed", "?")}, "tools": where["tools"],
         "commit": where["commit"], "date": where["date"]}
-    name = case.real.training.get("command", "").partition("leadlag train ")[2].split(" ")[0] or "RECIPE"
-    figures["next"] = [
-        ("Load it onto a board, when that has the bitstream, and run it there:",
-         f"leadlag run {net.name} --board BOARD --port /dev/ttyUSB0"),
-        ("Train it yourself, with another value here and there:", f"leadlag train {name} --set epochs=10"),
-        ("Begin a network of your own, and look at the recipe that this writes:", f"leadlag new {net.kind} my-network"),
-        ("Take the circuit into another project, with a test bench:", f"leadlag verilog {net.name}")]
+    figures["next"] = _next(case, network)
     layers = [{"name": name, "values": values} for name, values in net.signals(case.params, batch.x[0])]
     if layers:
         figures["rates"] = {"label": f"Test {net.SAMPLE[0]} 0, {what}", "dt": dt, "unit": unit, "layers": layers,
