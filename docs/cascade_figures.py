@@ -82,6 +82,9 @@ def summary(data) -> list[tuple[str, str, str]]:
         rows.append(("Fashion-MNIST, cascaded network, step 1 and last: integers (float)", value, _BASE))
         areas = ", ".join(f"{group['area'][name]:.1f}" for name in ("td", "label_last_step", "serial_td"))
         rows.append(("mean accuracy over mean exit time: TD, trained on the last step, serial TD", areas, _BASE))
+    if "literal_loop_ratio" in group:
+        rows.append(("training step as a literal loop over time, against block by block (4 was hoped for)",
+                     f"{group['literal_loop_ratio']:.1f} times as long", _BASE))
     for name, build in BUILDS.items():
         routed = data.get(build, {})
         if {"fmax_mhz", "clock_mhz", "frames_per_s", "step1_ms"} <= set(routed):
