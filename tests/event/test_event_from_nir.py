@@ -13,7 +13,7 @@ from golden.event.from_nir import convert
 from golden.event.quanta import quanta
 from golden.nir.euler import run
 from golden.nir.graph import Graph
-from golden.nir.neurons import IF, LI, LIF, Delay, Integrator, Scale, Threshold
+from golden.nir.neurons import IF, LI, LIF, CubaLIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options
 from leadlag.bench.nir import DT, cases, chain, nested
@@ -264,3 +264,18 @@ def test_file_comes_back(tmp_path):
     assert again.training == trained.training
     x = spikes((1, 50, 20)).astype(int)
     assert np.array_equal(again.net.run(again.params, x), trained.net.run(trained.params, x))
+
+
+def test_biases_come_as_late_as_they_do_there():
+    """One behind a Delay, at a delay a channel; one that goes into a current, from the first tick on."""
+    late = chain(Affine(np.eye(4) * 2, [1.0, 2, 0, 3]), Delay([3e-3, 1e-3, 0, 9e-3]), IF(1.0, 3.5))
+    x = spikes((2, 40, 4))
+    for name, (theirs, mine) in both(late, x, Options(dt=DT))[0].items():
+        assert np.array_equal(theirs, mine), name
+        assert theirs.sum() > 40
+    current = chain(Affine(np.eye(4), 1.0), CubaLIF(5e-3, 2e-2, 1.0, 0.0, 1.0, 0.4))
+    found, made = both(current, x * 0, Options(dt=DT))
+    assert made.trained.net.populations[0].size == 1
+    theirs, mine = found["output"]
+    assert theirs.sum() > 10
+    assert np.mean(theirs == mine) > 0.98

@@ -127,7 +127,7 @@ def test_the_package_reads_it(tmp_path):
 
 def layer(inputs, outputs, **fields) -> SpikingLayer:
     return SpikingLayer(**{"inputs": inputs, "outputs": outputs, "weight": QFormat(4, 0), "delay_bits": 3, "leak": (),
-                           "state": QFormat(20, 3), "threshold": 70} | fields)
+                           "state": QFormat(20, 3), "threshold": 72} | fields)
 
 
 def network(*layers, **fields) -> SpikingNetwork:
