@@ -207,13 +207,16 @@ class TaughtCore(wiring.Component):
         found = []
         for number, chain in enumerate(self.chains):
             count = Signal(range(max(2, chain.rows.lanes + 1)), name=f"probe_count{number}")
-            wanted = self.probe_bank - chain.first_bank
+            # registers: what is asked for is far from the lanes, and so is what they answer
+            wanted = Signal.like(self.probe_bank - chain.first_bank, name=f"probe_wanted{number}", reset_less=True)
+            m.d.sync += wanted.eq(self.probe_bank - chain.first_bank)
             with m.If(ask):
                 m.d.sync += count.eq(0)
             with m.Elif(chain.valid):
                 m.d.sync += count.eq(count + 1)
             found.append(Mux(chain.valid & (count == wanted), chain.sum[:WORD_BITS], 0))
-        word = reduce(or_, found)
+        word = Signal(WORD_BITS, name="probe_word")
+        m.d.sync += word.eq(reduce(or_, found))
         with m.If(ask):
             m.d.sync += self.probe_data.eq(0)
         with m.Elif(probing & (word != 0)):
