@@ -29,8 +29,8 @@ def peers(table, data) -> str:
             "operation is one synapse of one spike; every spike goes to 256 neurons. Cycles are measured in a "
             "simulation and have all that a tick takes; operations a second are those of 100 spikes a tick at the "
             "median. No power was measured.")
-    notes = "\n".join(f"- {row['design']}, {row['boundary']}: {row['features']}. Left out by what is published: "
-                      f"{row['left_out']}." for row in rows if row["left_out"])
-    own = "\n".join(f"- {row['design']}, {row['boundary']}: {row['features']}." for row in rows if not row["left_out"])
-    return "\n\n".join(filter(None, (table(head, body), textwrap.fill(said, 120, break_on_hyphens=False),
-                                     "\n".join(filter(None, (own, notes))))))
+    notes = {row["design"]: f"{row['features']}." + (f" What its own figures leave out: {row['left_out']}."
+                                                     if row["left_out"] else "") for row in rows}
+    lines = [textwrap.fill(f"- {design}: {text}", 120, subsequent_indent="  ", break_on_hyphens=False)
+             for design, text in notes.items()]
+    return "\n\n".join((table(head, body), textwrap.fill(said, 120, break_on_hyphens=False), "\n".join(lines)))
