@@ -119,8 +119,11 @@ def samples(case: Case, split: str, count: int | None = None) -> Batch:
 
 
 def at_most(case: Case, split: str, count: int) -> int:
-    """So many samples of a split, or all where there are fewer."""
-    return count if case.data is None else min(count, len(case.data.load(split).x))
+    """So many samples of a split, or all where there are fewer; ValueError as `samples`."""
+    if case.data is None:
+        return count
+    check_fits(case)
+    return min(count, len(case.data.load(split).x))
 
 
 def answers(case: Case, outputs, batch: Batch):

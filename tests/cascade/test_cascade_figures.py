@@ -48,9 +48,10 @@ def test_noise():
 
 
 def test_summary():
-    first, second = cascade_figures.summary({"cascade": CASCADE})
+    first, second, third = cascade_figures.summary({"cascade": CASCADE | {"literal_loop_ratio": 2.04}})
     assert first[1:] == ("91.20%, 92.70% (91.10%, 92.80%)", "cascade")
     assert second[1:] == ("50.0, 52.0, 53.0", "cascade")
+    assert third[1:] == ("2.0 times as long", "cascade")
 
 
 def test_nothing_measured():

@@ -154,6 +154,22 @@ doctor more                                           | unexpected extra argumen
 networks more                                         | unexpected extra argument.*more
 datasets more                                         | unexpected extra argument.*more
 verilog nothing                                       | no network 'nothing'
+import                                                | Missing argument 'FILE'
+import no/such.nir                                    | no/such.nir: no such file
+import {there}/file                                   | neither HDF5 \\(NIR\\) nor JSON
+import {there}/text.safetensors                       | neither HDF5 \\(NIR\\) nor JSON
+import {there}/file --dt -1                           | --dt
+import {there}/file --format risp --dt 1              | --dt: only for NIR, not for --format risp
+import {there}/file --reset backwards                 | --reset.*backwards
+import {there}/file --bits 17                         | --bits.*17
+raster {tiny} no/such.npz                             | no/such.npz
+raster {tiny} {there}/file                            | file
+export nothing                                        | no network 'nothing'
+export gle-mnist1d --out no.nir                       | gle-mnist1d|rate|no equivalent|spik
+export delays-digits --for lava                       | --for.*lava
+bench own --peer tinyodin=nowhere                     | --peer: only for the group peers alone, not for own
+bench peers --peer nobody=.                           | no peer 'nobody': there is tinyodin, odin
+bench peers --peer tinyodin                           | NAME=FOLDER is expected
 quantize                                              | Missing argument 'NET'
 quantize nothing                                      | no network 'nothing': there is .*gle-mnist1d, .*, or the path
 quantize no/such.safetensors                          | no/such.safetensors: no such file
@@ -173,7 +189,7 @@ quantize {there}/still.safetensors                    | still.safetensors: layer
 quantize {there}/wide.safetensors                     | layer 0: weight\\[0, 0\\] .*99
 quantize {there}/slash.safetensors                    | name .*'../outside'
 quantize {there}/relu.safetensors                     | activation must be one of .*, not 'swish'
-quantize {there}/bare.safetensors                     | no network, spiking_network, cascade_network or ltc_net
+quantize {there}/bare.safetensors                     | no network, spiking_network, .*, ltc_network or event_net
 quantize {there}/json.safetensors                     | json.safetensors: no usable network description inside
 quantize {there}/list.safetensors                     | list.safetensors: name must be a text, not
 quantize {there}/spiking.safetensors                  | spiking.safetensors: .*
