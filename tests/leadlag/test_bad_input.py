@@ -162,10 +162,10 @@ import {there}/file --dt -1                           | --dt
 import {there}/file --format risp --dt 1              | --dt: only for NIR, not for --format risp
 import {there}/file --reset backwards                 | --reset.*backwards
 import {there}/file --bits 17                         | --bits.*17
-raster {tiny} no/such.npz                             | no/such.npz
-raster {tiny} {there}/file                            | file
+raster {tiny} no/such.npz                             | no/such.npz: no such file
+raster {tiny} {there}/file                            | file: this is no HDF5 file
 export nothing                                        | no network 'nothing'
-export gle-mnist1d --out no.nir                       | gle-mnist1d|rate|no equivalent|spik
+export gle-mnist1d --out no.nir                       | gle-mnist1d: NIR has no nodes for what networks of this kind do
 export delays-digits --for lava                       | --for.*lava
 bench own --peer tinyodin=nowhere                     | --peer: only for the group peers alone, not for own
 bench peers --peer nobody=.                           | no peer 'nobody': there is tinyodin, odin
