@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from itertools import count
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -62,8 +63,14 @@ def to_rtlil(component, *, name: str, reset: bool = True) -> str:
     return rtlil.convert(pins, name=name, ports=pins.ports, emit_src=False)
 
 
+#: a memory that is empty at first, as yosys writes it: a line a word
+_EMPTY = re.compile(r"^  initial begin\n    (?P<name>\S+ )\[0\] = (?P<zero>\d+'h0+);\n"
+                    r"(?:    (?P=name)\[\d+\] = (?P=zero);\n)*    (?P=name)\[(?P<last>\d+)\] = (?P=zero);\n  end\n",
+                    flags=re.MULTILINE)
+
+
 def to_verilog(text: str) -> str:
-    """Verilog of RTLIL `text`, flattened and without `always @*`."""
+    """Verilog of RTLIL `text`, flattened and without `always @*`; memories that are empty at first by a loop each."""
     # the flag does nothing in RTLIL, where cells say how they read, but as a memory's address in Verilog it turns half
     # of the addresses negative (yosys does not write $unsigned there)
     text = re.sub(r"^( *wire [^\\]*?)signed ", r"\1", text, flags=re.MULTILINE)
@@ -71,4 +78,17 @@ def to_verilog(text: str) -> str:
         source, target = Path(folder, "unit.il"), Path(folder, "unit.v")
         write_whole(source, text)
         yosys("\n".join((f"read_rtlil {source.name}", *_PASSES, f"write_verilog -noattr {target.name}")), folder)
-        return target.read_text(encoding="utf-8")
+        return emptied(target.read_text(encoding="utf-8"))
+
+
+def emptied(verilog: str) -> str:
+    """The same with a loop in the place of zeros word by word, which are most of a network's Verilog."""
+    numbers = count()
+
+    def loop(found) -> str:
+        last = int(found["last"])
+        if found[0].count("\n") != last + 3:        # not every word is said
+            return found[0]
+        return (f"  initial begin : empty_{next(numbers)}\n    integer at;\n"
+                f"    for (at = 0; at != {last + 1}; at = at + 1) {found['name']}[at] = {found['zero']};\n  end\n")
+    return _EMPTY.sub(loop, verilog)

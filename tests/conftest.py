@@ -1,5 +1,6 @@
 """What holds for all tests, and for the programs that they start."""
 
+import gc
 import os
 import time
 from types import SimpleNamespace
@@ -15,6 +16,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # the same examples in every run: a failure is there for everybody
 settings.register_profile("leadlag", derandomize=True)
 settings.load_profile("leadlag")
+
+
+def pytest_collection_finish():
+    """Circuits are large trees of objects that live as long as their test: the collector need not walk them often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
 
 _CLOCK = SimpleNamespace(monotonic=time.process_time)
 
