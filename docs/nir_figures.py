@@ -16,6 +16,10 @@ def nir(table, data) -> str:
                     f"read, {g['tracebacks']} tracebacks; {g['import_synapses']:,} synapses with delays to "
                     f"{g['import_longest_delay']}, one matrix a delay, are imported in {g['import_s']:g} s of a core "
                     f"and {g['import_mib']:,.0f} MiB (`leadlag bench nir`).")
+    if "membrane_error" in g:
+        said.append(f"Membranes of CubaLI behind LIF: at most {g['membrane_error']:.2%} of the largest off, "
+                    f"{g['membrane_labels']:.0%} of the labels equal, {g['membrane_words']:,} words of the circuit, "
+                    f"golden's.")
     if "integer_accuracy" in (g := data.get("nir.import", {})):
         said.append(f"Trained in snnTorch with delays that learn, to {g['longest_delay']} steps: "
                     f"{g['snntorch_accuracy']:.1%} of {g['test_samples']} drawn test samples there, "

@@ -10,7 +10,7 @@ and in each tick, population by population in the order of the description, of e
     u = max(decay v, floor)                       decay x = round_shift(x decay_word, leak), or x
     membrane:  v = sat(u + (a << shift) + bias)
     current:   c' = sat(decay_c c + (a << shift));  v = sat(u + round_shift(c' or c, current_shift) + bias)
-    fires where v >= threshold, and came where on_arrival;  then v = 0 | reset | v - reset
+    fires where v >= threshold, and came where on_arrival;  then v = 0 | reset | v - reset;  or never, and v leaves
     "late":    v = sat(u + .. + bias - reset s[n - 1]), and nothing when it fires
 
 A delay of 0 thus leads from lines, and from a population to those behind it, within a tick. sat clips to the state's
@@ -107,7 +107,7 @@ def neuron_step(population: Population, p: Neurons, v, c, fired, arrived, came):
     if population.reset == "late":
         into = into - np.where(fired, p.reset, 0)
     v = clip(u + into, low, high)
-    fired = v >= p.threshold
+    fired = v >= p.threshold if population.fires else np.zeros(v.shape, bool)
     if population.on_arrival:
         fired = fired & came
     if population.reset != "late":
@@ -117,8 +117,9 @@ def neuron_step(population: Population, p: Neurons, v, c, fired, arrived, came):
 
 
 def advance(net: Description, params, x, state: State | None = None, synapses: Rows | None = None):
-    """Run on: x (n, ticks, lines) -> (spikes of all neurons (n, ticks, neurons) bool, state then).
+    """Run on: x (n, ticks, lines) -> (what leaves all neurons (n, ticks, neurons), state then).
 
+    Spikes leave, as bool; where some population does not fire, int32: spikes, 0 or 1, and its membranes.
     state: of an earlier run of as many sequences; None: from rest. synapses: `rows`, where they are there already.
     """
     x = check_input(net, x)
@@ -126,7 +127,7 @@ def advance(net: Description, params, x, state: State | None = None, synapses: R
     state = rest(net, len(x)) if state is None else state
     v, c, last, sums, came, tick = (each.copy() if isinstance(each, np.ndarray) else each for each in state)
     neurons, slots = parts(net, params).neurons, sums.shape[1]
-    found = np.zeros((*x.shape[:2], net.neurons), bool)
+    found = np.zeros((*x.shape[:2], net.neurons), bool if net.spikes_alone else np.int32)
 
     def send(at, source, value, now):
         """Spikes of a tick: sequences, flat sources and values."""
@@ -144,7 +145,8 @@ def advance(net: Description, params, x, state: State | None = None, synapses: R
             part = net.slice(k)
             v[:, part], c[:, part], fired = neuron_step(population, p, v[:, part], c[:, part], last[:, part],
                                                         sums[:, slot, part], came[:, slot, part])
-            found[:, n, part] = last[:, part] = fired
+            last[:, part] = fired
+            found[:, n, part] = fired if population.fires else v[:, part]
             at, source = np.nonzero(fired)
             send(at, part.start + source, np.ones(len(at), np.int64), tick + n)
         sums[:, slot], came[:, slot] = 0, False
@@ -162,13 +164,16 @@ def check_input(net: Description, x) -> np.ndarray:
 
 
 def run(net: Description, params, x, progress=None) -> np.ndarray:
-    """X (n, ticks, lines) -> spikes (n, ticks, outputs) int8 of the raster's neurons; each sequence from rest."""
+    """X (n, ticks, lines) -> what leaves the raster's neurons (n, ticks, outputs); each sequence from rest.
+
+    int8 spikes, or int32 where membranes are among them.
+    """
     check_params(net, params)
     x, synapses, found = check_input(net, x), rows(net, params), []
     step = max(1, SIDE_BY_SIDE // (net.neurons * (net.max_delay + 1 + x.shape[1])))
     for start in range(0, len(x), step):
         spikes, _ = advance(net, params, x[start:start + step], None, synapses)
-        found.append(spikes[..., list(net.raster)].astype(np.int8))
+        found.append(spikes[..., list(net.raster)].astype(net.answer_type))
         if progress is not None:
             progress(len(found[-1]))
-    return np.concatenate(found) if found else np.zeros((0, x.shape[1], net.outputs), np.int8)
+    return np.concatenate(found) if found else np.zeros((0, x.shape[1], net.outputs), net.answer_type)

@@ -2,7 +2,8 @@
 
 What is exact stays exact (golden.event.quanta). Of the rest, words grow from `bits` and 16 bits of a membrane to the
 longest ones until spikes agree with golden.nir.euler; agreement is the share of neurons and ticks in which both say
-the same, and beside it stands the share of their spikes that both have.
+the same, and beside it stands the share of their spikes that both have. Of membranes that leave it is 1 less their
+error as a part of their size, by root mean squares.
 """
 
 from typing import NamedTuple
@@ -29,10 +30,10 @@ STEPS = ((8, 16), (10, 18), (13, 18), (16, 18))
 
 
 class Calibration(NamedTuple):
-    """What a run of the reference shows, by population: spikes (samples, ticks, n), reach of v and c (n,)."""
+    """What a run of the reference shows, by population: what leaves (samples, ticks, n), reach of v and c (n,)."""
 
     x: np.ndarray
-    spikes: dict[str, np.ndarray]
+    left: dict[str, np.ndarray]
     v: dict[str, np.ndarray]
     c: dict[str, np.ndarray]
     scale: float
@@ -79,17 +80,17 @@ def convert(flat: Flat, name: str, options: Options | None = None, x=None, *, bi
             if best is None:
                 raise
             break
-        spikes, _ = engine.advance(net, params, seen.x)
-        layers = _report(shape, words, net, seen, spikes)
+        left, _ = engine.advance(net, params, seen.x)
+        layers = _report(shape, words, net, seen, left)
         found = min(min(row["agreement"] - ENOUGH, row["both"] - ENOUGH_SPIKES) for row in layers)
         if best is None or found > best[0]:
             best = found, net, params, layers
         if all(each.exact for each in words.values()) or found >= 0:
             break
     _, net, params, layers = best
-    notes += [f"node {listed([row['layer']])} falls silent: it fired {row['before']:.3g} times a neuron and tick"
+    notes += [f"node {listed([row['layer']])} falls silent: it gave {row['before']:.3g} a neuron and tick"
               for row in layers if row["before"] and not row["after"]]
-    notes += [f"node {listed([row['layer']])} is silent: nothing of the calibration makes it fire"
+    notes += [f"node {listed([row['layer']])} is silent: nothing of the calibration moves it"
               for row in layers if not row["before"] and not row["after"]]
     origin = {"format": "nir", "dt": options.dt, "inputs": shape.inputs, "input_scale": seen.scale, "notes": notes,
               "outputs": {key: len(each) for key, (_, each) in shape.outputs.items()}}
@@ -118,6 +119,8 @@ def _words(layer, seen: Calibration, options: Options, bits: int, state: int) ->
     far = np.abs(layer.threshold)
     v = np.maximum(v, np.where(v > 0, np.minimum(far, 2 * v), far))
     found = None if unit is None else exact_words(layer, unit, options)
+    if found is not None and not layer.fires and np.any(v / unit > found.population.high):
+        found = None        # what is exact, but leaves its format, is worse than what is not
     return chosen_words(layer, bits, state, options, v, c) if found is None else found
 
 
@@ -140,9 +143,10 @@ def _calibrate(flat: Flat, shape: Real, options: Options, x) -> Calibration:
     for name in names:
         factor = _current(flat.nodes[name], options)
         c[name] = np.abs(np.broadcast_to(factor, flat.leaves[name]).ravel()) * c[name]
-    spikes = {name: found[name].reshape(*found[name].shape[:2], -1) > 0 for name in names}
+    left = {name: found[name].reshape(*found[name].shape[:2], -1) for name in names}
+    left = {name: value > 0 if flat.nodes[name].SPIKES else value for name, value in left.items()}
     rates = np.concatenate([found[name].reshape(*lines.shape[:2], -1) for name in shape.outputs], 2).mean(1)
-    return Calibration(np.rint(lines / scale).astype(np.int64), spikes, v, c, scale, bits, rates)
+    return Calibration(np.rint(lines / scale).astype(np.int64), left, v, c, scale, bits, rates)
 
 
 def _current(node, options: Options):
@@ -160,12 +164,12 @@ def _input_scale(x: np.ndarray) -> tuple[float, int]:
     return most / 127, 8
 
 
-def _report(shape: Real, words, net: EventNetwork, seen: Calibration, spikes) -> list[dict]:
+def _report(shape: Real, words, net: EventNetwork, seen: Calibration, left) -> list[dict]:
     rows = []
     for n, (name, layer) in enumerate(shape.layers.items()):
-        if name not in seen.spikes:
+        if name not in seen.left:
             continue
-        mine, theirs, own = spikes[..., net.slice(n)], seen.spikes[name], words[name]
+        mine, theirs, own = left[..., net.slice(n)], seen.left[name], words[name]
         most = max((np.abs(table.weight).max(initial=0) for table in layer.tables.values()), default=0) or 1.0
         off = [np.abs(own.weights[source] * own.unit[table.target] - table.weight).max(initial=0) / most
                for source, table in layer.tables.items()]
@@ -176,6 +180,19 @@ def _report(shape: Real, words, net: EventNetwork, seen: Calibration, spikes) ->
             "words": "exact" if own.exact else f"weights {net.weight_bits}, membrane {pop.state} bits",
             "reach": float(seen.v[name].max(initial=0)), "weight error": float(max(off, default=0)),
             "saturated": int(np.count_nonzero(seen.v[name] / own.membrane > pop.high)),
-            "before": float(theirs.mean()), "after": float(mine.mean()), "agreement": float(np.mean(mine == theirs)),
-            "both": float((mine & theirs).sum() / (mine | theirs).sum()) if np.any(mine | theirs) else 1.0})
+            **(_spikes(mine > 0, theirs) if layer.fires else _membranes(mine * own.membrane, theirs))})
     return rows
+
+
+def _spikes(mine, theirs) -> dict:
+    """Mean activity before and after, and what agrees."""
+    return {"before": float(theirs.mean()), "after": float(mine.mean()), "agreement": float(np.mean(mine == theirs)),
+            "both": float((mine & theirs).sum() / (mine | theirs).sum()) if np.any(mine | theirs) else 1.0}
+
+
+def _membranes(mine, theirs) -> dict:
+    """The same of real numbers: mean sizes, and 1 less the error as a part of the size, by root mean squares."""
+    size = float(np.sqrt(np.mean(theirs ** 2))) or 1.0
+    agreement = 1 - float(np.sqrt(np.mean((mine - theirs) ** 2))) / size
+    return {"before": float(np.abs(theirs).mean()), "after": float(np.abs(mine).mean()), "agreement": agreement,
+            "both": agreement}

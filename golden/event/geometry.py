@@ -85,7 +85,10 @@ def _chunks(net, population: int, chunk: int) -> int:
 
 
 def raster_words(net) -> list[tuple[int, int]]:
-    """Population and word of everything that is answered in a tick: of WORD neurons, some of which are looked at."""
+    """Population and number of every word that is answered in a tick.
+
+    A word holds spikes of WORD neurons, some of which are looked at; or the membrane of one neuron that does not fire.
+    """
     populations = net.population_of(net.raster).tolist()
-    return sorted({(population, (neuron - net.starts[population]) // WORD)
+    return sorted({(population, (neuron - net.starts[population]) // (WORD if net.populations[population].fires else 1))
                    for population, neuron in zip(populations, net.raster, strict=True)})

@@ -60,6 +60,11 @@ def numbers(net) -> dict[tuple[str, int], int]:
     return found
 
 
+def first_bank(net, lane: int) -> int:
+    """The first bank of a lane."""
+    return min((number for (_, own), number in numbers(net).items() if own == lane), default=0)
+
+
 def banks(net) -> tuple[Bank, ...]:
     """All banks with the words that an image has for them."""
     sizes = [min(BANK_WORDS, words - start) for _, _, words in memories(net) for start in range(0, words, BANK_WORDS)]

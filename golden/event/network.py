@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.checks import check, is_int
 from golden.description import Answers, Bank, Description, Units
-from golden.event import engine, layout, pages, params, to_foreign, words
+from golden.event import checks, engine, layout, pages, params, to_foreign, words
 from golden.event.parts import INPUT, MAX_LINES, MAX_VALUE, Block, Population, entry, parse
 
 #: raised when the same description begins to mean other bits
@@ -76,21 +76,11 @@ class EventNetwork(Description):
         check(self.folded in LANES, f"network: lanes must be one of {LANES}, not {self.folded!r}")
         check(self.neurons <= MAX_LINES, f"network: {self.neurons} neurons are more than {MAX_LINES}")
         for n, block in enumerate(self.blocks):
-            self._check_block(f"block {n}", block)
+            checks.check_block(self, f"block {n}", block)
         check(self.sum_width <= 24, f"network: sums of {self.sum_width} bits are too long: say sum_bits")
         raster = tuple(self.raster)
         object.__setattr__(self, "raster", raster)
-        check(len(raster) > 0 and all(is_int(each, 0, self.neurons - 1) for each in raster) and
-              len(set(raster)) == len(raster), f"network: raster must be neurons in 0..{self.neurons - 1}, each once")
-
-    def _check_block(self, me, block):
-        pops = len(self.populations)
-        check(block.source < pops and block.target < pops, f"{me}: there are populations 0..{pops - 1}")
-        size = self.size_of(block.source)
-        check(block.first < size and block.first + self.count(block) <= size,
-              f"{me}: sources {block.first}..{block.first + self.count(block) - 1} are not within 0..{size - 1}")
-        check(block.kind != "direct" or block.into + self.count(block) <= self.populations[block.target].size,
-              f"{me}: reaches beyond population {block.target}")
+        checks.check_raster(self)
 
     # ---- sizes
 
@@ -105,6 +95,21 @@ class EventNetwork(Description):
     @property
     def outputs(self) -> int:
         return len(self.raster)
+
+    @cached_property
+    def spikes_alone(self) -> bool:
+        """Whether nothing but spikes leaves."""
+        return all(population.fires for population in self.populations)
+
+    @property
+    def answer_type(self) -> type:
+        """Of outputs in numpy."""
+        return np.int8 if self.spikes_alone else np.int32
+
+    @cached_property
+    def units_of_outputs(self) -> np.ndarray:
+        """What an output of 1 is (outputs,): a spike, or some part of a membrane."""
+        return np.array([each.unit for each in self.populations])[self.population_of(self.raster)]
 
     @property
     def lanes(self) -> int:
@@ -194,7 +199,9 @@ class EventNetwork(Description):
     # ---- what it is
 
     def shape(self) -> dict:
-        return {"event": NUMERICS, **{name: value for name, value in self.entry().items() if name != "name"}}
+        populations = [entry(replace(each, unit=1.0)) for each in self.populations]
+        return {"event": NUMERICS, **{name: value for name, value in self.entry().items() if name != "name"},
+                "populations": populations}
 
     def entry(self) -> dict:
         return {"name": self.name, "inputs": self.lines, "input_bits": self.input_bits,
@@ -233,7 +240,7 @@ class EventNetwork(Description):
     # ---- runs
 
     def run(self, values, x, progress=None) -> np.ndarray:
-        """X (n, ticks, lines) integers -> spikes (n, ticks, outputs), 0 or 1; each sequence from rest."""
+        """X (n, ticks, lines) integers -> spikes, 0 or 1, or membranes (n, ticks, outputs); each sequence from rest."""
         return engine.run(self, values, x, progress)
 
     def units(self, x) -> Units:
@@ -245,21 +252,14 @@ class EventNetwork(Description):
         return words.drawn(self, rng, count)
 
     def outputs_of(self, found, x) -> np.ndarray:
-        """Spikes (n, ticks, outputs), 0 or 1."""
+        """Spikes, 0 or 1, or membranes (n, ticks, outputs)."""
         return words.outputs(self, found, np.shape(x)[:2])
 
     def output_words(self, values, x) -> np.ndarray:
         return words.answered(self, engine.advance(self, values, x)[0])
 
     def answers(self, outputs, since: int = 0, lengths=None) -> Answers:
-        """The output with most spikes in the ticks that count, the first of several; spikes a tick of each."""
-        outputs = np.asarray(outputs)
-        ticks = np.arange(outputs.shape[1])
-        ends = np.full(len(outputs), len(ticks)) if lengths is None else np.asarray(lengths)
-        counts = (ticks >= since) & (ticks < ends[:, None])
-        check(bool(counts.any(1).all()), f"no tick counts: spikes are counted from tick {since} on")
-        total = (outputs * counts[..., None]).sum(1)
-        return Answers(total.argmax(1), total / counts.sum(1)[:, None])
+        return words.answers(self, outputs, since, lengths)
 
     # ---- pages
 
@@ -267,5 +267,5 @@ class EventNetwork(Description):
         return pages.table(self)
 
     def signals(self, values, x) -> list[tuple[str, np.ndarray]]:
-        """Values of the lines, spikes of every population."""
+        """Values of the lines, spikes or membranes of every population."""
         return pages.signals(self, values, np.asarray(x))

@@ -15,11 +15,11 @@ from golden.event.parts import INPUT
 class Neurons(NamedTuple):
     """Of a population, (size,) words each, None where its description has no such thing.
 
-    threshold: it fires at or above it (above it: one more); decay, current_decay: factors, words of 2**-F; bias, added
-    each tick; reset, the value after a spike or what is taken away.
+    threshold: it fires at or above it (above it: one more), if it fires at all; decay, current_decay: factors, words of
+    2**-F; bias, added each tick; reset, the value after a spike or what is taken away.
     """
 
-    threshold: np.ndarray
+    threshold: np.ndarray | None = None
     decay: np.ndarray | None = None
     bias: np.ndarray | None = None
     reset: np.ndarray | None = None
@@ -99,6 +99,9 @@ def _check_sparse(net, p):
                                    ("delay", p.delay, 0, net.max_delay)):
         _words(f"sparse synapses: {name}", value, (size,), low, high)
     source, target = net.population_of(p.source), net.population_of(p.target)
+    mute = np.flatnonzero(np.isin(source, [n for n, each in enumerate(net.populations) if not each.fires]))
+    check(not len(mute), f"sparse synapse {mute[0] if len(mute) else ''}: its source is of a population that never "
+                         f"fires")
     early = np.flatnonzero((np.asarray(p.delay) == 0) & (source >= target) & (source != len(net.populations)))
     check(not len(early), f"sparse synapse {early[0] if len(early) else ''}: a delay of 0 leads from a population to "
                           f"one behind it only")
@@ -144,7 +147,9 @@ def random_params(net, rng: np.random.Generator, *, fill: float = 1.0) -> tuple:
         found.append(Dense(rng.integers(net.weights[0], net.weights[1] + 1, shape), delay))
     if net.entries:
         k = round(fill * net.entries)
-        source = rng.integers(0, net.neurons + net.inputs, k)
+        fire = np.repeat([each.fires for each in net.populations], [each.size for each in net.populations])
+        source = np.flatnonzero(np.append(fire, np.ones(net.inputs, bool)))
+        source = source[rng.integers(0, len(source), k)]
         target = rng.integers(0, net.neurons, k)
         later = (net.population_of(source) >= net.population_of(target)) & (source < net.neurons)
         found.append(Sparse(source, target, rng.integers(net.weights[0], net.weights[1] + 1, k),

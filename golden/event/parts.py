@@ -5,6 +5,7 @@ loaded at run time.
 """
 
 from dataclasses import MISSING, asdict, dataclass, fields
+from math import inf
 
 from golden.checks import check, is_int, listed, nearest
 
@@ -33,6 +34,8 @@ class Population:
                       or that is taken away in the tick behind, not decayed ("late")
       floor           the decayed membrane is raised to this word; None: to the end of its format
       on_arrival      whether a neuron fires only in ticks in which something arrives
+      fires           False: it has no threshold and never fires; its membrane leaves in every tick, a signed word
+      unit            what a word of a membrane that leaves is, a real number; it is not the circuit's concern
       current         None: what arrives goes into the membrane; else into a current of the membrane's bits, which goes
                       into the membrane as it is after the tick ("new") or was before it ("old")
       current_leak    fraction bits of the factor of the current, as `leak`
@@ -47,6 +50,8 @@ class Population:
     reset: str = "zero"
     floor: int | None = None
     on_arrival: bool = False
+    fires: bool = True
+    unit: float = 1.0
     current: str | None = None
     current_leak: int | None = None
     current_shift: int = 0
@@ -61,7 +66,7 @@ class Population:
             value = getattr(self, name)
             check(value is None or is_int(value, 0, MAX_FACTOR),
                   f"{me}: {name} must be None or an integer in 0..{MAX_FACTOR}, not {value!r}")
-        for name in ("bias", "on_arrival"):
+        for name in ("bias", "on_arrival", "fires"):
             check(isinstance(getattr(self, name), bool), f"{me}: {name} must be true or false")
         check(self.reset in RESETS, f"{me}: reset must be one of {', '.join(RESETS)}, not {self.reset!r}")
         check(self.current is None or self.current in CURRENTS,
@@ -70,6 +75,10 @@ class Population:
               f"{me}: floor must be None or a word in {self.low}..{self.high}, not {self.floor!r}")
         check(self.current is not None or (self.current_leak is None and self.current_shift == 0),
               f"{me}: there is no current to leak or to shift")
+        check(isinstance(self.unit, int | float) and 0 < self.unit < inf and (self.unit == 1 or not self.fires),
+              f"{me}: unit must be a number above 0, of what does not fire, not {self.unit!r}")
+        check(self.fires or (self.reset == "zero" and not self.on_arrival),
+              f"{me}: what does not fire is not reset, and waits for nothing that arrives")
 
     @property
     def low(self) -> int:
@@ -82,7 +91,7 @@ class Population:
     @property
     def words(self) -> dict[str, tuple[int, int]]:
         """What each neuron is loaded with, and between which words: a part of the fields of golden.event.Neurons."""
-        found = {"threshold": (self.low, self.high)}
+        found = {"threshold": (self.low, self.high)} if self.fires else {}
         if self.leak is not None:
             found["decay"] = (0, 1 << self.leak)
         if self.bias:

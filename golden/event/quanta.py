@@ -6,7 +6,7 @@ what the file says. Else the largest weight of each neuron takes the longest wor
 what it reaches leaves; a factor of two per population only, since that is a shift of wires.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,7 +48,12 @@ def exact_unit(layer: Layer) -> np.ndarray | None:
     zero = np.zeros(layer.size)
     value = [zero if layer.bias is None else layer.bias, zero if layer.reset is None else layer.reset,
              *(table.weight for table in layer.tables.values())]
-    return quanta(np.concatenate(target), np.concatenate(value), layer.size)
+    target, value = np.concatenate(target), np.concatenate(value)
+    if layer.fires:
+        return quanta(target, value, layer.size)
+    # membranes that leave are compared with one another: one quantum for all
+    found = quanta(0 * target, value, 1)
+    return None if found is None else np.broadcast_to(found, layer.size)
 
 
 def quanta(target, value, count: int) -> np.ndarray | None:
@@ -82,7 +87,7 @@ def quanta(target, value, count: int) -> np.ndarray | None:
 def exact_words(layer: Layer, unit: np.ndarray, options, reach: np.ndarray | None = None) -> Words | None:
     """Words of exact quanta; None where they are longer than the circuit's. reach: the largest |v| that is seen."""
     words = {name: whole(table.weight, unit[table.target]) for name, table in layer.tables.items()}
-    threshold = _threshold(layer.threshold, unit, options)
+    threshold = _threshold(layer.threshold, unit, options) if layer.fires else np.zeros(layer.size, np.int64)
     plain = {name: whole(value, unit) for name, value in (("bias", layer.bias), ("reset", layer.reset))
              if value is not None}
     most = max(np.abs(each).max(initial=0) for each in (threshold, *plain.values()))
@@ -91,7 +96,14 @@ def exact_words(layer: Layer, unit: np.ndarray, options, reach: np.ndarray | Non
     if most >= 1 << MAX_STATE - 1:
         return None
     population = _population(layer, options, state=bits, leak=0, current_leak=0)
-    return Words(population, _neurons(layer, threshold, plain), unit, True, words)
+    return _shown(Words(population, _neurons(layer, threshold, plain), unit, True, words))
+
+
+def _shown(found: Words) -> Words:
+    """What a word of membranes that leave is, stands in the population."""
+    if not found.population.fires:
+        found.population = replace(found.population, unit=float(found.membrane[0]))
+    return found
 
 
 def parts_of(value: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -114,6 +126,7 @@ def chosen_words(layer: Layer, bits: int, state: int, options, reach: np.ndarray
     first = reach_c if layer.current_decay is not None else reach
     unit = np.where(largest > 0, largest / top, np.maximum(first, 1.0) / room)
     unit = np.maximum(np.maximum(unit, first / room), LEAST)
+    unit = unit if layer.fires else np.full(layer.size, unit.max())
     shift = int(np.clip(np.floor(np.log2(max(np.min(room * unit / np.maximum(first, LEAST)), LEAST))), 0, MAX_SHIFT))
     low = 0
     if layer.current_decay is not None:
@@ -133,7 +146,7 @@ def chosen_words(layer: Layer, bits: int, state: int, options, reach: np.ndarray
         low, high = population.words.get(name, (0, 0))
         check(value is None or bool(np.all((low <= value) & (value <= high))), f"node {listed([layer.name])} "
               f"({layer.kind}): a {name} does not fit {state} bits beside what the membrane reaches")
-    return found
+    return _shown(found)
 
 
 def _threshold(threshold: np.ndarray, unit: np.ndarray, options) -> np.ndarray:
@@ -155,11 +168,12 @@ def _population(layer: Layer, options, *, state, leak, current_leak, shift=0, cu
     current = {} if layer.current_decay is None else {
         "current": options.current, "current_leak": current_leak, "current_shift": current_shift}
     return Population(size=layer.size, state=state, shift=shift, leak=None if layer.decay is None else leak,
-                      bias=layer.bias is not None, reset=layer.resets, **current)
+                      bias=layer.bias is not None, reset=layer.resets, fires=layer.fires, **current)
 
 
 def _neurons(layer: Layer, threshold, plain: dict) -> Neurons:
     def factor(decay):
         return None if decay is None else np.rint(decay * 2.0 ** _bits(decay)).astype(np.int64)
 
-    return Neurons(threshold=threshold, decay=factor(layer.decay), current_decay=factor(layer.current_decay), **plain)
+    return Neurons(threshold=threshold if layer.fires else None, decay=factor(layer.decay),
+                   current_decay=factor(layer.current_decay), **plain)

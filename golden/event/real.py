@@ -13,7 +13,7 @@ import numpy as np
 
 from golden.checks import check, listed
 from golden.nir.graph import Flat
-from golden.nir.neurons import IF, LIF, CubaLIF, Threshold
+from golden.nir.neurons import IF, LI, CubaLI, Integrator, Threshold
 from golden.nir.nodes import Input, Node, Output
 from golden.nir.options import Options, gain
 from golden.nir.synapses import ONE, Table, wire
@@ -24,9 +24,10 @@ ALWAYS = "always"
 
 @dataclass
 class Layer:
-    """A population, (n,) each: real numbers, None where there is no such thing; `resets`: a mode of Population.
+    """A population, (n,) each: real numbers, None where there is no such thing.
 
-    tables: what arrives, by source: a population's name, or that of an Input.
+    resets: a mode of Population; fires: whether spikes leave, or membranes; tables: what arrives, by source: a
+    population's name, or that of an Input.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Layer:
     bias: np.ndarray | None = None
     resets: str = "zero"
     reset: np.ndarray | None = None
+    fires: bool = True
     tables: dict[str, Table] = field(default_factory=dict)
 
 
@@ -52,12 +54,14 @@ class Real:
 
 
 def real(flat: Flat, options: Options) -> Real:
-    """ValueError names the node that has no equivalent: a real number that leaves it, a sum that an Output takes."""
+    """ValueError names the node that has no equivalent: a membrane that goes on, a sum that an Output takes."""
     options = options.of(flat)
-    for name, node in flat.nodes.items():
-        check(not node.STATE or node.SPIKES, f"node {listed([name])} ({node.kind}): its membrane leaves, a real number "
-              "in every step; there is no circuit for what is not a spike")
     wiring = wire(flat, options)
+    for source, target in wiring.tables:
+        node = flat.nodes.get(source)
+        check(node is None or not node.STATE or node.SPIKES or type(flat.nodes[target]) is Output,
+              f"node {listed([source])} ({node and node.kind}): its membrane goes on to node {listed([target])}, a "
+              "real number in every step; it may leave by an Output, there is no circuit that takes it")
     found = Real({}, {name: int(np.prod(flat.leaves[name])) for name in wiring.populations
                       if type(flat.nodes[name]) is Input}, {}, options)
     for name in wiring.populations:
@@ -68,7 +72,7 @@ def real(flat: Flat, options: Options) -> Real:
         if target in found.layers:
             layer, node = found.layers[target], flat.nodes[target]
             scaled = table._replace(weight=table.weight * _into(node, flat.enters[target], options)[table.target])
-            if source == ONE and isinstance(node, Threshold | IF | LIF) and not table.delay.any():
+            if source == ONE and not isinstance(node, CubaLI) and not table.delay.any():
                 layer.bias = np.zeros(layer.size) if layer.bias is None else layer.bias
                 np.add.at(layer.bias, scaled.target, scaled.weight)
             elif len(table.source):
@@ -86,9 +90,9 @@ def _into(node: Node, shape, options: Options) -> np.ndarray:
     """What a spike of weight 1 adds, to the membrane or to the current."""
     if isinstance(node, Threshold):
         found = 1.0
-    elif isinstance(node, IF):
+    elif isinstance(node, Integrator | IF):
         found = gain(node, options)
-    elif isinstance(node, LIF):
+    elif isinstance(node, LI):
         found = options.dt / node.tau * node.r
     else:
         found = options.dt / node.tau_mem * node.r * options.dt / node.tau_syn * node.w_in
@@ -101,13 +105,15 @@ def _layer(name: str, node: Node, size: int, shape, options: Options) -> Layer:
 
     if isinstance(node, Threshold):
         return Layer(name, node.kind, size, each(node.threshold), decay=np.zeros(size))
-    found = Layer(name, node.kind, size, each(node.v_threshold))
-    if not isinstance(node, IF):
-        leak = each(options.dt / (node.tau_mem if isinstance(node, CubaLIF) else node.tau))
+    found = Layer(name, node.kind, size, each(node.v_threshold) if node.SPIKES else np.zeros(size), fires=node.SPIKES)
+    if not isinstance(node, Integrator | IF):
+        leak = each(options.dt / (node.tau_mem if isinstance(node, CubaLI) else node.tau))
         found.decay = 1 - np.minimum(leak, 1)
         found.bias = leak * each(node.v_leak) if np.any(node.v_leak) else None
-    if isinstance(node, CubaLIF):
+    if isinstance(node, CubaLI):
         found.current_decay = 1 - np.minimum(each(options.dt / node.tau_syn), 1)
+    if not node.SPIKES:
+        return found
     value = {"v_reset": node.v_reset, "zero": 0.0}.get(options.reset, node.v_threshold)
     if np.any(value):
         found.reset = each(value)
@@ -124,11 +130,14 @@ def _show(found: Real, name: str, flat: Flat, tables: dict) -> None:
     me = f"node {listed([name])} (Output)"
     count = int(np.prod(flat.leaves[name]))
     check(len(into) == 1 and ONE not in into, f"{me}: it takes {len(into)} sums; there is no circuit for what is not "
-          "the spikes of one node")
+          "what leaves one node")
     (source, table), = into.items()
     check(source in found.layers, f"{me}: what comes in leaves at once; there is no circuit for that")
     check(np.array_equal(np.sort(table.target), np.arange(count)) and bool(np.all(table.weight == 1)),
-          f"{me}: sums leave, real numbers; there is no circuit for what is not a spike of one neuron")
+          f"{me}: sums leave, real numbers; there is no circuit for what does not leave one neuron as it is")
+    fires = found.layers[source].fires
+    check(fires or count == found.layers[source].size and not table.delay.any(),
+          f"{me}: membranes of node {listed([source])} leave in part, or late; a circuit gives all of them as they are")
     if table.delay.any():
         late = f"{name} (late)"
         found.layers[late] = Layer(late, "Delay", count, np.full(count, 0.5), decay=np.zeros(count),

@@ -39,9 +39,10 @@ def to_graph(net, params, dt: float, target: str = "nir") -> tuple[Graph, list[s
         check(current is None or bool(np.all(current) and np.all(leak)), f"population {n}: a current, or a membrane "
               "behind it, that does not leak has no time constant")
         builder.neurons(me, size, leak, p.threshold, current, 0 if p.reset is None else p.reset,
-                        0 if p.bias is None or not np.any(leak) else p.bias / np.where(leak > 0, leak, 1 / FOR_EVER))
+                        0 if p.bias is None or not np.any(leak) else
+                        p.bias * population.unit / np.where(leak > 0, leak, 1 / FOR_EVER))
         if p.bias is not None and not np.any(leak):
-            builder.nodes[f"bias_{n}"] = Affine(np.zeros((size, net.lines)), np.asarray(p.bias, float))
+            builder.nodes[f"bias_{n}"] = Affine(np.zeros((size, net.lines)), p.bias * population.unit)
             builder.edge("input", f"bias_{n}", me)
         if leak[(leak > 0) & (leak < 1)].size or current is not None and np.any(current < 1):
             notes.append(f"population {n}: its decay rounds here, and does not in NIR: spikes may differ")
@@ -54,7 +55,7 @@ def to_graph(net, params, dt: float, target: str = "nir") -> tuple[Graph, list[s
             lines = source == len(net.populations)
             first = net.neurons if lines else net.starts[source]
             own = Table(own.source - first, own.target - net.starts[n],
-                        own.weight * 2.0 ** (population.shift - population.current_shift), own.delay)
+                        own.weight * population.unit * 2.0 ** (population.shift - population.current_shift), own.delay)
             count = net.lines if lines else net.populations[source].size
             builder.synapses(f"synapses_{'input' if lines else source}_{n}", "input" if lines else f"neurons_{source}",
                              me, own, (size, count), gain)
@@ -124,6 +125,7 @@ def to_risp(net, params) -> tuple[Risp, list[str]]:
     check(len(floors) == 1, "populations differ in the lower bound of their membranes: RISP has one")
     for n, (population, p) in enumerate(zip(net.populations, found.neurons, strict=True)):
         me = f"population {n}"
+        check(population.fires, f"{me}: in RISP all neurons fire")
         check(population.reset == "zero" and population.current is None and p.bias is None,
               f"{me}: RISP has no currents and no biases, and resets to 0")
         check(p.decay is None or population.leak == 0, f"{me}: in RISP all leaks, or nothing")

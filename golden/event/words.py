@@ -8,16 +8,18 @@ Input words of a tick, FIRST_BIT in the first one of a sequence, which begins fr
     kind 3   the value, bits 15..0, a signed word
 
 with the kind in bits 17..16. Its answer: for every 16 neurons of a population, of which some are looked at, a word with
-a bit each in 15..0, in the order of their numbers.
+a bit each in 15..0, in the order of their numbers; for every neuron of a population that does not fire its membrane, a
+signed word.
 """
 
 import numpy as np
 
 from golden.checks import check
-from golden.description import Units
+from golden.description import Answers, Units
 from golden.event.engine import check_input
 from golden.event.geometry import WORD, raster_words
-from golden.regmap import FIRST_BIT
+from golden.fixed import wrap
+from golden.regmap import FIRST_BIT, WORD_BITS
 
 EVENT, TICK, DROP, VALUE = range(4)
 KIND_SHIFT, DROP_BIT = 16, 17
@@ -47,27 +49,47 @@ def units(net, x) -> Units:
 
 
 def outputs(net, words, shape) -> np.ndarray:
-    """Output words of a device -> spikes (*shape, outputs), 0 or 1; ValueError for a neuron that there is not."""
+    """Output words of a device -> spikes or membranes (*shape, outputs); ValueError for a neuron that there is not."""
     chosen = raster_words(net)
-    found = np.asarray(words, np.int64).reshape(*shape, len(chosen)) & 0xFFFF
-    column = {}
+    found = np.asarray(words, np.int64).reshape(*shape, len(chosen))
+    made = np.zeros((*shape, net.neurons), net.answer_type)
     for n, (population, word) in enumerate(chosen):
-        left = net.populations[population].size - word * WORD
-        check(not np.any(found[..., n] >> min(left, WORD)),
-              f"an answer has spikes of neurons {left}.. of {left} in population {population}, which {net.name} cannot "
-              f"give")
-        column |= {net.starts[population] + word * WORD + k: (n, k) for k in range(min(left, WORD))}
-    places = [column[neuron] for neuron in net.raster]
-    return np.stack([found[..., n] >> k & 1 for n, k in places], -1).astype(np.int8)
+        each, start = net.populations[population], net.starts[population]
+        if not each.fires:
+            made[..., start + word] = wrap(found[..., n], WORD_BITS)
+            continue
+        count, spikes = min(each.size - word * WORD, WORD), found[..., n] & 0xFFFF
+        check(not np.any(spikes >> count), f"an answer has spikes of neurons {word * WORD + count}.. of {each.size} in "
+              f"population {population}, which {net.name} cannot give")
+        made[..., start + word * WORD:][..., :count] = spikes[..., None] >> np.arange(count) & 1
+    return made[..., list(net.raster)]
 
 
-def answered(net, spikes) -> np.ndarray:
-    """Spikes of all neurons (n, ticks, neurons) -> the words that a device answers, one after another."""
+def answered(net, left) -> np.ndarray:
+    """What leaves all neurons (n, ticks, neurons) -> the words that a device answers, one after another."""
     found = []
     for population, word in raster_words(net):
-        part = spikes[..., net.slice(population)][..., word * WORD:(word + 1) * WORD]
-        found.append((part.astype(np.int64) << np.arange(part.shape[-1])).sum(-1))
+        part = left[..., net.slice(population)].astype(np.int64)
+        if net.populations[population].fires:
+            part = part[..., word * WORD:(word + 1) * WORD]
+            found.append((part << np.arange(part.shape[-1])).sum(-1))
+        else:
+            found.append(part[..., word])
     return np.stack(found, -1).ravel()
+
+
+def answers(net, outputs, since: int = 0, lengths=None) -> Answers:
+    """The output with most spikes, or the largest mean membrane, in the ticks that count, the first of several.
+
+    And the mean of each over these ticks, membranes in real units.
+    """
+    outputs = np.asarray(outputs)
+    ticks = np.arange(outputs.shape[1])
+    ends = np.full(len(outputs), len(ticks)) if lengths is None else np.asarray(lengths)
+    counts = (ticks >= since) & (ticks < ends[:, None])
+    check(bool(counts.any(1).all()), f"no tick counts: spikes are counted from tick {since} on")
+    total = (outputs * counts[..., None]).sum(1) * net.units_of_outputs
+    return Answers(total.argmax(1), total / counts.sum(1)[:, None])
 
 
 def drawn(net, rng: np.random.Generator, count: int) -> np.ndarray:

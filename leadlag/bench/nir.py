@@ -14,7 +14,7 @@ import numpy as np
 from golden.event.foreign import read
 from golden.nir.euler import run
 from golden.nir.graph import Graph, flatten
-from golden.nir.neurons import IF, LIF, CubaLIF, Delay
+from golden.nir.neurons import IF, LIF, CubaLI, CubaLIF, Delay
 from golden.nir.nodes import Input, Linear, Output
 from golden.nir.options import Options
 from golden.nir.read import parse
@@ -94,11 +94,34 @@ def nir(console) -> dict:
             case = flow.case_of(found)
             flow.compare(case, flow.compiled(case).run(x), want, "circuit")
             figures["rtl_equal_words"][name] = int(want.size)
+    with status(console, "nir: membranes that leave"):
+        figures |= membranes(folder / "readout.nir")
     with status(console, "nir: damaged files"):
         figures |= damage()
     with status(console, "nir: a large file"):
         figures |= large(folder / "large.nir")
     return figures
+
+
+def readout() -> Graph:
+    """LIF, and leaky integrators of a current behind them, whose membranes leave."""
+    rng = np.random.default_rng(4)
+    w0, n0 = _layer(rng, 20, 30)
+    return chain(w0, n0, Linear(rng.normal(0, 1, (5, 30))), CubaLI(6e-3, 2e-2, 1.0, 0.0, 1.5), entering=(20,),
+                 leaving=(5,))
+
+
+def membranes(path: Path) -> dict:
+    """Of `readout`: the largest error as a part of the largest membrane, equal labels, words of the circuit."""
+    graph, x = readout(), drawn(2)
+    write(path, graph)
+    found = read(path, "readout", Options(dt=DT), calibrate=drawn(1)).trained
+    net = found.net
+    want, theirs = net.run(found.params, x), run(flatten(graph), x, Options(dt=DT))["output"]
+    flow.compare(case := flow.case_of(found), flow.compiled(case).run(x), want, "circuit")
+    return {"membrane_error": float(np.abs(want * net.units_of_outputs - theirs).max() / np.abs(theirs).max()),
+            "membrane_labels": float(np.mean(net.answers(want).label == theirs.mean(1).argmax(1))),
+            "membrane_words": int(want.size)}
 
 
 def damage() -> dict:

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.event.geometry import WORD
 from golden.event.words import EVENT, KIND_SHIFT, TICK, VALUE
 from rtl.event.history import keeps_lines, sizes
-from rtl.event.layouts import bits, plan, source_layout, update_layout
+from rtl.event.layouts import COLUMN, bits, plan, source_layout, update_layout
 from rtl.pipeline import later
 
 #: bits of the place in a word
@@ -23,6 +23,7 @@ class Updates(wiring.Component):
       clear               clear the sums of every slot, and all states
       now                 slot of this tick
       update, fired       to all lanes, and from them
+      membranes           from them, where neurons do not fire; shown_en, shown: one after another, as answers
       write, write_word, write_bits   a word of the history
       idle                            nothing is under way
     """
@@ -33,7 +34,8 @@ class Updates(wiring.Component):
         super().__init__({
             "start": In(1), "population": In(bits(len(net.populations))), "clear": In(1), "now": In(plan(net).g.fine),
             "update": Out(update_layout(net)), "fired": In(net.folded), "write": Out(1), "write_word": Out(word),
-            "write_bits": Out(WORD), "idle": Out(1)})
+            "write_bits": Out(WORD), "idle": Out(1)} | ({} if net.spikes_alone else {
+                "membranes": In(signed(COLUMN)).array(net.folded), "shown_en": Out(1), "shown": Out(COLUMN)}))
 
     def elaborate(self, platform):
         m = Module()
@@ -48,20 +50,31 @@ class Updates(wiring.Component):
 
         steps, there = of([n * WORD // lanes for n in words]), of([-(-each.size // lanes) for each in net.populations])
         last = Signal()
+        goes = self._paced(m, running, clearing, of)
         m.d.comb += last.eq(step == Mux(clearing, (g.depth << g.fine) - 1, steps - 1))
         with m.If(self.start | self.clear):
             m.d.sync += [running.eq(1), clearing.eq(self.clear), population.eq(self.population), step.eq(0)]
-        with m.Elif(running):
+        with m.Elif(goes):
             m.d.sync += [step.eq(step + 1), running.eq(~last)]
         u, valid = Signal(update_layout(net)), Signal()
-        m.d.comb += [valid.eq(running & (clearing | (step < there)))]
+        m.d.comb += [valid.eq(goes & (clearing | (step < there)))]
         m.d.sync += [u.en.eq(valid), u.neuron.eq(valid), u.zero.eq(clearing), u.population.eq(population),
                      u.slot.eq(Mux(clearing, step[:g.fine], self.now)),
                      u.local.eq(Mux(clearing, step >> g.fine, of(list(g.offset)) + step))]
         begins = self.start | self.clear
         m.d.comb += [self.update.eq(u), self.idle.eq(~(begins | running | u.en | self._gather(
-            m, running, ~clearing, step, population, of)))]
+            m, goes, ~clearing, step, population, of)))]
         return m
+
+    def _paced(self, m, running, clearing, of):
+        """When a step is made: in every cycle, or as fast as membranes leave one after another."""
+        net, lanes = self.net, self.net.folded
+        if net.spikes_alone or lanes == 1:
+            return running
+        turn, goes = Signal(range(lanes)), Signal()
+        m.d.sync += turn.eq(Mux(running, turn + 1, 0))
+        m.d.comb += goes.eq(running & (clearing | of([int(each.fires) for each in net.populations]) | turn.all()))
+        return goes
 
     def _gather(self, m, running, updating, step, population, of):
         """Spikes of all lanes to words of the history; whether some are on their way."""
@@ -87,7 +100,19 @@ class Updates(wiring.Component):
             m.d.sync += gathered.eq(Cat(gathered[lanes:], fired))
         m.d.sync += [self.write.eq(full), self.write_word.eq(of(list(g.history[:-2])) + (at >> bits(every)))]
         m.d.comb += self.write_bits.eq(gathered)
-        return Cat(flow).any() | self.write
+        under_way = Cat(flow).any() | self.write
+        if net.spikes_alone:
+            return under_way
+        return under_way | self._show(m, came, Cat(each < size for each in number), of)
+
+    def _show(self, m, came, there, of):
+        """Membranes of all lanes, one after another; whether some wait."""
+        held, waits = Signal(COLUMN * self.net.folded, reset_less=True), Signal(self.net.folded)
+        m.d.sync += [held.eq(held >> COLUMN), waits.eq(waits >> 1)]
+        with m.If(came & (of([int(each.fires) for each in self.net.populations]) == 0)):
+            m.d.sync += [held.eq(Cat(self.membranes)), waits.eq(there)]
+        m.d.comb += [self.shown.eq(held[:COLUMN]), self.shown_en.eq(waits[0])]
+        return waits.any()
 
 
 class Control(wiring.Component):
@@ -106,6 +131,7 @@ class Control(wiring.Component):
       pass_start, .._begin, .._end, .._visit, .._busy    a pass of the history, that is read until not busy
       line_write, .._word, .._bits    a word of the history of lines
       event                           for one cycle: an event of a line is taken
+      room                            where neurons do not fire: for the membranes of a population as answers
     """
 
     #: cycles for which all must be quiet: signals of that come late
@@ -120,7 +146,8 @@ class Control(wiring.Component):
             "tick": Out(net.delay_bits), "inside": Out(1), "running": Out(1), "done": Out(1),
             "start": Out(1), "clear": Out(1), "population": Out(bits(len(net.populations))),
             "pass_start": Out(1), "pass_begin": Out(word), "pass_end": Out(word), "pass_visit": Out(bits(g.visits)),
-            "pass_busy": In(1), "line_write": Out(1), "line_word": Out(word), "line_bits": Out(WORD), "event": Out(1)})
+            "pass_busy": In(1), "line_write": Out(1), "line_word": Out(word), "line_bits": Out(WORD), "event": Out(1)}
+            | ({} if net.spikes_alone else {"room": In(1)}))
 
     def elaborate(self, platform):
         m = Module()
@@ -161,7 +188,7 @@ class Control(wiring.Component):
                 with m.If(visit != 0):
                     m.d.comb += self.pass_start.eq(1)
                     go("visiting")
-                with m.Elif(calm):
+                with m.Elif(calm if net.spikes_alone else calm & self.room):
                     m.d.comb += self.start.eq(1)
                     go("update")
             with m.State("visiting"):

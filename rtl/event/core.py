@@ -14,7 +14,7 @@ from rtl.event.control import Control, Updates
 from rtl.event.expander import Expander
 from rtl.event.history import History, Recall
 from rtl.event.lane import Lane
-from rtl.event.layouts import plan
+from rtl.event.layouts import COLUMN, plan
 from rtl.host.core import CoreInfo, settle_cycles
 from rtl.pipeline import ParameterBus, hop, join
 
@@ -25,6 +25,11 @@ ANSWERS = 512
 def output_ticks(net) -> int:
     """Ticks whose answers may wait."""
     return max(1, (ANSWERS - 8) // len(raster_words(net)))
+
+
+def answer_bits(net) -> int:
+    """Bits of an answer: spikes of a word, or a membrane."""
+    return WORD if net.spikes_alone else COLUMN
 
 
 def recalls(net) -> bool:
@@ -85,7 +90,7 @@ class EventCore(wiring.Component):
         self._lanes(m, control, expander, updates, lanes)
         idle = self._spikes(m, control, expander, history)
         self._history(m, control, history, updates)
-        self._answers(m, control, history)
+        self._answers(m, control, history, updates)
         m.d.comb += control.quiet.eq(Cat(idle, expander.idle, history.idle, updates.idle,
                                          *(lane.idle for lane in lanes)).all())
         return m
@@ -99,6 +104,8 @@ class EventCore(wiring.Component):
         for lane in lanes:
             m.d.comb += [lane.i.valid.eq(expander.o.valid & free), lane.i.payload.eq(expander.o.payload),
                          lane.now.eq(control.tick), lane.update.eq(updates.update)]
+        if not self.net.spikes_alone:
+            m.d.comb += [each.eq(lane.membrane) for each, lane in zip(updates.membranes, lanes, strict=True)]
 
     def _spikes(self, m, control, expander, history):
         """Events of lines, then spikes that passes find; whether none of them is kept on its way."""
@@ -124,19 +131,24 @@ class EventCore(wiring.Component):
             history.start.eq(control.pass_start), history.begin.eq(control.pass_begin),
             history.end.eq(control.pass_end), history.visit.eq(control.pass_visit), control.pass_busy.eq(history.busy)]
 
-    def _answers(self, m, control, history):
+    def _answers(self, m, control, history, updates):
         """Words that are looked at, in a queue."""
-        count = len(raster_words(self.net))
-        m.submodules.answers = queue = fifo.SyncFIFOBuffered(width=WORD + 1, depth=max(ANSWERS, count + 8))
+        net, count, en, word = self.net, len(raster_words(self.net)), history.raster_en, history.raster
+        if not net.spikes_alone:
+            en, word = en | updates.shown_en, Mux(updates.shown_en, updates.shown, word)
+        m.submodules.answers = queue = fifo.SyncFIFOBuffered(width=answer_bits(net) + 1, depth=max(ANSWERS, count + 8))
         number = Signal(range(count + 1))
         last = number == count - 1
         m.d.sync += history.raster_room.eq(queue.level < queue.depth - History.ROOM - 2)
-        m.d.comb += [queue.w_en.eq(history.raster_en), queue.w_data.eq(Cat(history.raster, last)),
+        if not net.spikes_alone:
+            most = max(each.size for each in net.populations if not each.fires)
+            m.d.sync += control.room.eq(queue.level < queue.depth - most - 2)
+        m.d.comb += [queue.w_en.eq(en), queue.w_data.eq(Cat(word, last)),
                      queue.r_en.eq(~self.o.valid | self.o.ready)]
         with m.If(queue.r_en):      # what comes out of a block RAM has a register behind it
-            m.d.sync += [self.o.valid.eq(queue.r_rdy), self.o.p.y.eq(queue.r_data[:WORD]),
+            m.d.sync += [self.o.valid.eq(queue.r_rdy), self.o.p.y.eq(queue.r_data[:-1]),
                          self.o.p.last.eq(queue.r_data[-1])]
-        with m.If(history.raster_en):
+        with m.If(en):
             m.d.sync += number.eq(Mux(last, 0, number + 1))
         waits = self.o.valid | queue.r_rdy | (queue.level != 0)
         m.d.sync += [self.busy.eq(control.inside | control.running | self.i.valid | waits),

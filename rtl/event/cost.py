@@ -4,10 +4,10 @@ from golden.event.geometry import WORD, raster_words
 from golden.event.layout import dense_names, memories
 from golden.event.network import LANES, EventNetwork
 from golden.regmap import WORD_BITS
-from rtl.event.core import ANSWERS, output_ticks, recalls
+from rtl.event.core import ANSWERS, answer_bits, output_ticks, recalls
 from rtl.event.history import History, sizes
-from rtl.event.layouts import Kind, bits, plan, value_shape
-from rtl.event.neuron import COLUMN, columns, factor_cycles
+from rtl.event.layouts import COLUMN, Kind, bits, plan, value_shape
+from rtl.event.neuron import columns, factor_cycles
 from rtl.event.store import page_words
 from rtl.inventory import Budget, Inventory, Memory
 
@@ -33,7 +33,7 @@ def inventory(net: EventNetwork) -> Inventory:
     arrivals = any(each.on_arrival for each in net.populations)
     found += [Memory(g.depth << g.fine, net.sum_width + arrivals, lanes),
               Memory(g.depth, COLUMN * len(names), lanes, columns=len(names)), Memory(size.words * size.ticks, WORD),
-              Memory(max(ANSWERS, len(raster_words(net)) + 8), WORD + 1, form="inferred"),
+              Memory(max(ANSWERS, len(raster_words(net)) + 8), answer_bits(net) + 1, form="inferred"),
               Memory(History.QUEUE, WORD + 12, form="inferred")]
     if recalls(net):
         found.append(Memory(net.lines << net.delay_bits, value_shape(net).width))

@@ -114,8 +114,9 @@ class History(wiring.Component):
 
     def _shown(self) -> list[bool]:
         """Which words of the history are looked at."""
-        g, chosen = plan(self.net).g, raster_words(self.net)
-        return [(n, k) in chosen for n in range(len(g.history) - 2) for k in range(g.history[n + 1] - g.history[n])]
+        net, g, chosen = self.net, plan(self.net).g, raster_words(self.net)
+        return [each.fires and (n, k) in chosen for n, each in enumerate(net.populations)
+                for k in range(g.history[n + 1] - g.history[n])]
 
     @staticmethod
     def _among(number, chosen: list[bool]):

@@ -9,10 +9,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.event.layout import dense_names, numbers
+from golden.event.layout import dense_names, first_bank, numbers
 from golden.regmap import WORD_BITS
 from rtl.event.layouts import Kind, bits, job_layout, kind_is, plan, update_layout
-from rtl.event.neuron import Neurons
+from rtl.event.neuron import Neurons, membrane_member
 from rtl.event.ring import Ring
 from rtl.event.scan import DenseScan, ListScan
 from rtl.event.store import Store
@@ -26,17 +26,18 @@ class Lane(wiring.Component):
 
     Parameters: net; number of the lane; vendor.
     Members: i_params, o_params; i, jobs; now, slot of this tick; update, with which it is idle;
-    idle, nothing is under way (a cycle late); fired, `latency` cycles after `update`.
+    idle, nothing is under way (a cycle late); fired, and membrane where neurons do not fire, `latency` cycles after
+    `update`.
     """
 
     def __init__(self, net, number: int, *, vendor: str):
         self.net, self.number, self.vendor = net, number, vendor
-        self.neurons = Neurons(net, bank0=numbers(net)["threshold", number], vendor=vendor)
+        self.neurons = Neurons(net, bank0=first_bank(net, number), vendor=vendor)
         self.latency = 1 + self.neurons.latency
         super().__init__({
             "i_params": In(ParameterBus()), "o_params": Out(ParameterBus()), "i": In(stream.Signature(job_layout(net))),
             "now": In(plan(net).g.fine), "update": In(update_layout(net)), "idle": Out(1),
-            "fired": Out(1)})
+            "fired": Out(1)} | membrane_member(net))
 
     def elaborate(self, platform):
         m = Module()
@@ -175,3 +176,5 @@ class Lane(wiring.Component):
                      neurons.zero.eq(update.zero), neurons.population.eq(update.population)]
         m.d.comb += [neurons.arrived.eq(ring.sum), neurons.came.eq(ring.came),
                      self.fired.eq(neurons.fired)]
+        if not net.spikes_alone:
+            m.d.comb += self.membrane.eq(neurons.membrane)

@@ -10,6 +10,9 @@ from amaranth.lib import data
 from golden.event.geometry import Geometry, geometry
 from golden.event.parts import INPUT
 
+#: bits of a column of the memory of parameters and states, which is a word on the parameter bus
+COLUMN = 18
+
 
 class Kind(IntEnum):
     """Kinds of synapses that a source has."""

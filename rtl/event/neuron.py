@@ -9,7 +9,7 @@
     + 4           whether it fires; the membrane after that
     + 5           state on its way back, `fired`
 
-What no population has is not there.
+What no population has is not there. The membrane of one that does not fire leaves beside `fired`.
 """
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
@@ -18,14 +18,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.event.layout import fields
 from golden.fixed import QFormat
-from rtl.event.layouts import bits, plan
+from rtl.event.layouts import COLUMN, bits, plan
 from rtl.fixed import round_shift, saturate
 from rtl.pipeline import ParameterBus, later
 from rtl.primitives import bank, multiplier
 from rtl.vendor.generic import Multiplier
-
-#: bits of a column of the memory of parameters and states, which is a word on the parameter bus
-COLUMN = 18
 
 
 def columns(net) -> list[str]:
@@ -43,6 +40,11 @@ def _late_in_v(net) -> bool:
     return max(each.state for each in net.populations) < COLUMN
 
 
+def membrane_member(net) -> dict:
+    """A membrane out of a lane, where there are neurons that do not fire."""
+    return {} if net.spikes_alone else {"membrane": Out(signed(COLUMN))}
+
+
 def factor_cycles(net) -> int:
     """Cycles of a multiplication, where one decays by more than a flag."""
     has = any((each.leak or 0) > 0 or (each.current_leak or 0) > 0 for each in net.populations)
@@ -54,7 +56,8 @@ class Neurons(wiring.Component):
 
     Parameters: net; bank0, number of the lane's first bank; vendor.
     Members: params; en, local, population: update a neuron; arrived, came: what arrives there, two cycles later;
-    zero: with `en`, its states are 0 from now on; fired, `latency` cycles after `en`.
+    zero: with `en`, its states are 0 from now on; fired, and membrane where there are neurons that do not fire,
+    `latency` cycles after `en`.
     """
 
     def __init__(self, net, *, bank0: int, vendor: str):
@@ -64,7 +67,7 @@ class Neurons(wiring.Component):
         super().__init__({
             "params": In(ParameterBus()), "en": In(1), "local": In(bits(p.g.depth)),
             "population": In(bits(len(net.populations))), "arrived": In(signed(net.sum_width)), "came": In(1),
-            "zero": In(1), "fired": Out(1)})
+            "zero": In(1), "fired": Out(1)} | membrane_member(net))
 
     def elaborate(self, platform):
         m = Module()
@@ -83,6 +86,8 @@ class Neurons(wiring.Component):
         fired, after = self._fire(m, x, read, cycles, who, zero)
         held = None if c2 is None else later(m, Mux(zero, 0, later(m, c2, 2, name="c_held")), 1, name="c_kept")
         m.d.comb += self.fired.eq(fired)
+        if not self.net.spikes_alone:
+            m.d.comb += self.membrane.eq(after)
         write(after, held, fired)
         return m
 
@@ -228,8 +233,11 @@ class Neurons(wiring.Component):
     def _fire(self, m, x, read, cycles, who, zero):
         """Whether it fires and the membrane behind that, in cycle 7 + FACTOR."""
         pops, at = self.net.populations, 5 + cycles
-        threshold = later(m, read("threshold"), 3 + cycles, name="threshold")
-        fires = x >= threshold
+        threshold, fires = read("threshold"), Const(0)
+        if threshold is not None:
+            fires = x >= later(m, threshold, 3 + cycles, name="threshold")
+        if threshold is not None and not self.net.spikes_alone:
+            fires = fires & self._flag(who(at), [each.fires for each in pops])
         waits = [each.on_arrival for each in pops]
         if any(waits):
             came = later(m, self.came, 3 + cycles, name="came")

@@ -53,7 +53,7 @@ int events_run(Simulation* s, const uint32_t* words, int64_t count, int32_t* y, 
         s->top.clk = 0;
         s->top.eval();
         const bool in = s->top.i_valid && s->top.i_ready, out = s->top.o_valid && s->top.o_ready;
-        if (out) y[found++] = s->top.o_payload & 0xFFFF;
+        if (out) y[found++] = s->top.o_payload & 0x3FFFF;
         if (s->top.tick && over < ticks) done[over++] = s->cycles;
         if (in || out || s->top.tick) last = s->cycles;
         s->top.clk = 1;

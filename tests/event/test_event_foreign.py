@@ -36,9 +36,9 @@ def plain(seed: str, **fields):
     """A random network of what NIR has: thresholds above 0, resets to a value, leaks of all or nothing, no bound."""
     net, params, x = case(seed, **fields)
     rng = random.Random(seed)
-    kinds = [replace(each, state=18, floor=None, reset=rng.choice(("zero", "value")), shift=each.shift % 3,
-                     leak=rng.choice((None, 0)), bias=each.bias and fields.get("bias", True), current=None,
-                     current_leak=None, current_shift=0, on_arrival=False)
+    kinds = [replace(each, state=18, floor=None, reset=rng.choice(("zero", "value")) if each.fires else "zero",
+                     shift=each.shift % 3, leak=rng.choice((None, 0)), bias=each.bias and fields.get("bias", True),
+                     current=None, current_leak=None, current_shift=0, on_arrival=False)
              for each in net.populations]
     net = replace(net, populations=kinds)
     found = list(params)
@@ -51,7 +51,7 @@ def plain(seed: str, **fields):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_equal_to_their_graph(seed, tmp_path):
-    """Spike for spike, by the reference; and the graph comes in again as a network that gives the same."""
+    """Spikes and membranes, by the reference; and the graph comes in again as a network that gives the same."""
     net, params, x = plain(f"nir {seed}")
     graph, notes = net.graph(params, DT)
     assert notes == ["membranes do not saturate in NIR"]
@@ -62,14 +62,18 @@ def test_equal_to_their_graph(seed, tmp_path):
     names = [f"output_{n}" if len(set(order)) > 1 else "output" for n in dict.fromkeys(order.tolist())]
     found = np.concatenate([outputs[name] for name in names], 2)
     place = np.argsort(np.argsort([list(dict.fromkeys(order.tolist())).index(each) for each in order], kind="stable"))
-    assert np.array_equal(found[..., place], wanted)
+    # float64 is a little off where a leak of all is one of nearly all
+    assert np.abs(found[..., place] - wanted).max() < 1e-6
     if seed % 4 == 0:
         write(tmp_path / "x.nir", graph)
         again = read(tmp_path / "x.nir", "again", Options(dt=DT), calibrate=x * 1.0).trained
         counts = again.training["outputs"]
-        parts = dict(zip(counts, np.split(again.net.run(again.params, x), np.cumsum([*counts.values()])[:-1], 2),
+        left = again.net.run(again.params, x) * again.net.units_of_outputs
+        parts = dict(zip(counts, np.split(left, np.cumsum([*counts.values()])[:-1], 2),
                          strict=True))
-        assert np.array_equal(np.concatenate([parts[name] for name in names], 2)[..., place], wanted)
+        # spikes are the same; membranes that leak by 2**-40 are not integers any more
+        assert np.concatenate([parts[name] for name in names], 2)[..., place] == pytest.approx(
+            wanted, rel=0, abs=0 if net.spikes_alone else 0.02 * np.abs(wanted).max())
 
 
 def test_they_fire():

@@ -10,10 +10,11 @@ from nirs import flat
 
 from golden.event import engine
 from golden.event.from_nir import convert
+from golden.event.network import EventNetwork
 from golden.event.quanta import quanta
 from golden.nir.euler import run
 from golden.nir.graph import Graph
-from golden.nir.neurons import IF, LI, LIF, CubaLIF, Delay, Integrator, Scale, Threshold
+from golden.nir.neurons import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options
 from leadlag.bench.nir import DT, cases, chain, nested
@@ -151,14 +152,14 @@ def test_bits_and_report():
 def test_silence_is_said():
     graph = chain(Linear(np.eye(4) * 0.3), IF(np.ones(4), np.full(4, 99.0)))
     found = convert(flat(graph), "net", Options(dt=DT), spikes((1, 5, 4)))
-    assert found.notes[-1] == "node n1 is silent: nothing of the calibration makes it fire"
+    assert found.notes[-1] == "node n1 is silent: nothing of the calibration moves it"
     # a leak that rounds away what every spike brings: 3 bits are too few
     rng = np.random.default_rng(0)
     graph = chain(Linear(np.where(np.arange(64) == 0, 60.0, rng.uniform(0.5, 0.9, (2, 64)))),
                   LIF(0.02, 1.0, 0.0, 2.5), entering=(64,), leaving=(2,))
     x = np.concatenate([np.zeros((2, 80, 1)), spikes((2, 80, 63))], 2)
     found = convert(flat(graph), "net", Options(dt=DT), x, bits=3)
-    assert "node n1 falls silent: it fired" in found.notes[-1]
+    assert "node n1 falls silent: it gave" in found.notes[-1]
 
 
 def test_real_inputs():
@@ -184,8 +185,8 @@ def test_quanta():
 
 EYE = Linear(np.eye(4))
 REFUSED = {
-    "node n1 (LI): its membrane leaves, a real number": [EYE, LI(0.01, 1, 0)],
-    "node n1 (I): its membrane leaves": [EYE, Integrator(1.0), EYE, IF(1, 1)],
+    "node n1 (I): its membrane goes on to node n3, a real number": [EYE, Integrator(1.0), EYE, IF(1, 1)],
+    "node output (Output): membranes of node n1 leave in part, or late": [EYE, LI(0.01, 1, 0), Delay(0.003)],
     "node output (Output): sums leave, real numbers": [EYE, IF(1, 1), Linear(np.ones((4, 4)))],
     "node output (Output): it takes 2 sums": [EYE, IF(1, 1), Affine(np.eye(4), 1)],
     "node output (Output): what comes in leaves at once": [Scale(1.0)],
@@ -207,6 +208,49 @@ def test_what_is_too_large(nodes, entering, leaving, said):
     with pytest.raises(ValueError, match=f"^{said}$"):
         convert(flat(chain(*nodes, entering=(entering,), leaving=(leaving,))), "net", Options(dt=DT),
                 np.zeros((1, 1, entering)))
+
+
+MEMBRANES = {
+    "LI": (LI([0.02, 0.01, 0.03, 0.005], 1.5, [0.1, 0, -0.1, 0]), Options(dt=DT)),
+    "I": (Integrator([1.0, 2.0, 1.0, 1.0]), Options(dt=1.0)),
+    "CubaLI": (CubaLI(0.005, 0.02, 2.0, 0.05, 1.5), Options(dt=DT)),
+    "CubaLI, old": (CubaLI(0.005, [0.02, 0.01, 0.02, 0.02], 2.0, 0.0, 1.5), Options(dt=DT, current="old"))}
+
+
+@pytest.mark.parametrize("name", MEMBRANES)
+def test_membranes_that_leave(name):
+    """Of what does not fire, behind a layer that does: all outputs in one unit; as a file, and back."""
+    node, options = MEMBRANES[name]
+    rng = np.random.default_rng(8)
+    graph = chain(Linear(rng.integers(-1, 4, (6, 4)) * 1.0), IF(np.full(6, 1 / options.dt), 2.0),
+                  Affine(rng.normal(0, 1, (4, 6)), [0.2, 0, 0, -0.1]), node, entering=(4,), leaving=(4,))
+    x = spikes((4, 80, 4))
+    found = convert(flat(graph), "net", options, x)
+    net, params, want = found.trained.net, found.trained.params, run(flat(graph), x, options)["output"]
+    y = net.run(params, x.astype(int))
+    mine = y * net.units_of_outputs
+    assert len(set(net.units_of_outputs)) == 1
+    assert np.abs(mine - want).max() < 0.02 * np.abs(want).max()
+    assert [row["agreement"] > 0.99 for row in found.layers] == [True, True]
+    answers = net.answers(y, 40)
+    assert np.array_equal(answers.label, want[:, 40:].mean(1).argmax(1))
+    assert answers.score == pytest.approx(want[:, 40:].mean(1), abs=0.02 * np.abs(want).max())
+    back = flat(net.graph(params, options.dt, "nir")[0])
+    again = run(back, x, options)["output"]
+    assert np.abs(again - want).max() < 0.02 * np.abs(want).max()
+    with pytest.raises(ValueError, match="RISP"):
+        net.risp(params)
+
+
+def test_units_of_membranes_are_not_the_circuits_concern():
+    graph = chain(Linear(np.eye(4)), LI(0.02, 1.0, 0.0))
+    net = convert(flat(graph), "net", Options(dt=DT), spikes((2, 30, 4))).trained.net
+    other = replace(net, populations=(replace(net.populations[0], unit=3.0),))
+    assert other.fingerprint == net.fingerprint
+    assert EventNetwork.from_json(other.to_json()) == other
+    for wrong in (0.0, -1.0, float("nan"), "1"):
+        with pytest.raises(ValueError, match="unit must be a number above 0"):
+            replace(net.populations[0], unit=wrong)
 
 
 def test_delay_in_front_of_an_output():

@@ -19,16 +19,19 @@ from golden.nir.options import Options
 
 
 def test_a_second_definition():
-    """100 networks with any options, spike for spike; thresholds are reached and not always."""
-    total = silent = 0
+    """100 networks with any options, spikes and membranes; thresholds are reached and not always."""
+    total = silent = membranes = 0
     for n in range(100):
         net, params, x = events.case(f"golden {n}", 1)
         found, _ = engine.advance(net, params, x)
-        want = events.fired(net, params, x[0])
+        want = events.left(net, params, x[0])
         assert np.array_equal(found[0], want), (n, np.argwhere(found[0] != want)[:3])
-        total, silent = total + int(want.sum()), silent + int((~want).sum())
+        fires = np.repeat([each.fires for each in net.populations], [each.size for each in net.populations])
+        total, silent = total + np.count_nonzero(want[:, fires]), silent + np.count_nonzero(want[:, fires] == 0)
+        membranes += np.count_nonzero(want[:, ~fires])
     assert total > 2000
     assert silent > 2000
+    assert membranes > 2000
 
 
 def test_runs_go_on():
@@ -67,6 +70,41 @@ def test_words_of_a_device():
     assert net.outputs_of([1, 2, 2, 0, 1, 1], x).tolist() == [[[1, 1, 1], [0, 0, 0]]]
     with pytest.raises(ValueError, match="population 0, which words cannot give"):
         net.outputs_of([0, 4, 0, 0, 0, 0], x)
+
+
+def test_membranes_that_leave():
+    """Spikes of 16 neurons a word, a word for each membrane; whatever the order of outputs."""
+    net = EventNetwork(name="both", lines=2, entries=2, raster=(19, 0, 18), populations=(
+        Population(size=18), Population(size=2, state=9, leak=None, fires=False)))
+    params = (Neurons(threshold=np.ones(18, int)), Neurons(),
+              Sparse(*np.array([[20, 0, 5, 0], [0, 19, -100, 1]]).T))
+    x = np.zeros((1, 5, 2), int)
+    x[0, :4, 0] = 1
+    y = net.run(params, x)
+    assert y.dtype == np.int32
+    assert y[0].tolist() == [[0, 1, 0], [-100, 1, 0], [-200, 1, 0], [-256, 1, 0], [-256, 0, 0]]
+    assert net.output_words(params, x)[:6].tolist() == [1, 0, 0, 1, 0, -100]
+    assert np.array_equal(net.outputs_of(net.output_words(params, x) & 0x3FFFF, x), y)
+    assert net.answers(y).label.tolist() == [1]
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"raster": (0, 1)}, "population 1 does not fire: all of its neurons must be in raster"),
+    ({"blocks": (Block(source=1, target=0),)}, "block 0: its source never fires"),
+    ({"populations": (Population(size=1, fires=False),), "raster": (0,), "entries": 1}, None),
+])
+def test_what_does_not_fire(fields, message):
+    net = {"name": "mute", "lines": 1, "raster": (1, 2), "populations": (
+        Population(size=1), Population(size=2, fires=False))} | fields
+    if message is not None:
+        with pytest.raises(ValueError, match=message):
+            EventNetwork(**net)
+        return
+    with pytest.raises(ValueError, match="sparse synapse 0: its source is of a population that never fires"):
+        EventNetwork(**net).check((Neurons(), Sparse(*np.array([[0], [0], [1], [1]]))))
+    for wrong in ({"reset": "late"}, {"on_arrival": True}):
+        with pytest.raises(ValueError, match="population: what does not fire is not reset, and waits for nothing"):
+            Population(size=1, fires=False, **wrong)
 
 
 @pytest.mark.parametrize("reset", ["zero", "value", "subtract", "late"])

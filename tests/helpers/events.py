@@ -13,10 +13,12 @@ def population(rng: random.Random, largest: int) -> Population:
     """Any options."""
     state = rng.randint(6, 18)
     current = rng.choice((None, None, *CURRENTS))
+    fires = rng.random() < 0.8
     return Population(
-        size=rng.randint(1, largest), state=state, shift=rng.choice((0, 0, 1, 3)),
-        leak=rng.choice((None, 0, rng.randint(1, 16))), bias=rng.random() < 0.3, reset=rng.choice(RESETS),
-        floor=rng.choice((None, None, 0, -rng.randint(1, 1 << state - 2), 3)), on_arrival=rng.random() < 0.3,
+        size=rng.randint(1, largest), state=state, shift=rng.choice((0, 0, 1, 3)), fires=fires,
+        leak=rng.choice((None, 0, rng.randint(1, 16))), bias=rng.random() < 0.3,
+        reset=rng.choice(RESETS) if fires else "zero",
+        floor=rng.choice((None, None, 0, -rng.randint(1, 1 << state - 2), 3)), on_arrival=fires and rng.random() < 0.3,
         current=current, current_leak=rng.choice((None, rng.randint(0, 16))) if current else None,
         current_shift=rng.choice((0, 2)) if current else 0)
 
@@ -28,7 +30,7 @@ def random_network(seed: str, *, largest: int = 20, lanes=None, **more) -> Event
     lines, pops = rng.randint(1, largest), len(populations)
     blocks = []
     for _ in range(rng.randint(0, 3)):
-        source = rng.randrange(INPUT, pops)
+        source = rng.choice([INPUT, *(n for n, each in enumerate(populations) if each.fires)])
         size = lines if source == INPUT else populations[source].size
         first = rng.choice((0, 0, rng.randrange(size)))
         blocks.append(Block(source=source, target=rng.randrange(pops), first=first,
@@ -47,7 +49,15 @@ def random_network(seed: str, *, largest: int = 20, lanes=None, **more) -> Event
     # a sum has 24 bits
     fields["weight_bits"] = rng.choice((2, 3, 5, 9, 14, 16)) if fields["input_bits"] == 1 else rng.randint(2, 9)
     return EventNetwork(name="random", lines=lines, populations=populations, blocks=tuple(blocks),
-                        raster=tuple(rng.sample(range(neurons), rng.randint(1, neurons))), **fields | more)
+                        raster=raster(rng, populations), **fields | more)
+
+
+def raster(rng: random.Random, populations) -> tuple[int, ...]:
+    """Any neurons, and all that do not fire, in any order."""
+    fires = [each.fires for each in populations for _ in range(each.size)]
+    chosen = set(rng.sample(range(len(fires)), rng.randint(1, len(fires))))
+    found = [n for n, one in enumerate(fires) if n in chosen or not one]
+    return tuple(rng.sample(found, len(found)))
 
 
 def case(seed: str, samples: int = 2, **options):
@@ -65,8 +75,8 @@ def case(seed: str, samples: int = 2, **options):
     raise AssertionError(seed)
 
 
-def fired(net: EventNetwork, params, x) -> np.ndarray:
-    """Spikes (ticks, neurons) of one sequence x (ticks, lines): a neuron and a synapse at a time."""
+def left(net: EventNetwork, params, x) -> np.ndarray:
+    """What leaves all neurons (ticks, neurons) for one sequence x (ticks, lines): a neuron and a synapse at a time."""
     found = parts(net, params)
     synapses = []       # source, target, weight, delay
     for block, p in zip(net.dense, found.dense, strict=True):
@@ -83,7 +93,7 @@ def fired(net: EventNetwork, params, x) -> np.ndarray:
     for source, target, weight, delay in synapses:
         into.setdefault(target, []).append((source, weight, delay))
     sent = {}           # (tick, source) -> value
-    v, c, spikes = [0] * net.neurons, [0] * net.neurons, np.zeros((len(x), net.neurons), bool)
+    v, c, spikes = [0] * net.neurons, [0] * net.neurons, np.zeros((len(x), net.neurons), int)
     for n in range(len(x)):
         sent |= {(n, net.neurons + line): int(value) for line, value in enumerate(x[n]) if value}
         for k, (pop, p) in enumerate(zip(net.populations, found.neurons, strict=True)):
@@ -95,8 +105,8 @@ def fired(net: EventNetwork, params, x) -> np.ndarray:
                 word = {name: int(value[i]) for name, value in p._asdict().items() if value is not None}
                 v[me], c[me], fires = _neuron(pop, word, v[me], c[me], arrived, bool(came),
                                               n > 0 and bool(spikes[n - 1, me]))
+                spikes[n, me] = fires if pop.fires else v[me]
                 if fires:
-                    spikes[n, me] = True
                     sent[n, me] = 1
     return spikes
 
@@ -118,7 +128,7 @@ def _neuron(pop, word, v, c, arrived, came, before):
         old, c = c, clip(part(c, word.get("current_decay"), pop.current_leak) + arrived)
         total += part(c if pop.current == "new" else old, 1, pop.current_shift)
     v = clip(total)
-    fires = v >= word["threshold"] and (came or not pop.on_arrival)
+    fires = pop.fires and v >= word["threshold"] and (came or not pop.on_arrival)
     if fires and pop.reset != "late":
         v = {"zero": 0, "value": word.get("reset"), "subtract": clip(v - word.get("reset", 0))}[pop.reset]
     return v, c, fires
