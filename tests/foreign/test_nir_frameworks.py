@@ -1,4 +1,4 @@
-"""Exports of snnTorch, Norse and Sinabs run as their own models do, and Norse runs a graph as the reference does.
+"""Exports of snnTorch, Norse, Sinabs and SpikingJelly run as their own models do; Norse runs a graph as we do.
 
 What is compared are spikes of two layers of 12 over 300 steps, each of them. Where a package is missing the test is
 skipped.
@@ -160,3 +160,29 @@ def test_sinabs(kind, gain, share):
     assert made.leaves["input"] == (N,)
     found = run(made, x, Options(dt=1.0, threshold=">="))["output"]
     assert np.mean(found == expected) >= share
+
+
+@pytest.mark.parametrize(("kind", "options", "gain"), [
+    ("IFNode", {}, 2), ("LIFNode", {"tau": 5.0, "v_threshold": 0.2}, 3),
+    ("LIFNode", {"tau": 5.0, "decay_input": False}, 2), ("ParametricLIFNode", {"init_tau": 4.0}, 6),
+    ("CUBALIFNode", {"c_decay": 0.5, "v_decay": 0.8}, 1)])
+def test_spikingjelly(kind, options, gain, tmp_path):
+    """Hard resets, at a dt that is said; a reset by subtraction it refuses to write."""
+    torch, neuron = package("spikingjelly.activation_based.neuron")
+    import nir
+    from spikingjelly.activation_based import layer
+    from spikingjelly.activation_based.nir_exchange import export_to_nir
+    torch.manual_seed(4)
+    parts = [part for _ in range(2) for part in (layer.Linear(N, N), getattr(neuron, kind)(**options))]
+    model, expected, x = torch.nn.Sequential(*parts), [], drawn()
+    for each in model[::2]:
+        each.weight.data *= gain
+    graph = export_to_nir(model, torch.rand(1, N), dt=1e-4)
+    with torch.no_grad():
+        for each in x[0]:
+            expected.append(model(torch.tensor(each)[None])[0].numpy())
+    nir.write(tmp_path / "x.nir", graph)
+    for source in (graph, tmp_path / "x.nir"):
+        found = run(flat(load(source)), x, Options(dt=1e-4))["output"][0]
+        assert np.sum(expected) > 50
+        assert np.array_equal(found, np.array(expected))
