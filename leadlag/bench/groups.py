@@ -27,7 +27,6 @@ from leadlag.bench import own as bench_own
 from leadlag.bench import peers as bench_peers
 from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
-from leadlag.bench import random_events as bench_random_events
 from leadlag.bench import records, sources
 from leadlag.bench import spiking as bench_spiking
 from leadlag.demo import SEEDS
@@ -165,7 +164,7 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
     bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | \
-    bench_event_risp.GROUPS | bench_random_events.GROUPS | bench_peers.GROUPS
+    bench_event_risp.GROUPS | bench_peers.GROUPS
 
 
 def _group(name: str):

@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.cascade.network import CascadeNetwork
+from golden.event.network import EventNetwork
 from golden.ltc.network import LtcNetwork
 from golden.spiking.network import SpikingNetwork
 from leadlag.bench.random_cascades import CascadeHost
+from leadlag.bench.random_events import EventHost
 from leadlag.bench.random_hosts import SpikingHost
 from leadlag.bench.random_ltcs import LtcHost
 from leadlag.bench.random_networks import FAMILIES, draw
@@ -22,6 +24,7 @@ from leadlag.bench.random_rates import PairHost, RateHost
 from leadlag.bench.random_taught import TaughtHost
 from leadlag.terminal import bars
 from rtl.cascade.core import CascadeCore
+from rtl.event.core import EventCore
 from rtl.host.top import NetworkTop
 from rtl.ltc.core import LtcCore
 from rtl.ltc.taught.core import TaughtCore
@@ -31,7 +34,7 @@ from rtl.spiking.core import SpikingCore
 from sim.harness import script
 from sim.harness.bare import Bare
 
-SEED, NETWORKS = 1, 300
+SEED, NETWORKS = 1, 364
 #: clock cycles after which a host begins nothing new, on Amaranth's simulator and compiled
 BUDGET, COMPILED_BUDGET = 2000, 60_000
 
@@ -54,12 +57,13 @@ def check(index: int, seed: int = SEED) -> Outcome:
     net, host, cycles, message = draw(family, rng), None, 0, ""
     wide, pair = family.startswith("wide"), family == "two-boards"
     bare = not wide and not pair and rng.random() < 0.7
-    kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost, LtcNetwork: LtcHost}.get(
+    kind = {SpikingNetwork: SpikingHost, CascadeNetwork: CascadeHost, LtcNetwork: LtcHost, EventNetwork: EventHost}.get(
         type(net), PairHost if pair else RateHost)
     kind = TaughtHost if kind is LtcHost and net.teacher else kind
     options = {"family": family} if kind in (PairHost, RateHost) else {}
     try:
-        host = kind(net, rng, words, budget=COMPILED_BUDGET if wide else BUDGET, button=not wide, bare=bare, **options)
+        budget = COMPILED_BUDGET if wide else max(BUDGET, kind.least_budget)
+        host = kind(net, rng, words, budget=budget, button=not wide, bare=bare, **options)
         if wide:
             cycles = script.compiled(net, host.script())
         elif pair:
@@ -81,6 +85,8 @@ def _core(net, host, *, whole: bool) -> Bare:
     if isinstance(net, CascadeNetwork | LtcNetwork):
         plain = LtcCore if isinstance(host, LtcHost) else TaughtCore
         core = {CascadeNetwork: CascadeCore, LtcNetwork: plain}[type(net)](net)
+    elif isinstance(net, EventNetwork):
+        core = EventCore(net)
     elif isinstance(net, SpikingNetwork):
         core = SpikingCore(net, stop_early=not whole)
         if whole and len(net.layers) > 1:

@@ -1,69 +1,13 @@
-"""Random event-driven networks, and a host that does odd but lawful things to them, with golden tick by tick beside.
-
-One of them again: python -m leadlag.bench.random_events INDEX SEED
-"""
-
-import random
-import sys
-import time
-from collections import Counter
+"""A host of event-driven networks that does odd but lawful things to them, with golden tick by tick beside."""
 
 import numpy as np
 
 from golden.event import engine, words
-from golden.event.network import EventNetwork
 from golden.event.params import random_params
-from golden.event.parts import CURRENTS, INPUT, RESETS, Block, Population
 from golden.image import build_image
 from golden.regmap import FIRST_BIT
 from leadlag.bench.random_hosts import RESET, InPlaceHost
-from leadlag.terminal import bars
-from rtl.event.core import EventCore
-from rtl.host.top import NetworkTop
-from sim.harness import script
-from sim.harness.bare import Bare
 from sim.harness.script import Reset
-
-SEED, NETWORKS, BUDGET = 1, 24, 12_000
-
-
-def network(rng: random.Random, largest: int = 9) -> EventNetwork:
-    """1 to 3 populations of any options, any blocks, sparse synapses now and then."""
-    populations = tuple(_population(rng, largest) for _ in range(rng.choice((1, 1, 2, 3))))
-    lines, blocks, fires = rng.randint(1, largest), [], [each.fires for each in populations for _ in range(each.size)]
-    neurons, sources = len(fires), [INPUT, *(n for n, each in enumerate(populations) if each.fires)]
-    for _ in range(rng.choice((0, 1, 2, 3))):
-        source, target = rng.choice(sources), rng.randrange(len(populations))
-        size = lines if source == INPUT else populations[source].size
-        first = rng.choice((0, 0, rng.randrange(size)))
-        blocks.append(Block(source=source, target=target, first=first,
-                            count=rng.choice((None, rng.randint(1, size - first)))))
-    if rng.random() < 0.4:
-        target = rng.randrange(len(populations))
-        count = rng.randint(1, min(lines, populations[target].size))
-        blocks.append(Block(source=INPUT, target=target, kind="direct", count=count,
-                            first=rng.randint(0, lines - count),
-                            into=rng.randint(0, populations[target].size - count)))
-    entries, chosen = rng.randint(1, 3 * neurons), set(rng.sample(range(neurons), rng.randint(1, neurons)))
-    shown = [n for n, one in enumerate(fires) if n in chosen or not one]
-    return EventNetwork(
-        name="random", lines=lines, populations=populations, blocks=tuple(blocks),
-        entries=rng.choice((0, entries)) if blocks else entries, weight_bits=rng.randint(2, 9),
-        delay_bits=rng.choice((1, 2, 5, 6, 7)), axonal=rng.random() < 0.3, folded=rng.choice((1, 1, 2, 4)),
-        input_bits=rng.choice((1, 1, rng.randint(2, 8))),
-        raster=tuple(rng.sample(shown, len(shown))))
-
-
-def _population(rng: random.Random, largest: int) -> Population:
-    state, current = rng.choice((2, rng.randint(6, 18), 18)), rng.choice((None, None, *CURRENTS))
-    low, fires = -1 << state - 1, rng.random() < 0.8
-    return Population(
-        size=rng.randint(1, largest), state=state, shift=rng.choice((0, 0, 1, 16)), current=current,
-        leak=rng.choice((None, 0, rng.randint(1, 16))), bias=rng.random() < 0.3, fires=fires,
-        reset=rng.choice(RESETS) if fires else "zero",
-        floor=rng.choice((None, None, 0, rng.randint(low, -low - 1))), on_arrival=fires and rng.random() < 0.3,
-        current_leak=rng.choice((None, rng.randint(0, 16))) if current else None,
-        current_shift=rng.choice((0, 2, 16)) if current else 0)
 
 
 class EventHost(InPlaceHost):
@@ -71,6 +15,8 @@ class EventHost(InPlaceHost):
 
     actions = (*("run",) * 6, "load", "repeat", "refused", "partial", "drop", "reset")
     polls = 20_000
+    #: a sequence begins with a cycle a sum
+    least_budget = 5_000
 
     def __init__(self, net, *args, **options):
         super().__init__(net, *args, **options)
@@ -161,45 +107,3 @@ class EventHost(InPlaceHost):
         yield from self.drain()
         self.expect((yield from self.get("ticks")), self.ticks, "ticks")
         self.expect((yield from self.get("errors")), 0, "errors")
-
-
-def check(index: int, seed: int = SEED) -> tuple[EventHost, int]:
-    """Draw network number `index` of `seed`, and compare its circuit with golden: the host, and cycles."""
-    rng, numbers = random.Random(f"event {seed}/{index}"), np.random.default_rng([seed, index])
-    while True:
-        try:
-            net = network(rng)
-            break
-        except ValueError:      # fields that do not go together are drawn again
-            pass
-    bare = rng.random() < 0.7
-    host = EventHost(net, rng, numbers, budget=BUDGET, button=True, bare=bare)
-    if not bare:
-        return host, script.amaranth(NetworkTop(net), host.script())
-    host.device = Bare(EventCore(net), pace_in=host.pace_in, pace_out=host.pace_out, seed="stalls")
-    return host, host.device.run(host.script())
-
-
-def random_events(console, *, seed: int = SEED, networks: int = NETWORKS) -> dict:
-    """Random event-driven networks, circuit against golden word for word, with resets, reloads and cut sequences."""
-    began, actions, compared, cycles = time.monotonic(), Counter(), 0, 0
-    with bars(console) as bar:
-        task = bar.add_task("random event-driven networks", total=networks)
-        for index in range(networks):
-            try:
-                host, took = check(index, seed)
-            except Exception as error:
-                raise RuntimeError(f"network {index} of seed {seed}: {error}") from error
-            actions.update(host.trace)
-            compared, cycles = compared + host.compared, cycles + took
-            bar.advance(task)
-    return {"networks": networks, "equal": networks, "seed": seed, "words_compared": compared, "cycles": cycles,
-            "actions": dict(sorted(actions.items())), "wall_s": round(time.monotonic() - began)}
-
-
-GROUPS = {"event.random": random_events}
-
-
-if __name__ == "__main__":
-    found, taken = check(*map(int, sys.argv[1:]))
-    print(f"{found.compared} words equal in {taken} cycles: {', '.join(found.trace)}\n{found.net.to_json()}")

@@ -53,6 +53,8 @@ class Host:
     tokens: list | None = None
     #: reads of a register or of an output before a device is given up
     polls = POLLS
+    #: clock cycles that it is given at least
+    least_budget = 0
     #: a sim.harness.bare.Bare, which knows its cycles
     device = None
 

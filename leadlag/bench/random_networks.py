@@ -28,12 +28,14 @@ from leadlag.bench.drawing import pick
 from leadlag.bench.drawing import valid as _valid
 from leadlag.bench.drawing import word_format as _format
 from leadlag.bench.random_gated import gated_network, taught_network
+from leadlag.bench.random_graphs import event_network
 from rtl.rate.half import cut_ways
 
 #: what network number n is of: FAMILIES[n % len(FAMILIES)]
 FAMILIES = ("rate", "leaky", "linear", "learning", "alpha", "le", "learning-late", "leaky-seeded", "second-order",
             "two-boards", "alpha-seeded", "delays", "learning-tau", "neural", "learning-batch", "wide", "fir",
-            "learning-nlms", "alpha-kick", "wide-spiking", "cascade", "wide-cascade", "ltc", "wide-ltc")
+            "learning-nlms", "alpha-kick", "wide-spiking", "cascade", "wide-cascade", "ltc", "wide-ltc",
+            "event", "wide-event")
 _PREDICTORS = {"linear": "linear", "second-order": "second_order", "fir": "fir", "neural": "neural"}
 #: first layer of the upper of two boards
 CUT = 1
@@ -44,6 +46,8 @@ def draw(family: str, rng: random.Random):
     """A description of `family`."""
     if family == "ltc" and rng.random() < 0.5:
         return _valid(lambda: taught_network(rng))
+    if family.endswith("event"):
+        return _valid(lambda: event_network(rng, 40 if family == "wide-event" else 9))
     if family.endswith(("cascade", "ltc")):
         return (_cascade if family.endswith("cascade") else gated_network)(family, rng)
     spiking = "spiking" in family or family.startswith(("leaky", "alpha"))

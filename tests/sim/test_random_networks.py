@@ -7,6 +7,8 @@ import pytest
 from core import strict_bank
 
 from golden.cascade.network import CascadeNetwork
+from golden.event.network import EventNetwork
+from golden.event.parts import CURRENTS, RESETS
 from golden.ltc.network import LtcNetwork
 from golden.rate.network import Network
 from golden.spiking.network import SpikingNetwork
@@ -53,6 +55,15 @@ def test_the_drawing_covers_every_option():
     assert {layer.adaptive for net in gated for layer in net.hidden} == {True, False}
     assert {2 * layer.spike_weight.width > 18 for net in gated for layer in net.layers} == {True, False}
     assert any(layer.lanes == layer.chains * layer.outputs > 4 for net in gated for layer in net.layers)
+    events = [net for net in nets if isinstance(net, EventNetwork)]
+    populations = [each for net in events for each in net.populations]
+    assert {net.folded for net in events} == {1, 2, 4}
+    assert {net.axonal for net in events} == {True, False}
+    assert {bool(net.entries) for net in events} == {True, False}
+    assert {each.fires for each in populations} == {True, False}
+    assert {each.reset for each in populations} == set(RESETS)
+    assert {each.current for each in populations} == {None, *CURRENTS}
+    assert any(net.neurons > 60 for net in events)
     rates = [layer for net in nets if isinstance(net, Network) for layer in net.layers]
     spikes = [layer for net in nets if isinstance(net, SpikingNetwork) for layer in net.layers]
     plastic = [layer.plastic for layer in rates if layer.plastic is not None]
@@ -76,7 +87,8 @@ def test_the_drawing_covers_every_option():
     assert losses == {"squared_error", "cross_entropy"}
     assert {net.streams for net in nets} == {1, 2, 4}
     assert any(layer.lanes == 1 < layer.outputs for layer in rates)
-    assert any(all(layer.inputs == layer.outputs == 1 for layer in net.layers) for net in nets)
+    assert any(all(layer.inputs == layer.outputs == 1 for layer in net.layers) for net in nets
+               if isinstance(net, Network))
     for order, seeded in ((1, False), (1, True), (2, False), (2, True)):
         mine = [layer for layer in spikes if (layer.order, layer.regenerates) == (order, seeded)]
         assert {layer.refractory for layer in mine} >= {0, 1, 255}
