@@ -2,6 +2,9 @@
 
 import hashlib
 
+import cascades
+import events
+import ltcs
 import pytest
 from amaranth.back import rtlil
 from cases import random_learner, random_network, with_delays
@@ -9,7 +12,10 @@ from spikes import random_spiking
 
 from golden.tasks import learning as tasks
 from leadlag import flow
+from rtl.cascade.core import CascadeCore
+from rtl.event.core import EventCore
 from rtl.host.top import SerialTop
+from rtl.ltc.core import LtcCore
 from rtl.rate.core import NetworkCore
 from rtl.spiking.core import SpikingCore
 from rtl.systems import circuit
@@ -23,10 +29,15 @@ FROZEN = {
     ("delays-fashion-256", "ulx3s-85f"): ("8a57623d999fa35e", "7ab3f700b4f9966f", "474455d554f03646", "44f60a21"),
     ("delays-digits", "ice40-hx8k"): ("536b8d894ec175cb", "3e51aafa22989623", "74850fc0e17645ed", "c6834de7"),
     ("delays-digits", "ulx3s-85f"): ("3363906ab969c3b6", "6deae4f13e81a0cf", "ff7eba28c7847d75", "3ffc02b2"),
+    ("cascade-fashion", "ulx3s-85f"): ("e0b000c8d12cee1b", "f4cb8204a4dcf716", "b08f1525210d590d", "94bdabb2"),
+    ("cascade-digits", "ice40-hx8k"): ("82e055d5a74a9928", "05daeceff1a0ac51", "9a10d3c8e0d5be49", "7dc506f5"),
+    ("ltc-fashion", "ulx3s-85f"): ("d9a97229c685d21a", "d26584c4a68fe4f7", "9a3bebed55f59c37", "eae8082b"),
+    ("ltc-vowels", "ulx3s-85f"): ("a1e1151c5a52879c", "542152bd4c2e9709", "15b9508ebdd6e2bf", "494e784a"),
 }
 #: RTLIL of eight random cores of a family in a row
 FAMILIES = {"rate": "c4931f21a0dc077b", "learner": "d56d8806547e9a2b", "late": "8d7befcb1e459c6a",
-            "spiking": "c8a3d3bdbddced24"}
+            "spiking": "c8a3d3bdbddced24", "cascade": "a02df18604aa48c4", "ltc": "c7d728f1cc38265f",
+            "event": "bbd67ff7ff23a5f5"}
 
 
 def digest(*components) -> str:
@@ -52,5 +63,7 @@ def test_random_cores_are_frozen(family):
     draw = {"rate": lambda n: NetworkCore(random_network(f"network {n}")),
             "learner": lambda n: NetworkCore(random_learner(f"learner {n}")),
             "late": lambda n: NetworkCore(with_delays(random_learner(f"late {n}"), f"late {n}")),
-            "spiking": lambda n: SpikingCore(random_spiking(f"spiking {n}"))}[family]
+            "spiking": lambda n: SpikingCore(random_spiking(f"spiking {n}")),
+            "cascade": lambda n: CascadeCore(cascades.drawn(n)), "ltc": lambda n: LtcCore(ltcs.random_network(n)),
+            "event": lambda n: EventCore(events.case(f"frozen {n}", 1)[0])}[family]
     assert digest(*map(draw, range(8))) == FAMILIES[family]
