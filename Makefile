@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # a worker a core; one that is done takes over half of what another has left, so that they end together
 PARALLEL := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all mutants bench lint setup tools clean
+.PHONY: demo test test-all mutants prove bench lint setup tools clean
 
 demo: setup
 	$(BIN)/leadlag demo
@@ -19,6 +19,9 @@ test-all: setup tools lint
 
 mutants: setup
 	$(BIN)/python tests/mutants.py
+
+prove: setup
+	$(BIN)/python tests/prove.py
 
 bench: setup tools
 	$(BIN)/leadlag bench

@@ -1,0 +1,98 @@
+"""What is proved of the circuits, each beside a bug of its unit that the proof has to find."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import cascades
+import spikes
+from amaranth.lib import data
+from monitors import Holds, RecallHolds, Requests, Rounds, Saturates
+
+from golden.event.network import EventNetwork
+from golden.event.parts import INPUT, Block, Population
+from sim.proof import Verdict, prove
+
+WIDTHS, SHIFTS = (12, 18, 24, 36, 48), (1, 3, 9, 16)
+NET = EventNetwork(name="proof", lines=3, input_bits=3, delay_bits=6, weight_bits=3, entries=3, raster=(0, 1),
+                   populations=(Population(size=2, state=6),),
+                   blocks=(Block(source=INPUT, target=0), Block(source=0, target=0)))
+CASCADE, SPIKING = cascades.small(), spikes.random_spiking("proof")
+_TAG = data.StructLayout({"tag": 3})
+
+
+class Proof(NamedTuple):
+    """claim: what holds; module: of the unit; make: its module -> component; way, depth (sim.proof); bug: old, new."""
+
+    claim: str
+    module: str
+    make: Callable
+    way: str
+    depth: int
+    bug: tuple[str, str]
+
+
+def verdict(proof: Proof, module: ModuleType | None = None) -> Verdict:
+    """What comes of a proof; module: in the place of the unit's own, with a bug."""
+    return prove(proof.make(module or importlib.import_module(proof.module)), proof.way, proof.depth)
+
+
+def planted(proof: Proof) -> ModuleType:
+    """The unit's module with its bug, which stands there once."""
+    module, (old, new) = importlib.import_module(proof.module), proof.bug
+    path = Path(module.__file__)
+    source = path.read_text(encoding="utf-8")
+    if source.count(old) != 1:
+        raise ValueError(f"{path}: what the bug changes stands there {source.count(old)} times: {old!r}")
+    found = ModuleType(f"{module.__name__}_with_a_bug")
+    sys.modules[found.__name__] = found       # classes look for the module of their names
+    exec(compile(source.replace(old, new), str(path), "exec"), vars(found))
+    return found
+
+
+def _holds(place: str, unit: Callable, bug: tuple[str, str], way: str = "unbounded", depth: int = 3, *,
+           monitor=Holds) -> Proof:
+    """The claim of a class of a module of rtl."""
+    return Proof(f"{place}: a word that is offered stays until it is taken", f"rtl.{place.rpartition('.')[0]}",
+                 lambda found: monitor(unit(found)), way, depth, bug)
+
+
+PROOFS = [
+    Proof(f"round_shift is its definition: {', '.join(map(str, WIDTHS))} bits, shifts {', '.join(map(str, SHIFTS))}",
+          "rtl.fixed", lambda found: Rounds(found, WIDTHS, SHIFTS),
+          "all inputs", 1, ("(1 << (n - 1))", "(1 << (n - 1)) - 1")),
+    Proof("saturate is its definition: the same widths, formats of 2 to 18 bits", "rtl.fixed",
+          lambda found: Saturates(found, WIDTHS, ("Q1.0", "Q0.7", "Q3.8", "Q5.12")),
+          "all inputs", 1, ("top = x[fmt.width - 1:]", "top = x[fmt.width:]")),
+    Proof("host.link.BusMaster: one request at a time, still until acknowledged or withdrawn, then a cycle of rest",
+          "rtl.host.link", lambda found: Requests(found.BusMaster(5), 6), "bounded", 24,
+          ("bus.addr.eq(bus.addr + ~self.fixed)", "bus.addr.eq(bus.addr + ~self.fixed), bus.read.eq(1)")),
+    _holds("host.link.HostLink", lambda found: found.HostLink(idle_cycles=9, ack_cycles=6),
+           ("m.d.comb += [room.eq(~o.valid | o.ready)", "m.d.comb += [room.eq(1)")),
+    _holds("host.uart.UartRx", lambda found: found.UartRx(4),
+           ("with m.Elif(~self.o.valid | self.o.ready):", "with m.Else():")),
+    _holds("event.finder.Finder", lambda found: found.Finder(16, _TAG), ("with m.Elif(o.ready):", "with m.Else():")),
+    _holds("event.expander.Expander", lambda found: found.Expander(NET, vendor="generic"),
+           ("with m.If(self.o.ready | ~(fits & served)):", "with m.If(1):")),
+    _holds("event.history.History", lambda found: found.History(NET, vendor="generic"),
+           ("finder.o.ready.eq(self.o.ready)", "finder.o.ready.eq(1)")),
+    _holds("event.history.Recall", lambda found: found.Recall(NET, vendor="generic"),
+           ("with m.Elif(~ready):", "with m.Else():"), depth=4, monitor=RecallHolds),
+    _holds("event.control.Control", lambda found: found.Control(NET),
+           ("spike.valid.eq(here)", "spike.valid.eq(here & ~self.quiet)")),
+    _holds("event.scan.DenseScan", lambda found: found.DenseScan(NET, lane=0, vendor="generic"),
+           ("finder.o.ready.eq(o.ready)", "finder.o.ready.eq(1)")),
+    _holds("event.scan.ListScan", lambda found: found.ListScan(NET, lane=0, vendor="generic"),
+           ("with m.If(valid & o.ready):", "with m.If(valid):")),
+    _holds("spiking.engine.Serializer", lambda found: found.Serializer(SPIKING.layers[0]),
+           ("out.r_en.eq(self.o.ready)", "out.r_en.eq(1)")),
+    _holds("spiking.engine.Decision", lambda found: found.Decision(SPIKING.layers[-1], stop_early=True),
+           ("queue.r_en.eq(o.ready)", "queue.r_en.eq(1)")),
+    _holds("cascade.answers.AnswerQueue", lambda found: found.AnswerQueue(_TAG, depth=8, vendor="generic"),
+           ("queue.r_en.eq(o.ready)", "queue.r_en.eq(1)")),
+    _holds("cascade.joint.Outbox", lambda found: found.Outbox(4),
+           ("queue.r_en.eq(self.o.ready)", "queue.r_en.eq(1)")),
+]
