@@ -46,4 +46,4 @@ def test_the_whole_way(monkeypatch, capsys, tmp_path, network):
 
 @pytest.mark.slow
 def test_a_bitstream(monkeypatch, capsys, network):
-    assert "meets 100 MHz" in run(monkeypatch, capsys, "build", network, "--clock", "100")
+    assert "meets 50 MHz" in run(monkeypatch, capsys, "build", network, "--clock", "50")

@@ -3,13 +3,15 @@
 import random
 import re
 import time
+from types import SimpleNamespace
 
 import hdf5s
 import numpy as np
 import pytest
 
-from golden.nir import hdf5
+from golden.nir import hdf5, hdf5_bytes, hdf5_values
 from golden.nir.hdf5 import Dataset, Group, parse
+from golden.nir.hdf5_write import dump
 
 
 def everything(group: Group) -> dict:
@@ -191,3 +193,49 @@ def test_a_data_set_knows_its_shape():
     assert isinstance(group.members["gzip"], Dataset)
     assert group.members["gzip"].shape == (9, 14)
     assert group.members["one"].shape == ()
+
+
+@pytest.mark.parametrize(("deep", "fits"), [(hdf5.DEEPEST, True), (hdf5.DEEPEST + 1, False)])
+def test_groups_as_deep_as_may_be(deep, fits):
+    data = 7
+    for _ in range(deep):
+        data = {"a": data}
+    if fits:
+        assert depth(parse(dump(data))) == deep
+    else:
+        with pytest.raises(ValueError, match=f"groups stand within groups {hdf5.DEEPEST} deep"):
+            parse(dump(data))
+
+
+def depth(group) -> int:
+    """Groups that stand within each other."""
+    found = 0
+    while isinstance(group, Group):
+        found, group = found + 1, group.members["a"]
+    return found
+
+
+def test_a_chunk_that_is_outside_along_one_axis(monkeypatch):
+    """Each axis of its place counts, not any of them."""
+    monkeypatch.setattr(hdf5_values, "chunks", lambda *given: [((0, 1), 0, 0, 0)])
+    member = parse((hdf5s.FILES / "new.h5").read_bytes()).members["values"].members["chunks"]
+    with pytest.raises(ValueError, match="a chunk is outside"):
+        member.read()
+
+
+def test_an_object_that_is_outside_of_its_heap():
+    heap = hdf5_bytes.FractalHeap.__new__(hdf5_bytes.FractalHeap)
+    heap.file, heap.head = SimpleNamespace(block=lambda *at: None, at=lambda at, size: (at, size)), 20
+    assert heap.within(100, 20, 44, 64) == (120, 44)
+    for offset, size in ((19, 4), (20, 45), (64, 1)):
+        with pytest.raises(ValueError, match="an object is outside of its heap"):
+            heap.within(100, offset, size, 64)
+
+
+def test_more_pages_of_chunks_than_a_byte_has_bits(tmp_path):
+    """The last of nine pages is not full: two bytes say which are used."""
+    h5py = pytest.importorskip("h5py")
+    values = np.arange(8 * 1024 + 5, dtype=np.uint16)
+    with h5py.File(tmp_path / "x.h5", "w", libver="latest") as file:
+        file.create_dataset("x", data=values, chunks=(1,))
+    assert np.array_equal(parse((tmp_path / "x.h5").read_bytes()).members["x"].read(), values)

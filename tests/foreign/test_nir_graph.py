@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nirs import NIRGraph, chain, entrance, exit_, flat, lif, node
 
 from golden.nir.graph import Graph, lagged
-from golden.nir.neurons import LIF, NODES
+from golden.nir.neurons import LI, LIF, NODES, Delay
 from golden.nir.read import load, parse, read
 
 
@@ -293,3 +293,10 @@ def test_a_hole_in_the_place_of_a_layer():
     graph.nodes["n0"] = None
     with pytest.raises(ValueError, match="^node n0: None is no node: the export did not know this layer$"):
         load(graph)
+
+
+def test_one_value_that_is_wrong_is_enough():
+    with pytest.raises(ValueError, match="tau must be above 0, not -1"):
+        LI(np.array([1.0, -1.0]), 1.0, 0.0)
+    with pytest.raises(ValueError, match="delay must be at least 0, not -2"):
+        Delay(np.array([0.0, -2.0]))

@@ -11,7 +11,7 @@ from golden.nir import hdf5
 from golden.nir.build import parted
 from golden.nir.euler import run
 from golden.nir.graph import Graph
-from golden.nir.hdf5_write import dump
+from golden.nir.hdf5_write import _header, dump
 from golden.nir.neurons import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv1d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options
@@ -278,3 +278,9 @@ def test_what_else_is_refused():
     two = Graph(two.nodes | {"m": node}, (*two.edges, ("input", "m"), ("m", "output")))
     with pytest.raises(ValueError, match=r"^node output \(Output\): several edges lead into it, which snnTorch"):
         check_target(flat(two), "snntorch", 1e-4)
+
+
+def test_more_members_than_a_header_counts():
+    _header(bytearray(), [(0, b"")] * 0xFFFF)
+    with pytest.raises(ValueError, match="a group has too many members"):
+        _header(bytearray(), [(0, b"")] * 0x10000)
