@@ -42,7 +42,7 @@ class EventNetwork(Description):
     TENSORS = np.int32
     SAMPLE = ("sequence", "tick", "output")
     END = 1 << words.DROP_BIT
-    SIGNALS = "spikes of every population"
+    SIGNALS = "spikes of every population, or membranes where it does not fire"
     graph, risp = to_foreign.to_graph, to_foreign.to_risp
 
     name: str

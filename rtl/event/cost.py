@@ -72,7 +72,8 @@ def pace(net: EventNetwork, clock_mhz: float, fmax_mhz: float) -> dict:
 def notes(net: EventNetwork) -> list[str]:
     """What a tick takes beside its spikes."""
     g = plan(net).g
-    update = sum(-(-each.size // WORD) * WORD // net.folded for each in net.populations)
+    # membranes leave one after another
+    update = sum(-(-each.size // WORD) * WORD // (net.folded if each.fires else 1) for each in net.populations)
     words = (g.visits - 1) * sizes(net).words
     return [f"a synapse a cycle and lane; a tick: {update} cycles of updates, {words} words of earlier spikes",
             f"answers of up to {output_ticks(net)} ticks wait"]

@@ -91,3 +91,11 @@ def test_sequences_that_are_cut_short():
     want = np.concatenate([want[:3], want[:6] if begun else want[:5], want[6:7] if begun else want[5:6]])
     found = net.outputs_of([word.y for word in out[:len(want) * units.answers]], np.zeros((1, len(want), net.lines)))
     assert np.array_equal(found[0], want)
+
+
+@pytest.mark.parametrize(("size", "fires", "ticks"), [
+    (16, True, 504), (17, True, 252), (100, False, 5), (600, False, 1)])
+def test_ticks_whose_answers_wait(size, fires, ticks):
+    net = EventNetwork(name="many", lines=1, entries=1, raster=tuple(range(size)),
+                       populations=(Population(size=size, fires=fires),))
+    assert EventCore(net).output_ticks == ticks

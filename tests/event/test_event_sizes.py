@@ -17,6 +17,8 @@ from golden.nir.nodes import Linear
 from golden.nir.options import Options
 from golden.nir.risp import Risp, Synapse
 from leadlag.bench.nir import DT, cases, chain
+from rtl.event import cost
+from rtl.inventory import Memory
 
 
 def network(**fields) -> EventNetwork:
@@ -136,3 +138,24 @@ def test_leaks_of_nothing_are_left_out():
     leaking = Risp(ids=(0, 1), thresholds=(1, 2), leaks=(True, True), inputs=(0,), outputs=(1,), min_potential=0,
                    synapses=(Synapse(0, 1, 2, 1),))
     assert from_risp(leaking, "all").net.populations[0].leak == 0
+
+
+def test_what_a_circuit_takes():
+    """Memories by depth and width, lanes, multipliers; and what a tick takes beside spikes."""
+    net = network(folded=2, delay_bits=6, input_bits=3, entries=4, populations=(
+        Population(size=18, leak=4, on_arrival=True), Population(size=5, state=9), Population(size=40, fires=False)),
+        raster=tuple(range(63)))
+    found = cost.inventory(net)
+    assert Memory(32 * 36, 10 + 1, 2) in found.memories             # sums, and whether something came
+    assert Memory(16, 4 + 16, 2, "inferred") in found.memories      # words of planes that wait
+    assert Memory(3 << 6, 3) in found.memories                      # values of lines
+    assert Memory(512, 19, form="inferred") in found.memories       # answers
+    assert found.multipliers == 2 * (1 + 1)
+    assert found.factors == ((18, 18, 2), (4, 3, 2))
+    assert found.logic == {"engine": 2.2}
+    plain = cost.inventory(network(blocks=(), entries=4))
+    assert (plain.multipliers, plain.factors) == (1, ((18, 18, 1),))
+    assert Memory(2 * 48, 7) in plain.memories
+    assert not any(each.width == 8 + 16 for each in plain.memories)
+    assert cost.notes(net) == ["a synapse a cycle and lane; a tick: 72 cycles of updates, 7 words of earlier spikes",
+                               "answers of up to 11 ticks wait"]
