@@ -1,7 +1,10 @@
 """RISP networks as event-driven ones: spike for spike what golden.nir.risp says."""
 
+import json
+import os
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from golden.event.risp import convert, inputs
 from golden.event.risp_frame import frame, framed, framed_inputs
 from golden.image import build_image, image_params
 from golden.nir.risp import run
+from golden.nir.risp_json import parse
 from leadlag.bench.event_risp import NEURONS, SYNAPSES, cases
 
 
@@ -68,3 +72,40 @@ def test_one_circuit_for_many():
     for n, (net, given, steps, want) in enumerate(cases(0, 30)):
         simulation.load(framed(net, into))
         assert np.array_equal(simulation.run(framed_inputs(into, given, steps)).outputs[0, :, :len(net.ids)], want), n
+
+
+def published(folder):
+    """RISP networks in the files of a checkout, its pages among them: what reads as JSON and has RISP's fields."""
+    decoder = json.JSONDecoder()
+    for path in sorted(each for each in Path(folder).rglob("*") if each.suffix in (".json", ".md", ".txt")):
+        text, at = path.read_text(encoding="utf-8", errors="replace"), 0
+        while (at := text.find("{", at)) >= 0:
+            try:
+                said, at = decoder.raw_decode(text, at)
+            except ValueError:
+                at += 1
+                continue
+            if isinstance(said, dict) and said.get("Associated_Data", {}).get("other", {}).get("proc_name") == "risp":
+                yield f"{path.name}, {at}", parse(json.dumps(said).encode())
+
+
+def test_published_networks():
+    """Those of a checkout of TENNLab's framework-open, which LEADLAG_RISP names, in integers and in the circuit."""
+    from sim.event.core import EventSimulation
+    if "LEADLAG_RISP" not in os.environ:
+        pytest.skip("LEADLAG_RISP names no checkout with RISP networks")
+    found = list(published(os.environ["LEADLAG_RISP"]))
+    for name, net in found:
+        rng, steps = random.Random(name), 60
+        given = risps.events(net, rng, steps)
+        trained = convert(net, charge=sum(abs(charge) for *_, charge in given) or 1)
+        x, raster = inputs(net, given, steps), run(net, given, steps)[0]
+        want = raster[:, list(net.outputs or range(len(net.ids)))]
+        y = trained.net.run(trained.params, x)
+        shown = np.concatenate([np.zeros_like(y[0, :1]), y[0, :-1]]) if net.late else y[0]
+        assert raster.any(), name
+        assert np.array_equal(shown, want), name
+        simulation = EventSimulation(trained.net, quick=True)
+        simulation.load(trained.params)
+        assert np.array_equal(simulation.run(x).outputs, y), name
+    assert found
