@@ -30,8 +30,9 @@ def test_for_programs_and_for_people(line):
         assert isinstance(value, bool) or (f"{value:,}" if isinstance(value, int) else str(value)) in shown.stdout
     # what is named exists
     assert shown.stderr.split()[2] in cli.cli.commands
-    quiet = leadlag(*line.split(), "-q", COLUMNS="300")
-    assert (quiet.stdout, quiet.stderr) == (shown.stdout, "")
+    if not line.startswith("bench"):        # which reads all of our code each time
+        quiet = leadlag(*line.split(), "-q", COLUMNS="300")
+        assert (quiet.stdout, quiet.stderr) == (shown.stdout, "")
 
 
 def test_verbose_says_what_is_started(tmp_path):
