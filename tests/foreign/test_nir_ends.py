@@ -13,7 +13,7 @@ from nirs import flat
 from golden.nir import hdf5, rasters
 from golden.nir.euler import run
 from golden.nir.graph import DEEPEST, Graph
-from golden.nir.neurons import IF, Delay
+from golden.nir.neurons import IF, LI, Delay
 from golden.nir.nodes import Conv1d, Conv2d, Flatten, Input, Linear, Output
 from golden.nir.options import Options
 from golden.nir.read import load
@@ -117,3 +117,11 @@ def test_what_has_one_axis():
     graph = Graph({"input": Input((1, 9, 9)), "c": two, "output": Output((2, 5, 9))}, (("input", "c"), ("c", "output")))
     nodes = hdf5.parse(to_bytes(graph)).members["node"].members["nodes"].members
     assert nodes["c"].members["stride"].read().tolist() == [2, 1]
+
+
+def test_a_loop_whose_shape_nothing_says():
+    nodes = {"input": Input((4,)), "w": Linear(np.eye(4)), "n": IF(1.0, 1.0), "output": Output((4,)),
+             "a": LI(1.0, 1.0, 0.0), "b": LI(1.0, 1.0, 0.0)}
+    edges = (("input", "w"), ("w", "n"), ("n", "output"), ("a", "b"), ("b", "a"))
+    with pytest.raises(ValueError, match="^node a: its shape is not given, and cannot be derived$"):
+        flat(Graph(nodes, edges))
