@@ -10,10 +10,10 @@ from golden.fixed import QFormat
 class Around(wiring.Component):
     """A unit whose inputs are inputs of this one; subclasses say in `claims` what they assert and assume."""
 
-    def __init__(self, unit):
+    def __init__(self, unit, **free):
         self.unit = unit
         super().__init__({"_".join(map(str, path)): In(member.shape) for path, member, _ in
-                          unit.signature.flatten(unit) if member.flow == In})
+                          unit.signature.flatten(unit) if member.flow == In} | free)
 
     def elaborate(self, platform):
         m = Module()
@@ -76,6 +76,33 @@ class Requests(Around):
                      age.eq(Mux(bus.read | bus.write, age + (age <= self.left), 0))]
         m.d.comb += [Assert(~(bus.read & bus.write)), Assert(~(out & acked) | ~(bus.read | bus.write)),
                      Assert(~(out & (bus.read | bus.write)) | (request == now)), Assert(age <= self.left)]
+
+
+class Sums(Around):
+    """A ring of sums loses nothing: of any one address, what is read is all that was added since it was cleared.
+
+    A sum is read when nothing was done to it for BEHIND cycles, as lanes do it.
+    """
+
+    def __init__(self, unit):
+        super().__init__(unit, which=In(len(unit.addr)))
+
+    def claims(self, m):
+        unit, width = self.unit, self.unit.width
+        which, began, still = Signal.like(self.which), Signal(), Signal(range(unit.BEHIND + 1), init=unit.BEHIND)
+        total, came, here = Signal(width), Signal(), Signal()
+        m.d.sync += [which.eq(self.which), began.eq(1), still.eq(Mux(still == unit.BEHIND, still, still + 1))]
+        m.d.comb += [Assume(~began | (which == self.which)), Assume(self.which < unit.depth),
+                     Assume(unit.addr < unit.depth), here.eq(unit.en & (unit.addr == self.which))]
+        with m.If(here):
+            m.d.sync += [total.eq(Mux(unit.zero, 0, total + unit.weight)), came.eq(~unit.zero), still.eq(1)]
+        # what was there, LATENCY cycles ago, when it was read after a rest
+        read, found = here & (still == unit.BEHIND), Cat(total, came)
+        for n in range(unit.LATENCY):
+            past, value = Signal(name=f"read{n}"), Signal(width + 1, name=f"found{n}")
+            m.d.sync += [past.eq(read), value.eq(found)]
+            read, found = past, value
+        m.d.comb += Assert(~read | (Cat(unit.sum, unit.came) == found))
 
 
 class _Numbers(wiring.Component):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cascades
 import spikes
 from amaranth.lib import data
-from monitors import Holds, RecallHolds, Requests, Rounds, Saturates
+from monitors import Holds, RecallHolds, Requests, Rounds, Saturates, Sums
 
 from golden.event.network import EventNetwork
 from golden.event.parts import INPUT, Block, Population
@@ -70,6 +70,9 @@ PROOFS = [
     Proof("host.link.BusMaster: one request at a time, still until acknowledged or withdrawn, then a cycle of rest",
           "rtl.host.link", lambda found: Requests(found.BusMaster(5), 6), "bounded", 24,
           ("bus.addr.eq(bus.addr + ~self.fixed)", "bus.addr.eq(bus.addr + ~self.fixed), bus.read.eq(1)")),
+    Proof("event.ring.Ring: of any address, what is read is all that was added since it was cleared", "rtl.event.ring",
+          lambda found: Sums(found.Ring(depth=3, width=4, weight=3, arrivals=True, vendor="generic")), "bounded", 14,
+          ("for n in (2, 3, 4)]", "for n in (2, 3, 3)]")),
     _holds("host.link.HostLink", lambda found: found.HostLink(idle_cycles=9, ack_cycles=6),
            ("m.d.comb += [room.eq(~o.valid | o.ready)", "m.d.comb += [room.eq(1)")),
     _holds("host.uart.UartRx", lambda found: found.UartRx(4),
