@@ -99,3 +99,15 @@ def test_ticks_whose_answers_wait(size, fires, ticks):
     net = EventNetwork(name="many", lines=1, entries=1, raster=tuple(range(size)),
                        populations=(Population(size=size, fires=fires),))
     assert EventCore(net).output_ticks == ticks
+
+
+def test_one_block_to_a_population_far_behind():
+    """Whatever stands in front of its target, of which nobody hears."""
+    net = EventNetwork(name="behind", lines=4, populations=(Population(size=70), Population(size=6, state=8)),
+                       blocks=(Block(source=INPUT, target=1),), raster=tuple(range(70, 76)), weight_bits=4)
+    params = random_params(net, np.random.default_rng(2))
+    params[1].threshold[:] = 5
+    x = net.drawn(np.random.default_rng(3), 1)
+    want = net.run(params, x)
+    assert 0 < want.mean() < 1
+    assert np.array_equal(event_core.run_core(net, params, x)[0], want)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import cascades
+import cases
+import ltcs
 import spikes
 from amaranth.lib import data
 from monitors import Holds, RecallHolds, Requests, Rounds, Saturates, Sums
@@ -20,7 +21,8 @@ WIDTHS, SHIFTS = (12, 18, 24, 36, 48), (1, 3, 9, 16)
 NET = EventNetwork(name="proof", lines=3, input_bits=3, delay_bits=6, weight_bits=3, entries=3, raster=(0, 1),
                    populations=(Population(size=2, state=6),),
                    blocks=(Block(source=INPUT, target=0), Block(source=0, target=0)))
-CASCADE, SPIKING = cascades.small(), spikes.random_spiking("proof")
+RATE, SPIKING = cases.random_network("network 1"), spikes.random_spiking("proof")
+LTC = ltcs.random_network("p", largest=3, layers=1)
 _TAG = data.StructLayout({"tag": 3})
 
 
@@ -90,6 +92,12 @@ PROOFS = [
            ("finder.o.ready.eq(o.ready)", "finder.o.ready.eq(1)")),
     _holds("event.scan.ListScan", lambda found: found.ListScan(NET, lane=0, vendor="generic"),
            ("with m.If(valid & o.ready):", "with m.If(valid):")),
+    _holds("event.core.EventCore", lambda found: found.EventCore(NET),
+           ("queue.r_en.eq(~self.o.valid | self.o.ready)", "queue.r_en.eq(1)")),
+    _holds("rate.core.NetworkCore", lambda found: found.NetworkCore(RATE),
+           ("buffer.r_en.eq(self.o.ready & self.o.valid)", "buffer.r_en.eq(self.o.valid)")),
+    _holds("ltc.core.LtcCore", lambda found: found.LtcCore(LTC),
+           ("queue.r_en.eq(self.o.ready & self.o.valid)", "queue.r_en.eq(self.o.valid)")),
     _holds("spiking.engine.Serializer", lambda found: found.Serializer(SPIKING.layers[0]),
            ("out.r_en.eq(self.o.ready)", "out.r_en.eq(1)")),
     _holds("spiking.engine.Decision", lambda found: found.Decision(SPIKING.layers[-1], stop_early=True),
