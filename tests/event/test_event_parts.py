@@ -100,6 +100,8 @@ def test_pages():
     """The fewest block RAMs, then the fewest pages."""
     assert (page_words(32_768, 9), blocks(32_768, 9, 2048)) == (2048, 16)
     assert (page_words(16_384, 4), blocks(16_384, 4, 16_384)) == (16_384, 4)
+    # what is left of the last page counts
+    assert [blocks(words, 18, 1024) for words in (2048, 2049, 3000)] == [2, 3, 3]
     assert page_words(900, 30) == 900
 
 
