@@ -65,7 +65,7 @@ class Loader(Link):
                              f"the device is design {identity.fingerprint}")
         if len(image) != identity.parameter_words:
             raise ValueError(f"the image has {len(image)} words, the device takes {identity.parameter_words}")
-        frames, lost = _frames(image), False
+        parts, lost = frames(image), False
         for attempt in range(1, ATTEMPTS + 1):
             sent = 0
             try:
@@ -73,7 +73,7 @@ class Loader(Link):
                 self.set("errors", (1 << 32) - 1)
                 lost = bool(self.get("status") & IN_PLACE)
                 self.set("load_begin", 1)
-                for addr, words in frames:
+                for addr, words in parts:
                     self.write(addr, words)
                     sent += len(words)
                     if progress is not None:
@@ -106,12 +106,12 @@ class Loader(Link):
             raise LinkError("the device says neither that it loaded the parameters nor why not")
 
 
-def _frames(image):
+def frames(image: Image) -> list[tuple[int, list[int]]]:
     """(address, words) of at most MAX_WORDS consecutive addresses each."""
-    frames = []
+    found = []
     for addr, word in image.pairs.tolist():
-        if frames and addr == frames[-1][0] + len(frames[-1][1]) and len(frames[-1][1]) < MAX_WORDS:
-            frames[-1][1].append(word)
+        if found and addr == found[-1][0] + len(found[-1][1]) and len(found[-1][1]) < MAX_WORDS:
+            found[-1][1].append(word)
         else:
-            frames.append((addr, [word]))
-    return frames
+            found.append((addr, [word]))
+    return found

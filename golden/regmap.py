@@ -5,6 +5,8 @@
                 target words follow the inputs, and in the last word of a tick bit 30 lets weights move and bit 29
                 lets the teacher speak)
 0x0000_0101     output words  (read: bits 17..0 the word, bit 30 set on the last word of a tick, bit 31 set if valid)
+0x0000_0102     output words, waited for: a read is answered when there is one; a write throws them away until no
+                tick is under way (where the register `boot` is)
 0x8000_0000 ..  parameter banks: bits 27..16 the bank, bits 13..0 the word; writes go to the half not in force,
                 reads of what learns come from the half in force, between two ticks
 """
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 MAGIC = 0x4C4C4147          # "LLAG"
 VERSION = 1
-INPUT, OUTPUT = 0x100, 0x101
+INPUT, OUTPUT, AWAITED = 0x100, 0x101, 0x102
 FIRST_BIT, LAST_BIT, VALID_BIT = 31, 30, 31
 LEARN_BIT, TEACH_BIT = 30, 29
 PARAMETER_BASE = 0x8000_0000
@@ -70,6 +72,8 @@ REGISTERS = {
     "lost": Register(21, "rw", "two bits for each of the first 16 layers: a prediction of a message into the layer, or "
                      "of an error that it sends down, did not fit its format or came of taps that have diverged, and "
                      "the message itself was sent; a one clears"),
+    "boot": Register(22, "r", "what became of the frames in the flash (golden.flash.Boot): 0 being played, 1 done, 2 "
+                     "none there, 3 refused; only in designs that play them at power-up"),
 }
 
 

@@ -12,8 +12,10 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from golden.description import Description
+from golden.flash import Boot
 from golden.image import bank_count, parameter_words
 from golden.regmap import (
+    AWAITED,
     BANK_SHIFT,
     ERRORS,
     FIRST_BIT,
@@ -83,13 +85,13 @@ class Control(wiring.Component):
     Parameters: net; i, o, layouts of the words of the network's streams; info of its core. Where that has one half of
     the banks only, there are no parameters from `load_begin` on until an image is in force.
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
-    those of its core.
+    those of its core; with `boots`, what plays frames at power-up: its state, and whether an error is flagged.
     """
 
     ACCESS, PARAMETER_ACCESS = 4, 11
 
-    def __init__(self, net: Description, info: CoreInfo, *, i, o):
-        self.net, self.info, self._learns = net, info, info.learns
+    def __init__(self, net: Description, info: CoreInfo, *, i, o, boots: bool = False):
+        self.net, self.info, self._learns, self._boots = net, info, info.learns, boots
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
@@ -102,6 +104,8 @@ class Control(wiring.Component):
             "overflow": In(len(net.layers)),
             "probe": Out(1), "probe_bank": Out(BANK_BITS), "probe_addr": Out(ADDR_BITS), "probe_valid": In(1),
             "probe_data": In(signed(WORD_BITS))}
+        if boots:
+            members |= {"boot": In(Boot), "errors": Out(1)}
         super().__init__(members | {
             "bus": In(BusSignature()), "i": Out(stream.Signature(i)), "o": In(stream.Signature(o)),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
@@ -143,11 +147,14 @@ class Control(wiring.Component):
                     m.next = "input"
                 with m.Elif((addr == OUTPUT) & ~is_write):
                     m.next = "output"
+                if self._boots:
+                    with m.Elif(addr == AWAITED):
+                        m.next = "awaited"
                 with m.Else():
                     m.next = "nowhere"
             self._register_state(m, held, decoded)
             self._parameter_state(m, held, load, count, outside, readable)
-            self._stream_states(m)
+            self._stream_states(m, held, load)
             with m.State("nowhere"):
                 m.d.comb += file.flags["address"].eq(1)
                 m.d.sync += bus.error.eq(1)
@@ -242,12 +249,13 @@ class Control(wiring.Component):
         m.d.comb += [self.probe_bank.eq(held.addr[BANK_SHIFT:]), self.probe_addr.eq(held.addr)]
         return readable
 
-    def _stream_states(self, m):
+    def _stream_states(self, m, held, load):
         bus, i, o = self.bus, self.i, self.o
         with m.State("input"):
-            m.d.comb += i.valid.eq(1)
+            # frames from the flash cannot ask whether the image before them is in force
+            m.d.comb += i.valid.eq(~load.settling if self._boots else 1)
             # a master that gives up takes its word back: nothing was accepted yet
-            with m.If(i.ready):
+            with m.If(i.ready & i.valid):
                 m.next = "answer"
             with m.Elif(~bus.write):
                 m.next = "idle"
@@ -261,6 +269,15 @@ class Control(wiring.Component):
             m.d.comb += o.ready.eq(1)
             m.d.sync += bus.r_data.eq(Mux(o.valid, Cat(word, Const(0, 12), o.p.last, Const(1)), 0))
             m.next = "answer"
+        if self._boots:
+            with m.State("awaited"):
+                m.d.comb += o.ready.eq(held.write)
+                with m.If(o.valid & ~held.write):
+                    m.next = "output"
+                with m.Elif(~(bus.read | bus.write)):
+                    m.next = "idle"
+                with m.Elif(held.write & ~o.valid & ~self.busy):
+                    m.next = "answer"
 
     def _loader(self, m, held, file):
         expected = self.constants["parameter_words"]
@@ -310,4 +327,7 @@ class Control(wiring.Component):
             m.d.sync += scratch.eq(held.data)
         flags = Cat(*(file.flags[name] for name in ERRORS))
         file.values["errors"] = errors = Signal(len(ERRORS))
+        if self._boots:
+            file.values["boot"] = self.boot
+            m.d.comb += self.errors.eq(errors.any())
         m.d.sync += errors.eq((errors & ~Mux(file.writes["errors"], held.data, 0)[:len(ERRORS)]) | flags)

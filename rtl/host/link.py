@@ -72,6 +72,7 @@ class Receiver(wiring.Component):
       done, status                for one cycle: a frame is over; the fields below hold until `resume`
       op, fixed, count, addr      of the request (where status is OK)
       write_en, _index, _data     words of its payload
+      listening                   bytes are looked at
     LATENCY: from the last byte of a good request to `done`.
     """
 
@@ -83,6 +84,7 @@ class Receiver(wiring.Component):
             "i": In(stream.Signature(8, always_ready=True)), "resume": In(1),
             "done": Out(1), "status": Out(STATUS_BITS), "op": Out(2), "fixed": Out(1), "count": Out(COUNT_BITS),
             "addr": Out(32), "write_en": Out(1), "write_index": Out(INDEX_BITS), "write_data": Out(32),
+            "listening": Out(1),
         })
 
     def elaborate(self, platform):
@@ -121,7 +123,8 @@ class Receiver(wiring.Component):
             with m.State("HOLD"):
                 with m.If(self.resume):
                     m.next = "HUNT"
-        m.d.comb += [heard.eq(valid | fsm.ongoing("HUNT")), check.data.eq(byte), check.start.eq(fsm.ongoing("HUNT")),
+        m.d.comb += [self.listening.eq(fsm.ongoing("HUNT") | fsm.ongoing("FRAME")),
+                     heard.eq(valid | fsm.ongoing("HUNT")), check.data.eq(byte), check.start.eq(fsm.ongoing("HUNT")),
                      check.valid.eq(valid & fsm.ongoing("FRAME") & (field < Field.CRC_LOW))]
         return m
 
@@ -321,7 +324,8 @@ class HostLink(wiring.Component):
     Parameters: idle_cycles, the silence that ends a frame which has not come to its end, longer than any pause that the
     host's side makes within a frame (USB: some ms); ack_cycles, how long an access may take before it counts as busy,
     more than a tick, since a full input waits for the next; vendor form of the buffer.
-    Members: i, o, bytes from and to the host (`i` never stalls); bus, master.
+    Members: i, o, bytes from and to the host (`i` never stalls); bus, master; listening, bytes of a request are
+    awaited; answered, for one cycle: a response is out, with `status`.
     """
 
     def __init__(self, *, idle_cycles: int, ack_cycles: int, vendor: str = "generic"):
@@ -330,7 +334,7 @@ class HostLink(wiring.Component):
         self.vendor = vendor
         self.receiver, self.master, self.sender = Receiver(idle_cycles), BusMaster(ack_cycles), Sender()
         super().__init__({"i": In(stream.Signature(8, always_ready=True)), "o": Out(stream.Signature(8)),
-                          "bus": Out(BusSignature())})
+                          "bus": Out(BusSignature()), "listening": Out(1), "answered": Out(1), "status": Out(Status)})
 
     def elaborate(self, platform):
         m = Module()
@@ -341,7 +345,9 @@ class HostLink(wiring.Component):
         wiring.connect(m, master.bus, wiring.flipped(self.bus))
         refused, sending = Signal(), Signal()
         bad = receiver.status != Status.OK
-        m.d.comb += receiver.resume.eq(sender.done)
+        m.d.comb += [receiver.resume.eq(sender.done), self.answered.eq(sender.done),
+                     self.listening.eq(receiver.listening),
+                     self.status.eq(Mux(refused, receiver.status, master.status))]
         m.d.comb += [getattr(master, name).eq(getattr(receiver, name)) for name in ("op", "fixed", "count", "addr")]
         m.d.sync += [master.start.eq(receiver.done & ~bad), sender.start.eq(receiver.done & bad | master.done)]
         with m.If(receiver.done):

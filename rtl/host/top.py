@@ -1,13 +1,18 @@
 """Tops: a network behind a bus, and the same behind a serial line."""
 
-from amaranth.hdl import Module
-from amaranth.lib import wiring
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Mux
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.description import Description
+from golden.flash import Boot
 from rtl.host.bus import BusSignature
 from rtl.host.control import Control
+from rtl.host.flash import FlashReader
 from rtl.host.link import HostLink
+from rtl.host.player import FramePlayer
 from rtl.host.uart import UartRx, UartTx
 from rtl.systems import circuit
 
@@ -15,12 +20,15 @@ from rtl.systems import circuit
 class NetworkTop(wiring.Component):
     """A core and Control: everything that does not depend on how the host is reached.
 
-    Parameters: net; core, that of its kind by default; vendor form of that.
-    Members: bus, as slave (golden.regmap); busy, a tick is under way.
+    Parameters: net; core, that of its kind by default; vendor form of that; boots, whether frames are played to it at
+    power-up.
+    Members: bus, as slave (golden.regmap); busy, a tick is under way; with `boots` those of Control.
     """
 
-    def __init__(self, net: Description, *, core=None, vendor: str = "generic", **members):
-        self.net = net
+    def __init__(self, net: Description, *, core=None, vendor: str = "generic", boots: bool = False, **members):
+        self.net, self.boots = net, boots
+        if boots:
+            members |= {"boot": In(Boot), "errors": Out(1)}
         self.core = circuit(net).core(net, vendor=vendor) if core is None else core
         super().__init__(members | {"bus": In(BusSignature()), "busy": Out(1)})
 
@@ -28,7 +36,9 @@ class NetworkTop(wiring.Component):
         m = Module()
         m.submodules.core = core = self.core
         layouts = {"i": core.i.payload.shape(), "o": core.o.payload.shape()}
-        m.submodules.control = control = Control(self.net, core.info, **layouts)
+        m.submodules.control = control = Control(self.net, core.info, boots=self.boots, **layouts)
+        if self.boots:
+            m.d.comb += [control.boot.eq(self.boot), self.errors.eq(control.errors)]
         connect(m, flipped(self.bus), control.bus)
         connect(m, control.i, core.i)
         connect(m, core.o, control.o)
@@ -43,23 +53,35 @@ class NetworkTop(wiring.Component):
         return m
 
 
+class Flash(NamedTuple):
+    """A flash that frames are played from at power-up: see rtl.host.flash.FlashReader."""
+
+    address: int
+    half: int
+
+
 class SerialTop(wiring.Component):
     """NetworkTop at the end of a serial line (firmware/protocol.py), 8N1.
 
     Parameters: net; divisor, clock cycles a bit; vendor form; idle_cycles and ack_cycles of rtl.host.link.HostLink, by
-    default the time of 64 and of 16 bytes on the line.
-    Members: rx, tx, the line; busy, a tick is under way (for a light).
+    default the time of 64 and of 16 bytes on the line; flash, where frames are played from it at power-up: bytes of
+    the line are dropped until they came to their end, and responses to them go out on it.
+    Members: rx, tx, the line; busy, a tick is under way (for a light); with `flash` its pins cs (high: selected), clk,
+    copi and cipo, and refused, for another light: it holds what is not for this device, or damaged.
     """
 
     def __init__(self, net: Description, *, divisor: int, vendor: str = "generic", idle_cycles: int | None = None,
-                 ack_cycles: int | None = None):
-        self.net, self.divisor, self.vendor = net, divisor, vendor
+                 ack_cycles: int | None = None, flash: Flash | None = None):
+        self.net, self.divisor, self.vendor, self.flash = net, divisor, vendor, flash
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
-        self.top = NetworkTop(net, vendor=vendor)
+        self.top = NetworkTop(net, vendor=vendor, boots=flash is not None)
         # a tick may be waited for
         self.ack_cycles = 16 * byte + self.top.core.info.patience if ack_cycles is None else ack_cycles
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
+        pins = {} if flash is None else {"cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1)}
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)}
+                         | {f"flash_{name}": pin for name, pin in pins.items()}
+                         | ({"refused": Out(1)} if pins else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -67,8 +89,24 @@ class SerialTop(wiring.Component):
         m.submodules.link = link = HostLink(idle_cycles=self.idle_cycles, ack_cycles=self.ack_cycles,
                                               vendor=self.vendor)
         m.submodules.rx, m.submodules.tx = rx, tx = UartRx(self.divisor), UartTx(self.divisor)
-        m.d.comb += [rx.rx.eq(self.rx), self.tx.eq(tx.tx), rx.o.ready.eq(1), self.busy.eq(top.busy),
-                     link.i.valid.eq(rx.o.valid), link.i.payload.eq(rx.o.payload)]
+        m.d.comb += [rx.rx.eq(self.rx), self.tx.eq(tx.tx), rx.o.ready.eq(1), self.busy.eq(top.busy)]
+        given = rx.o if self.flash is None else self._played(m, link, rx.o)
+        m.d.comb += [link.i.valid.eq(given.valid), link.i.payload.eq(given.payload)]
         connect(m, link.o, tx.i)
         connect(m, link.bus, top.bus)
         return m
+
+    def _played(self, m, link, line):
+        """What the link is given: bytes of the flash, and those of the line when they came to their end."""
+        top, pins = self.top, ("cs", "clk", "copi")
+        m.submodules.flash = flash = FlashReader(address=self.flash.address, half=self.flash.half)
+        m.submodules.player = player = FramePlayer(self.net.fingerprint)
+        connect(m, flash.o, player.i)
+        m.d.comb += [*(getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins),
+                     flash.cipo.eq(self.flash_cipo), flash.start.eq(player.active), player.errors.eq(top.errors),
+                     *(getattr(player, name).eq(getattr(link, name)) for name in ("listening", "answered", "status")),
+                     top.boot.eq(player.state), self.refused.eq(player.state == Boot.REFUSED)]
+        given = stream.Signature(8).create(path=("given",))
+        m.d.comb += [given.valid.eq(Mux(player.active, player.o.valid, line.valid)),
+                     given.payload.eq(Mux(player.active, player.o.payload, line.payload))]
+        return given

@@ -1,4 +1,5 @@
 // The wires of a simulated board: bytes in and out of a SerialTop's rx and tx pins, bit by bit (sim/harness/board.py).
+// With FLASH its flash, too (sim/harness/flash.h).
 #include "Vboard.h"
 
 namespace {
@@ -14,6 +15,9 @@ struct Board {
     // the receiver: cycles until the next sample, and the bits so far
     int sample_in = 0, bits_seen = 0;
     uint32_t seen = 0;
+#ifdef FLASH
+    SpiFlash flash;
+#endif
 
     explicit Board(int divisor) : divisor(divisor) { top.rx = 1; }
 
@@ -22,6 +26,9 @@ struct Board {
         top.eval();
         top.clk = 1;
         top.eval();
+#ifdef FLASH
+        top.flash_cipo = flash.cycle(top.flash_cs, top.flash_clk, top.flash_copi);
+#endif
         cycles++;
     }
 
@@ -60,6 +67,18 @@ Board* board_new(int divisor) { return new Board(divisor); }
 void board_delete(Board* b) { delete b; }
 
 uint64_t board_cycles(const Board* b) { return b->cycles; }
+
+#ifdef FLASH
+// What the flash holds: before the first cycle, and at any time; it may be taken out with its last write half done.
+void board_fill(Board* b, const uint8_t* data, int64_t length) { b->flash.memory.assign(data, data + length); }
+
+void board_dump(Board* b, uint8_t* data, int cut, uint32_t random) {
+    if (cut) b->flash.cut(random);
+    std::copy(b->flash.memory.begin(), b->flash.memory.end(), data);
+}
+
+int board_refused(const Board* b) { return b->top.refused; }
+#endif
 
 // Clock the board until `length` bytes of `data` are sent and `want` bytes came, or for `limit` cycles.
 // The bytes that came go to `found` (room for `capacity`); returns their number, or -1 on a framing error.

@@ -7,11 +7,13 @@ import numpy as np
 
 from firmware.transport import PortError, Transport
 from golden.description import Description
-from rtl.host.top import SerialTop
+from rtl.host.top import Flash, SerialTop
 from sim.verilated import build_library
 
 #: clock cycles a bit, the fewest that the receiver takes: simulated time is cheap, cycles are not
 DIVISOR = 4
+#: the flash of a simulated board holds what it plays from its first byte on
+FLASH = Flash(address=0, half=2)
 #: simulated cycles for which `read` waits, per second of its timeout
 CYCLES_PER_SECOND = 2_000_000
 
@@ -19,14 +21,16 @@ CYCLES_PER_SECOND = 2_000_000
 class SimulatedBoard(Transport):
     """What SerialTransport is to a real board. Time passes only while bytes are written or waited for.
 
-    Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles.
+    Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles; flash,
+    what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading.
     ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far.
     """
 
-    def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False):
-        harness = Path(__file__).with_name("board.cpp").read_text(encoding="utf-8")
-        top = SerialTop(net, divisor=DIVISOR, vendor=vendor)
+    def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False,
+                 flash: bytes | None = None):
+        harness = _text("board.cpp") if flash is None else f"#define FLASH\n{_text('flash.h')}{_text('board.cpp')}"
+        top = SerialTop(net, divisor=DIVISOR, vendor=vendor, flash=None if flash is None else FLASH)
         self._library = library = build_library(top, name="board", harness=harness, vendor=vendor, quick=quick)
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [ctypes.c_int]
@@ -36,7 +40,23 @@ class SimulatedBoard(Transport):
         library.board_exchange.restype = ctypes.c_int64
         library.board_exchange.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_void_p,
                                            ctypes.c_int64, ctypes.c_int64, ctypes.c_int64]
-        self._board, self._buffer = library.board_new(DIVISOR), bytearray()
+        if flash is not None:
+            library.board_fill.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64]
+            library.board_refused.argtypes = [ctypes.c_void_p]
+        self.plug(flash)
+
+    def plug(self, flash: bytes | None = None) -> None:
+        """Take the power away and give it again, with `flash` in the flash of a board that has one."""
+        if getattr(self, "_board", None) is not None:
+            self.close()
+        self._board, self._buffer = self._library.board_new(DIVISOR), bytearray()
+        if flash is not None:
+            self._library.board_fill(self._board, flash, len(flash))
+
+    @property
+    def refused(self) -> bool:
+        """Whether the light is on that says so of what the flash holds."""
+        return bool(self._library.board_refused(self._require()))
 
     @property
     def cycles(self) -> int:
@@ -77,3 +97,7 @@ class SimulatedBoard(Transport):
         if self._board is None:
             raise PortError("the simulated board is closed")
         return self._board
+
+
+def _text(name):
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
