@@ -6,7 +6,7 @@
 All that crosses into the clock of the network happens here and in the receiver of the UART.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from amaranth.hdl import (
@@ -27,6 +27,7 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from boards.clocks import Ice40Pll, PinClock, Pll
 from boards.family import Family
+from boards.flash import SpiFlash
 from boards.floorplan import Grid
 from golden.description import Description
 from rtl.host import top as tops
@@ -39,6 +40,8 @@ RESET_BITS = 10
 MAX_BAUD_ERROR = 0.02
 #: block RAMs of the link; its output buffer takes more in networks of more than about 100 outputs
 LINK_BLOCKS = 2
+#: what the name of a board ends with where it plays what its flash holds
+BOOTING = "+flash"
 #: rough LUTs of the control and link
 LUT_BASE = 1250
 
@@ -63,7 +66,10 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """One board. `platform` is the Amaranth platform class; resources are named as the platform names them."""
+    """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
+
+    boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
+    """
 
     name: str
     title: str
@@ -76,6 +82,15 @@ class Board:
     uart: str = "uart"
     reset_button: tuple[str, int] | None = None
     leds: int = 0
+    flash: SpiFlash | None = None
+    boots: bool = False
+
+    @property
+    def booting(self) -> "Board":
+        """The same board, which plays what its flash holds; ValueError where that is not known."""
+        if self.flash is None:
+            raise ValueError(f"{self.name} has no flash that a design could read")
+        return replace(self, name=f"{self.name}{BOOTING}", boots=True)
 
     @property
     def budget(self) -> Budget:
@@ -114,6 +129,11 @@ class Board:
         divisor = uart_divisor(clock.mhz, self.baud)
         return BoardDesign(net, self, clock, divisor)
 
+    def top(self, net: Description, clock: Clock, divisor: int) -> tops.SerialTop:
+        """What is the same on all boards."""
+        return tops.SerialTop(net, divisor=divisor, vendor=self.part.family.name,
+                              flash=self.flash.read(clock.mhz) if self.boots else None)
+
 
 def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
     """Clock cycles a bit; ValueError where the clock misses the baud rate."""
@@ -127,6 +147,8 @@ def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
 
 class BoardDesign(Elaboratable):
     """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending, 3 computing.
+
+    The heartbeat stays on where the flash holds frames that were refused.
 
     The reset lasts 1024 cycles of the input clock after the clock has locked or the button was let go.
     """
@@ -152,7 +174,7 @@ class BoardDesign(Elaboratable):
         m.submodules.quiet = FFSynchronizer(locked & ~pressed, quiet, o_domain="start")
         m.d.start += [hold.eq(Mux(quiet, Mux(hold.all(), hold, hold + 1), 0)), reset.eq(~hold.all())]
         m.d.comb += ResetSignal().eq(reset)
-        m.submodules.top = top = tops.SerialTop(self.net, divisor=self.divisor, vendor=board.part.family.name)
+        m.submodules.top = top = board.top(self.net, self.clock, self.divisor)
         line = platform.request(board.uart, 0, dir="-")
         m.submodules.line_in = line_in = io.Buffer("i", line.rx)
         m.submodules.line_out = line_out = io.Buffer("o", line.tx)
@@ -160,10 +182,13 @@ class BoardDesign(Elaboratable):
         # the receiver synchronises the line itself; a register keeps glitches off the pin
         m.d.sync += [rx.eq(line_in.i), tx.eq(top.tx)]
         m.d.comb += [top.rx.eq(line_in.i), line_out.o.eq(tx)]
+        if board.boots:
+            board.flash.connect(m, platform, top)
         if board.leds:
             count = Signal(max(2, int(self.clock.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
-            for n, light in enumerate((count[-1], ~rx, ~tx, top.busy)[:board.leds]):
+            beat = count[-1] | top.refused if board.boots else count[-1]
+            for n, light in enumerate((beat, ~rx, ~tx, top.busy)[:board.leds]):
                 m.submodules[f"led{n}"] = led = io.Buffer("o", platform.request("led", n, dir="-"))
                 m.d.comb += led.o.eq(light)
         return m
@@ -183,8 +208,8 @@ def resources_needed(net: Description, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     board.check_kind(net)
     counts = {"bram": 0, "dsp": 0, "inferred": 0}
-    divisor = uart_divisor(board.clock_for(None, net).mhz, board.baud)
-    top = tops.SerialTop(net, divisor=divisor, vendor=board.part.family.name)
+    clock = board.clock_for(None, net)
+    top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
     _count(Fragment.get(top, None), board.part.family, counts)
     lut4 = LUT_BASE + board.part.family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)

@@ -7,6 +7,7 @@ from amaranth_boards import ulx3s
 
 from boards.base import Board, Part
 from boards.family import ECP5
+from boards.flash import SpiFlash
 from boards.floorplan import Grid
 
 # Lattice FPGA-DS-02012, table of the family; the 12F is sold as half of a 25F, and counted as sold
@@ -25,5 +26,6 @@ _PARTS = {
 BOARDS = tuple(
     Board(name=f"ulx3s-{size}", title=f"ULX3S with {part.name}", part=part,
           platform=getattr(ulx3s, f"ULX3S_{size.upper()}_Platform"), clock="clk25", input_mhz=25, clock_mhz=140,
-          baud=1_000_000, reset_button=("button_fire", 0), leds=4)
+          baud=1_000_000, reset_button=("button_fire", 0), leds=4,
+          flash=SpiFlash("spi_flash", address=0x200000, size=1 << 24, loader="ulx3s"))
     for size, part in _PARTS.items())

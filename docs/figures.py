@@ -44,7 +44,8 @@ BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
-         "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md")
+         "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md",
+         "docs/flash.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 

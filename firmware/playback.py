@@ -73,10 +73,15 @@ def heard(responses: Iterable[Response]) -> np.ndarray:
     return np.array(found, np.uint32)
 
 
-def listen(transport: Transport, *, silence: float = 0.2) -> Iterator[Response]:
-    """Responses that come by themselves, until the line is silent for so many seconds. LinkError for a damaged one."""
+def listen(transport: Transport, *, silence: float = 0.2, wait: float = 0.2) -> Iterator[Response]:
+    """Responses that come by themselves, until the line is silent; LinkError for a damaged one.
+
+    silence, wait: seconds, after a byte and before the first one.
+    """
     parser = ResponseParser()
-    while data := transport.read(parser.needed, silence):
+    patience = wait
+    while data := transport.read(parser.needed, patience):
+        patience = silence
         response = parser.feed(data)
         if response is not None:
             yield response

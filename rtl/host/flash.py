@@ -16,16 +16,18 @@ class FlashReader(wiring.Component):
     SPI mode 0, most significant bit first; the flash's clock stands still while a byte is not taken. A byte takes
     16 * half cycles and two more.
 
-    Parameters: address, 24 bits; half, clock cycles of half a period of the flash's clock, 2 or more (`cipo` passes a
-    register first).
+    Parameters: address, 24 bits; half, clock cycles of half a period of the flash's clock, LEAST_HALF or more.
     Members: start, for one cycle; o, bytes; cs (high: selected), clk, copi, cipo, the pins.
     """
+
+    #: `cipo` passes a register before it is looked at
+    LEAST_HALF = 2
 
     def __init__(self, *, address: int, half: int):
         if not isinstance(address, int) or not 0 <= address < 1 << 24:
             raise ValueError(f"a flash has addresses 0 to 0xFFFFFF, not {address!r}")
-        if not isinstance(half, int) or half < 2:
-            raise ValueError(f"half a period of the flash's clock takes 2 cycles or more, not {half!r}")
+        if not isinstance(half, int) or half < self.LEAST_HALF:
+            raise ValueError(f"half a period of the flash's clock takes {self.LEAST_HALF} cycles or more, not {half!r}")
         self.address, self.half = address, half
         super().__init__({"start": In(1), "o": Out(stream.Signature(8)),
                           "cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1)})

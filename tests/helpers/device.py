@@ -41,7 +41,7 @@ from golden.spiking import engine as spiking
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 
-OFFSETS = {register.offset: name for name, register in REGISTERS.items()}
+OFFSETS = {register.offset: name for name, register in REGISTERS.items() if name != "boot"}
 
 
 def learner(*, streams: int = 2, loss: str = "squared_error") -> Network:

