@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from golden.event import words
+from golden.event.geometry import geometry
 from golden.event.network import EventNetwork
 from golden.event.params import random_params
 from golden.event.parts import INPUT, Block, Population
@@ -42,6 +43,20 @@ def test_synapses_longer_than_a_word_of_the_bus(lanes, axonal):
     words = np.concatenate(net.pack(params))
     again = net.unpack(words)
     assert all(np.array_equal(a.weight, b.weight) for a, b in zip(again[1:], params[1:], strict=True))
+
+
+def test_rows_of_several_chunks():
+    """A row of 9 synapses is three chunks of four: all of them are added, the last one too."""
+    rng = np.random.default_rng(9)
+    net = EventNetwork(name="chunks", lines=3, populations=(Population(size=9),), delay_bits=3,
+                       blocks=(Block(source=INPUT, target=0),), raster=(0, 8), folded=1)
+    assert geometry(net).chunks == (3,)
+    params = random_params(net, rng)
+    params[0].threshold[:] = 5
+    x = net.drawn(rng, 2)[:, :16]
+    want = net.run(params, x)
+    assert want.reshape(-1, want.shape[-1]).any(axis=0).all()
+    assert np.array_equal(event_core.run_core(net, params, x)[0], want)
 
 
 def graded(lanes=1):
