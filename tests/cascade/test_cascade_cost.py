@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from cascades import LAYERS, drawn, refused, small
 
-from golden.cascade.layer import Engine
-from rtl.cascade.chain import chain
+from golden.cascade.layer import Block, Engine, Head, Stem
+from golden.cascade.network import CascadeNetwork
+from leadlag import flow
+from rtl.cascade.chain import LINK, chain
 from rtl.cascade.core import CascadeCore
 from rtl.cascade.cost import fold_within, inventory, options, pace
 from rtl.inventory import Budget
@@ -60,6 +62,35 @@ def test_the_chain_has_every_hard_block_once(net):
     assert sum(kind == "ram" for kind, _ in blocks) == sum(
         memory.count * ecp5.Bank.blocks(memory.depth, memory.width, memory.columns)
         for memory in inventory(net).memories if memory.form == "bank")
+
+
+def test_room_is_left_so_that_block_rams_keep_up_with_multipliers():
+    """The block RAMs of a lane lie beside its multipliers: never behind them, and no room where they are ahead."""
+    rooms = 0
+    for net in (small(), flow.prepare("cascade-fashion").net):
+        rams, multipliers = LINK, 0
+        for cell in chain(net):
+            if cell.block == "multiplier":
+                multipliers += 1
+                continue
+            if cell.block == "room":
+                rooms += 1
+                assert rams < multipliers
+            else:
+                assert rams >= multipliers
+            rams += 1
+    assert rooms
+
+
+def test_engines_whose_lanes_would_be_too_deep_are_no_options():
+    wide = CascadeNetwork(name="wide", steps=2, pre=2, post=14, layers=(
+        Stem(height=2, width=2, inputs=1, outputs=256), Block(height=2, width=2, inputs=256, outputs=256),
+        Head(inputs=256, outputs=2, pixels=4, shift=6, fraction=12)), engines=(
+            Engine(layers=(0,), lanes=1), Engine(layers=(1,), lanes=256, side=8)))
+    found = [unit for _, _, unit in options(wide, (1,))]
+    assert found
+    for unit in found:
+        assert replace(wide, engines=(wide.engines[0], unit)).engines[1] == unit
 
 
 def test_options_are_all_that_there_are():

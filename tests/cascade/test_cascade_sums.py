@@ -155,3 +155,7 @@ def test_reset_in_mid_stream():
         await follow(ctx, dut, [(2, 0), (0, 0)], lambda *task: places(plan, net, *task), rng, seen)
     run(ResetInserter(button)(dut), bench, cycles=2000)
     assert seen == [place for number in (2, 0) for _, place in places(plan, net, number, 0) if place is not None]
+
+
+def test_latency_is_that_of_a_multiplier_unless_it_is_serial():
+    assert Affine.latency() == Affine.latency(False) < Affine.latency(True)

@@ -1,10 +1,13 @@
 """What words of a cascaded network cost: a report of integers against real numbers, and no lengths to choose."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from golden import widths
-from golden.cascade.widths import SAMPLES, choose
+from golden.cascade import words
+from golden.cascade.widths import SAMPLES, SUM, choose
 from golden.data.dataset import Samples
 from leadlag import flow
 
@@ -40,6 +43,24 @@ def test_labels_need_not_be_there(digits):
     _, report = choose(real, Samples(samples.x[:40], None))
     assert report.what == "answers that differ from those in real numbers"
     assert (report.samples, report.loss) == (40, 0)
+
+
+def test_the_last_step_answers_and_ends_are_counted(digits, monkeypatch):
+    """Logits by hand: two right steps before a wrong last one, and a word at each end of the format."""
+    real, samples = digits
+    few, net = Samples(samples.x[:4], np.arange(4)), real.describe()
+    trainer = pytest.importorskip("golden.train.cascade")
+    right = 1.0 * np.eye(10)[np.arange(4)][:, None].repeat(net.steps, 1)
+    monkeypatch.setattr(trainer, "float_steps", lambda real, x: right[:len(x)])
+    logits = np.asarray(right * 256, np.int64)
+    logits[:2, -1] = logits[2:, -1]                     # wrong in the last step of two images of four
+    logits[0, 0, :2], logits[1, 0, 0] = (SUM.max, SUM.min), SUM.max
+    monkeypatch.setattr(words, "split", lambda found: SimpleNamespace(logits=logits))
+    chosen = np.sort(np.random.default_rng(0).permutation(4))
+    assert chosen.tolist() == [0, 1, 2, 3]
+    _, report = choose(real, few)
+    assert report.loss == 50
+    assert report.layers[0]["saturated"] == 3 / logits.size
 
 
 def test_what_is_lost_counts(digits, monkeypatch):

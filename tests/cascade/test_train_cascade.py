@@ -344,6 +344,12 @@ def test_recipes_that_are_refused(fields, message):
         CascadeRecipe(**{"name": "n", "channels": [4, 4, 4]} | fields)
 
 
+def test_as_many_blocks_as_a_recipe_may_name():
+    assert len(CascadeRecipe(name="n", channels=[4] * 33, strides=[1] * 33).strides) == 33
+    with pytest.raises(ValueError, match="channels"):
+        CascadeRecipe(name="n", channels=[4] * 34)
+
+
 def test_data_that_are_refused():
     y, recipe = np.arange(20) % 2, CascadeRecipe(name="n", channels=[4, 4], shift=3)
     images = np.zeros((20, 3, 9), np.uint8)

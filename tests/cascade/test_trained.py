@@ -56,6 +56,12 @@ def test_it_comes_back(tmp_path, fields):
     assert {value.dtype for value in read_safetensors(tmp_path / "a")[0].values()} == {np.dtype(np.float32)}
 
 
+def test_inputs_that_differ_while_an_image_stands_still():
+    """Behind a delay of a tick block k has seen k; a smoothed residual goes on changing behind the first block."""
+    assert [made().distinct(k) for k in (1, 2)] == [1, 2]
+    assert [made(alpha=0.25).distinct(k) for k in (1, 2)] == [1, made().steps]
+
+
 def test_names_and_shapes_are_those_of_the_docstring():
     assert {name: value.shape for name, value in arrays(made(norm="step", heads=3)).items()} == {
         "stem.weight": (3, 2, 3, 3), "stem.scale": (3,), "stem.bias": (3,),

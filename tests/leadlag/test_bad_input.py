@@ -396,7 +396,7 @@ study two-boards --predictors neural                  | a neural predictor has t
 study two-boards --seed -1                            | '--seed': -1 is not in the range
 flash-image delays-digits --board ulx3s                | no board 'ulx3s': there is
 flash-image delays-digits --out {there}/file/below     | file/below.* cannot be written: .*/file is no folder
-flash-image delays-digits --board ice40-hx8k           | has no bitstream: leadlag build delays-digits --board ice40-hx8k
+flash-image delays-digits --board ice40-hx8k           | has no bitstream: leadlag build delays-digits --board
 flash-image delays-digits -n 5000 --frames-only        | digits test has 1 to 360 images, not 5000
 flash delays-digits --board ice40-hx8k                 | no build/.*/flash.bin: leadlag flash-image delays-digits
 flash delays-digits --image {there}/file               | file is no flash image for ulx3s-85f.flash: there are no frames

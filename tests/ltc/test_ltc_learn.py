@@ -129,7 +129,21 @@ def test_layers_without_a_circuit_that_learns_are_refused(change, said):
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"streams": 3}, "power of two"), ({"seed": 0}, "seed must be"), ({"scope": "some"}, "scope must be one of"),
+    ({"rate": 65}, "rate must be an integer in -32..64, not 65"), ({"rate": 1.5}, "rate must be an integer"),
     ({"error": QFormat(0, 15)}, "must hold 1.0"), ({"error": QFormat(4, 15)}, "in 17 bits")])
 def test_bad_teachers_are_refused(change, said):
     with pytest.raises(ValueError, match=said):
         Teacher(**change)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 3), (2, 2, 4)])
+def test_ticks_of_another_shape_are_refused(shape):
+    """Compiled code would read beyond them."""
+    net = taught()
+    learner = CompiledLearner(net, random_params(net, np.random.default_rng(0)))
+    flags = {"fresh": False, "learn": False, "teach": False}
+    assert learner.run(np.zeros((2, 2, 3)), np.zeros((2, 2)), **flags).shape == (2, 2, net.outputs)
+    with pytest.raises(ValueError, match=re.escape("x (ticks, 2, 3) and labels (ticks, 2), not")):
+        learner.run(np.zeros(shape), np.zeros((2, 2)), **flags)
+    with pytest.raises(ValueError, match=re.escape("and (3, 2)")):
+        learner.run(np.zeros((2, 2, 3)), np.zeros((3, 2)), **flags)

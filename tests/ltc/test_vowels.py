@@ -38,6 +38,18 @@ def test_a_lesson_has_every_frame_once_and_marks_where_a_sequence_begins():
     assert not found.x[~found.on].any()
 
 
+def test_words_are_clipped_and_turns_are_taken_while_there_are_any():
+    rng = np.random.default_rng(3)
+    samples, net = made(rng), vowels.network(4, streams=4)
+    scale, fmt = vowels.scale_of(samples), net.layers[0].operand
+    samples.x[0, 0, :2] = 1e6, -1e6
+    assert vowels.words(samples, scale, net)[0, 0, :2].tolist() == [fmt.max, fmt.min]
+    # a speaker who has nothing more to say is passed over
+    order = vowels.balanced(np.array([0, 1, 1, 1, 2]), rng)
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert sorted(order[:3]) != [1, 2, 3]
+
+
 def test_a_small_network_learns_to_tell_made_speakers():
     samples = made(np.random.default_rng(2), 90)
     net, scale = vowels.network(16, streams=4), vowels.scale_of(samples)

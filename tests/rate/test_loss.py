@@ -83,6 +83,16 @@ def test_cross_entropy_sends_onehot_minus_softmax():
     assert (cross_entropy_error(rate, np.array([3]), fmt, error, 0) < 0).all()
 
 
+def test_any_axes_before_the_outputs():
+    """Ticks and streams: each row is a softmax of its own, whatever stands before it."""
+    fmt, rng = QFormat(3, 10), np.random.default_rng(4)
+    y, label = rng.integers(fmt.min, fmt.max + 1, (4, 2, 3)), rng.integers(0, 3, (4, 2))
+    p, error = softmax(y, fmt), cross_entropy_error(y, label, fmt, QFormat(0, 12), 0)
+    for t in range(4):
+        assert np.array_equal(p[t], softmax(y[t], fmt))
+        assert np.array_equal(error[t], cross_entropy_error(y[t], label[t], fmt, QFormat(0, 12), 0))
+
+
 def test_softmax_known_answers():
     """A third is 10922.5 of 32768 words with the reciprocal rounded down: the tie goes up."""
     fmt = QFormat(4, 9)
