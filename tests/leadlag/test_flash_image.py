@@ -64,7 +64,7 @@ def test_without_the_tool(built):
 @pytest.mark.parametrize(("change", "said"), [
     (lambda place: (place / "design.bit").write_bytes(b"b" * 0x40001), "has 262,145 bytes, frames begin at 262,144"),
     (lambda place: (place / "report.json").write_text('{"fingerprint": "0"}'), "is of another design: leadlag build"),
-    (lambda place: (place / "report.json").write_text("{"), "has no bitstream: leadlag build delays-digits --board ice40")])
+    (lambda place: (place / "report.json").write_text("{"), "has no bitstream: leadlag build delays-digits --board")])
 def test_bitstreams_that_are_refused(change, said, built, tmp_path):
     place = tmp_path / "build/delays-digits/ice40-hx8k+flash"
     place.mkdir(parents=True)
