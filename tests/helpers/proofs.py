@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -11,10 +11,12 @@ import cases
 import ltcs
 import spikes
 from amaranth.lib import data
+from delayed import Delayed
 from monitors import Holds, RecallHolds, Requests, Rounds, Saturates, Sums
 
 from golden.event.network import EventNetwork
 from golden.event.parts import INPUT, Block, Population
+from golden.fixed import QFormat
 from sim.proof import Verdict, prove
 
 WIDTHS, SHIFTS = (12, 18, 24, 36, 48), (1, 3, 9, 16)
@@ -27,7 +29,7 @@ _TAG = data.StructLayout({"tag": 3})
 
 
 class Proof(NamedTuple):
-    """claim: what holds; module: of the unit; make: its module -> component; way, depth (sim.proof); bug: old, new."""
+    """A claim, its unit's module, the components made of that, way and depth (sim.proof), and a bug: (old, new)."""
 
     claim: str
     module: str
@@ -39,7 +41,13 @@ class Proof(NamedTuple):
 
 def verdict(proof: Proof, module: ModuleType | None = None) -> Verdict:
     """What comes of a proof; module: in the place of the unit's own, with a bug."""
-    return prove(proof.make(module or importlib.import_module(proof.module)), proof.way, proof.depth)
+    parts, seconds = proof.make(module or importlib.import_module(proof.module)), 0.0
+    for part in parts if isinstance(parts, Iterator) else (parts,):
+        found = prove(part, proof.way, proof.depth)
+        seconds += found.seconds
+        if not found.holds:
+            break
+    return found._replace(seconds=seconds)
 
 
 def planted(proof: Proof) -> ModuleType:
@@ -62,6 +70,15 @@ def _holds(place: str, unit: Callable, bug: tuple[str, str], way: str = "unbound
                  lambda found: monitor(unit(found)), way, depth, bug)
 
 
+def _delayed(said: str, sizes, depths, bug: tuple[str, str]) -> Proof:
+    """The claim of delay lines of several sizes, for sources that are late and that are ahead."""
+    return Proof(f"units.delay.DelayLine, {said}: a read gives the word of its message, zero where there is none",
+                 "rtl.units.delay", lambda found: (
+                     Delayed(found, size=size, depth=depth, ahead=ahead, fmt=QFormat(0, 2))
+                     for size in sizes for depth in depths for ahead in (False, True)),
+                 "unbounded", 2, bug)
+
+
 PROOFS = [
     Proof(f"round_shift is its definition: {', '.join(map(str, WIDTHS))} bits, shifts {', '.join(map(str, SHIFTS))}",
           "rtl.fixed", lambda found: Rounds(found, WIDTHS, SHIFTS),
@@ -69,6 +86,9 @@ PROOFS = [
     Proof("saturate is its definition: the same widths, formats of 2 to 18 bits", "rtl.fixed",
           lambda found: Saturates(found, WIDTHS, ("Q1.0", "Q0.7", "Q3.8", "Q5.12")),
           "all inputs", 1, ("top = x[fmt.width - 1:]", "top = x[fmt.width:]")),
+    _delayed("3 words, 2 ticks", (3,), (2,), ("- self.delay - (not self.ahead)", "- self.delay - self.ahead")),
+    _delayed("every size to 4 words, 3 ticks", (1, 2, 3, 4), range(4),
+             ("known.eq(now >= self.delay + (not self.ahead))", "known.eq(now >= self.delay)")),
     Proof("host.link.BusMaster: one request at a time, still until acknowledged or withdrawn, then a cycle of rest",
           "rtl.host.link", lambda found: Requests(found.BusMaster(5), 6), "bounded", 24,
           ("bus.addr.eq(bus.addr + ~self.fixed)", "bus.addr.eq(bus.addr + ~self.fixed), bus.read.eq(1)")),
