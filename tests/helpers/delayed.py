@@ -8,7 +8,7 @@ from rtl.vendor import generic
 
 
 class Registers(generic.Bank):
-    """A bank whose words are registers that a proof can speak of: `words`; `fetched` is the first of two read registers."""
+    """A bank whose words are registers that a proof can speak of: `words`; `fetched`, the first of its read registers."""
 
     def elaborate(self, platform):
         m = Module()
