@@ -8,7 +8,7 @@ from rtl.vendor import generic
 
 
 class Registers(generic.Bank):
-    """A bank whose words are registers that a proof can speak of: `words`; `fetched`, the first of its read registers."""
+    """A bank whose words are registers that a proof can speak of: `words`, and `fetched`, which is read after them."""
 
     def elaborate(self, platform):
         m = Module()
