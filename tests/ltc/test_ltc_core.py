@@ -14,7 +14,7 @@ from golden.ltc.layer import LtcLayer, Readout
 from golden.ltc.network import LtcNetwork
 from rtl.ltc import core as cores
 from rtl.ltc.core import LtcCore
-from rtl.ltc.schedule import plan
+from rtl.ltc.schedule import latency, plan
 from rtl.vendor import generic
 from sim.pysim import load, receive, run, send
 
@@ -131,3 +131,28 @@ def test_reset_in_mid_tick(wait):
         out.extend(await receive(ctx, core.o, len(x) * net.outputs))
     run(dut, drive, sink, cycles=8000)
     assert np.array([p.y for p in out]).reshape(-1, net.outputs).tolist() == golden(net, params, [x]).tolist()
+
+
+@pytest.mark.parametrize(("sizes", "lanes"), [((3, 8, 2), (4, 1)), ((3, 5, 9, 3), (6, 18, 2)),
+                                              ((2, 7, 3, 5, 4), (14, 2, 4, 4))])
+def test_latency_is_what_is_said(sizes, lanes):
+    """From the start of a tick until the last word of its output; the queue before the host takes two cycles more."""
+    net = network(sizes, lanes)
+    params, sequences = drawn(net, 3, (1,))
+    core, seen = LtcCore(net), {"tick": None, "words": []}
+
+    async def drive(ctx):
+        await load(ctx, core.params, image_writes(net, params), half=0, settle=core.info.settle)
+        await send(ctx, core.i, words_of(sequences))
+
+    async def watch(ctx):
+        ctx.set(core.o.ready, 1)
+        cycle = 0
+        async for _, _, tick, valid in ctx.tick().sample(core.tick, core.o.valid):
+            cycle += 1
+            seen["tick"] = cycle if tick else seen["tick"]
+            seen["words"] += [cycle] * valid
+            if len(seen["words"]) == net.outputs:
+                return
+    run(core, drive, watch, cycles=20_000)
+    assert seen["words"][-1] - seen["tick"] == latency(net) + 2

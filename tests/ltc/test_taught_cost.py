@@ -38,6 +38,8 @@ def test_counted_as_built(changed, monkeypatch):
         if memory.form == "bank":
             want[memory.depth, memory.width] += memory.count
     assert Counter((bank.depth, bank.width) for bank in built(net, Bank, monkeypatch)) == want
+    answers, = (memory.depth for memory in need.memories if memory.form == "inferred")
+    assert answers == net.outputs * TaughtCore(net).info.constants["output_ticks"]
     assert len(built(net, Multiplier, monkeypatch)) == need.multipliers
 
 

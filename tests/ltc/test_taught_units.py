@@ -212,3 +212,11 @@ def test_walker():
             assert seen == expected, (errors, n)
         if errors:
             assert [each["addr"] for each in found[12 + READ:16 + READ]] == [0, 1, 2, 3]
+
+
+def test_a_walker_rests_behind_its_last_word():
+    """Also where its clock comes round, and a cycle in which a segment began comes again."""
+    for count in (3, 4):
+        dut = Walker([Segment(0, 5, 3), Segment(15 - count, 0, count)], 8)
+        found = play(dut, {0: {"start": 1}}, 60, ("active",))[1:]
+        assert [n for n, each in enumerate(found) if each["active"]] == [0, 1, 2, *range(15 - count, 15)]

@@ -6,9 +6,13 @@ from itertools import product
 
 import pytest
 
-from rtl.primitives import Bank, Multiplier, bank, multiplier
+from rtl.primitives import Bank, Multiplier, bank, has_multipliers, multiplier
 from rtl.vendor import ecp5, logic
 from sim.pysim import run
+
+
+def test_which_parts_have_multipliers():
+    assert [has_multipliers(vendor) for vendor in ("generic", "ecp5", "ice40")] == [True, True, False]
 
 
 def test_sizes():
