@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from rtl.primitives import Bank, Multiplier, bank, has_multipliers, multiplier
+from rtl.primitives import Accumulator, Bank, Multiplier, bank, has_multipliers, multiplier
 from rtl.vendor import ecp5, logic
 from sim.pysim import run
 
@@ -108,3 +108,31 @@ def test_serial_multiplier(a_width, b_width):
                     assert ctx.get(dut.p) == a * b, f"{a} * {b}, cycle {cycle}"
     assert dut.LATENCY == 1 + (b_width + 1) // 2
     run(dut, bench, cycles=4000)
+
+
+@pytest.mark.parametrize("start", [0, 4])
+def test_accumulator(start):
+    """The sum of what has come since `first`, which begins with `start`; it wraps."""
+    dut, got = Accumulator(width=6, x_width=4, start=start), []
+    given = [(1, 3), (0, -8), (0, 7), (1, -1), (0, 7), (0, 7), (0, 7), (0, 7)]
+
+    async def bench(ctx):
+        for first, x in given:
+            ctx.set(dut.first, first)
+            ctx.set(dut.x, x)
+            await ctx.tick()
+            got.append(ctx.get(dut.sum))
+    run(dut, bench, cycles=20)
+    sums = [3, -5, 2, -1, 6, 13, 20, 27]
+    assert got == [(total + start + 32) % 64 - 32 for total in sums]
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"width": 6, "x_width": 0}, "an accumulator of 6 bits takes words of 1 to 6 bits, not 0"),
+    ({"width": 6, "x_width": 7}, "an accumulator of 6 bits takes words of 1 to 6 bits, not 7"),
+    ({"width": 3, "x_width": 3, "start": 8}, "begins with a power of two or zero, not 8"),
+    ({"width": 3, "x_width": 3, "start": 3}, "begins with a power of two or zero, not 3"),
+    ({"width": 3, "x_width": 3, "start": -2}, "begins with a power of two or zero, not -2")])
+def test_accumulators_that_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Accumulator(**fields)
