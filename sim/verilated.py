@@ -14,18 +14,18 @@ In a library, not exporting the model matters as much: 315 without -fvisibility=
 import ctypes
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
 
-from golden.files import write_whole
+from golden.files import write_json, write_whole
 from golden.programs import ToolError, build_once, compiler, run
-from sim.verilog import to_rtlil, to_verilog
+from sim.design import Design, Mapped, design_of, timed
 
 CACHE = Path("build/verilated")
-MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
 OLDEST = (5, 36)
 _VERILATE = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
              # functions of moderate size: one of 7,000 lines takes the C++ compiler six times as long
@@ -39,27 +39,42 @@ _COMPILE = ("-std=c++17", "-fPIC", "-w",
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
-def build_library(component, *, name: str, harness: str, vendor: str = "generic", quick: bool = False) -> ctypes.CDLL:
+def build_library(component, *, name: str, harness: str, vendor: str = "generic", quick: bool = False,
+                  mapped: Mapped | None = None) -> ctypes.CDLL:
     """Compile `component` with `harness` (C++) into a library with a C ABI and load it.
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
-    of `vendor` primitives are compiled in. quick: compiled in less time, for what runs few cycles. Built once a
-    circuit, harness, tool version and processor: a process that wants what another one builds waits for it.
-    ToolError where a tool is missing, BuildError where one fails.
+    of `vendor` primitives are compiled in. mapped: the netlist that tools make of the component, in its place.
+    quick: see build_design.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
-    text = to_rtlil(component, name=name, reset=False)
+    return build_design(design_of(component, name=name, vendor=vendor, mapped=mapped), harness=harness, quick=quick)
+
+
+def build_design(design: Design, *, harness: str, quick: bool = False) -> ctypes.CDLL:
+    """Compile a design with `harness` (C++) into a library with a C ABI and load it.
+
+    quick: compiled in less time, for what runs few cycles. Built once a circuit, harness, tool version and processor:
+    a process that wants what another one builds waits for it; `design.times` then has the CPU seconds of that build.
+    ToolError where a tool is missing, BuildError where one fails.
+    """
     command, environment, version = verilator()
-    models = MODELS[vendor].read_text(encoding="utf-8") if vendor in MODELS else ""
-    # RTLIL and the file that turns it into Verilog stand for the Verilog, which takes seconds to write
-    converter = Path(to_verilog.__code__.co_filename).read_text(encoding="utf-8")
     effort = _QUICK if quick else _EFFORT
-    parts = (text, converter, harness, models, version, _target(), *_VERILATE, *_COMPILE, *effort)
+    parts = (design.key, harness, version, _target(), *_VERILATE, *_COMPILE, *effort)
     key = hashlib.sha256("\0".join(parts).encode())
-    library = (CACHE / f"{name}-{key.hexdigest()[:16]}.so").absolute()
-    build_once(library, lambda folder: _build(folder, name, to_verilog(text) + models, harness, command, environment,
-                                              effort))
+    library = (CACHE / f"{design.name}-{key.hexdigest()[:16]}.so").absolute()
+    times = library.with_suffix(".json")
+
+    def make(folder):
+        verilog = design.verilog()
+        with timed(design.times, "compile"):
+            built = _build(folder, design.name, verilog, harness, command, environment, effort)
+        write_json(times, design.times)
+        return built
+    build_once(library, make)
+    if times.exists():
+        design.times.update(json.loads(times.read_text(encoding="utf-8")))
     return ctypes.CDLL(str(library))
 
 

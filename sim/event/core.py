@@ -10,6 +10,7 @@ from golden.event.network import EventNetwork
 from golden.image import build_image
 from rtl.event.core import EventCore
 from sim.harness.device import SimulationError
+from sim.design import Mapped
 from sim.verilated import build_library
 
 
@@ -23,15 +24,17 @@ class Simulated(NamedTuple):
 class EventSimulation:
     """An event-driven network without the host's bus: what the engine itself takes.
 
-    Parameters: net; vendor form of the memories; quick, True to compile sooner what runs few cycles.
+    Parameters: net; vendor form of the memories; quick, True to compile sooner what runs few cycles;
+    mapped, the netlist that tools make of it (sim.netlist).
     Compiling is cached (sim.verilated). ToolError where a tool is missing.
     """
 
-    def __init__(self, net: EventNetwork, *, vendor: str = "generic", quick: bool = False):
+    def __init__(self, net: EventNetwork, *, vendor: str = "generic", quick: bool = False,
+                 mapped: Mapped | None = None):
         self.net = net
         harness = Path(__file__).with_suffix(".cpp").read_text(encoding="utf-8")
         self._library = library = build_library(EventCore(net, vendor=vendor), name="events", harness=harness,
-                                                vendor=vendor, quick=quick)
+                                                vendor=vendor, quick=quick, mapped=mapped)
         pointer, long = ctypes.c_void_p, ctypes.c_int64
         for name, result, arguments in (
                 ("new", pointer, ()), ("delete", None, (pointer,)),

@@ -8,7 +8,8 @@ import numpy as np
 from firmware.transport import PortError, Transport
 from golden.description import Description
 from rtl.host.top import Flash, SerialTop
-from sim.verilated import build_library
+from sim.design import Design, Mapped, design_of
+from sim.verilated import build_design
 
 #: clock cycles a bit, the fewest that the receiver takes: simulated time is cheap, cycles are not
 DIVISOR = 4
@@ -22,16 +23,29 @@ class SimulatedBoard(Transport):
     """What SerialTransport is to a real board. Time passes only while bytes are written or waited for.
 
     Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles; flash,
-    what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading.
+    what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading; mapped, the
+    netlist that tools make of the design, in its place (sim.netlist).
     ToolError where a tool is missing.
-    Attributes: cycles, clock cycles so far.
+    Attributes: cycles, clock cycles so far; times, CPU seconds that each step of building took.
     """
 
     def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False,
-                 flash: bytes | None = None):
-        harness = _text("board.cpp") if flash is None else f"#define FLASH\n{_text('flash.h')}{_text('board.cpp')}"
+                 flash: bytes | None = None, mapped: Mapped | None = None):
         top = SerialTop(net, divisor=DIVISOR, vendor=vendor, flash=None if flash is None else FLASH)
-        self._library = library = build_library(top, name="board", harness=harness, vendor=vendor, quick=quick)
+        self._open(design_of(top, name="board", vendor=vendor, mapped=mapped), quick, flash)
+
+    @classmethod
+    def of(cls, design: Design, *, reset: int, quick: bool = False) -> "SimulatedBoard":
+        """A whole board: `design` has the pins clk, rx and tx, and its reset takes `reset` cycles from power-up."""
+        board = cls.__new__(cls)
+        board._open(design, quick)
+        board._exchange(b"", 1, reset)
+        return board
+
+    def _open(self, design: Design, quick: bool, flash: bytes | None = None):
+        harness = _text("board.cpp") if flash is None else f"#define FLASH\n{_text('flash.h')}{_text('board.cpp')}"
+        self._library = library = build_design(design, harness=harness, quick=quick)
+        self.times = design.times
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [ctypes.c_int]
         library.board_delete.argtypes = [ctypes.c_void_p]

@@ -10,7 +10,8 @@ from golden.description import Description, Units
 from golden.image import read_back
 from golden.regmap import ERRORS, REGISTERS
 from rtl.host.top import NetworkTop
-from sim.verilated import build_library
+from sim.design import Mapped, design_of
+from sim.verilated import build_design
 
 STALLS = ("none", "random", "bursts")
 #: bit of `status`: what was loaded is not in force yet; how often that is read
@@ -30,16 +31,18 @@ class Device:
     """The device behind its bus: golden.regmap in C++.
 
     Parameters: net; vendor form of memories and multipliers (vendor models are compiled in); quick, True to compile
-    sooner what runs few cycles.
+    sooner what runs few cycles; mapped, the netlist that tools make of the device, in its place (sim.netlist).
     Compiling takes half a minute for 140 lanes and is cached (sim.verilated). ToolError where a tool is missing.
-    Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`.
+    Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`; times, CPU seconds that each step of
+    building took.
     """
 
-    def __init__(self, net: Description, vendor: str = "generic", *, quick: bool = False):
+    def __init__(self, net: Description, vendor: str = "generic", *, quick: bool = False,
+                 mapped: Mapped | None = None):
         self.net, self.run_cycles = net, 0
         harness = Path(__file__).with_name("device.cpp").read_text(encoding="utf-8")
-        self._library = build_library(NetworkTop(net, vendor=vendor), name="top", harness=harness, vendor=vendor,
-                                      quick=quick)
+        design = design_of(NetworkTop(net, vendor=vendor), name="top", vendor=vendor, mapped=mapped)
+        self._library, self.times = build_design(design, harness=harness, quick=quick), design.times
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.simulation_new())
         # beside those whose answers wait, one may wait for room; what has no fixed length would hold up its own end

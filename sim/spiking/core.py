@@ -11,6 +11,7 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import input_words
 from rtl.spiking.core import SpikingCore
 from sim.harness.device import SimulationError
+from sim.design import Mapped
 from sim.verilated import build_library
 
 
@@ -29,17 +30,19 @@ class SpikingSimulation:
     """A spiking network without the host's bus: what the engine itself takes.
 
     Parameters: net; vendor form of the memories; stop_early, False to run every image to its end, with all spikes;
-    quick, True to compile sooner what runs few cycles.
+    quick, True to compile sooner what runs few cycles; mapped, the netlist that tools make of it (sim.netlist).
     Compiling is cached (sim.verilated). ToolError where a tool is missing. Attributes: cycles, clock cycles so far.
     """
 
-    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True, quick: bool = False):
+    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True, quick: bool = False,
+                 mapped: Mapped | None = None):
         self.net = net
         harness = Path(__file__).with_suffix(".cpp").read_text(encoding="utf-8")
         if len(net.layers) > 1:
             harness = "#define SEEN\n" + harness
         core = SpikingCore(net, vendor=vendor, stop_early=stop_early)
-        self._library = library = build_library(core, name="spikes", harness=harness, vendor=vendor, quick=quick)
+        self._library = library = build_library(core, name="spikes", harness=harness, vendor=vendor, quick=quick,
+                                                mapped=mapped)
         pointer, long = ctypes.c_void_p, ctypes.c_int64
         for name, result, arguments in (
                 ("new", pointer, ()), ("delete", None, (pointer,)), ("cycles", ctypes.c_uint64, (pointer,)),

@@ -1,0 +1,67 @@
+"""Design: what a harness is compiled with: a circuit as RTL, or the netlist or bitstream that tools made of it.
+
+A harness asks for a component. Given `mapped`, it gets what that way makes of the component instead: the same pins, the
+same harness, the same vectors.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from sim.verilog import to_rtlil, to_verilog
+
+MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
+
+
+class Design(NamedTuple):
+    """Verilog with plain pins, made when it is wanted.
+
+    name of its top; key, a text that stands for the Verilog, which takes longer to make; verilog(); times, CPU seconds
+    by step, which `verilog` and the compiler fill in.
+    """
+
+    name: str
+    key: str
+    verilog: Callable[[], str]
+    times: dict
+
+
+class Mapped(NamedTuple):
+    """A way from a circuit to other Verilog of the same pins: key stands for it; verilog(RTLIL, top, times)."""
+
+    key: str
+    verilog: Callable[[str, str, dict], str]
+
+
+def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped | None = None) -> Design:
+    """`component` without reset, with the models of `vendor` primitives: as it is, or by way of `mapped`."""
+    text, times = to_rtlil(component, name=name, reset=False), {}
+    models = MODELS[vendor].read_text(encoding="utf-8") if vendor in MODELS else ""
+    # RTLIL and the file that turns it into Verilog stand for the Verilog, which takes seconds to write
+    converter = Path(to_verilog.__code__.co_filename).read_text(encoding="utf-8")
+    if mapped is not None:
+        return Design(name, "\0".join((text, mapped.key, models)),
+                      lambda: mapped.verilog(text, name, times) + models, times)
+
+    def verilog():
+        with timed(times, "convert"):
+            return to_verilog(text) + models
+    return Design(name, "\0".join((text, converter, models)), verilog, times)
+
+
+@contextmanager
+def timed(times: dict, step: str):
+    """Add the CPU seconds of what runs inside, programs that it starts among them, to times[step]."""
+    started = _seconds()
+    try:
+        yield
+    finally:
+        times[step] = round(times.get(step, 0.0) + _seconds() - started, 2)
+
+
+def _seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
