@@ -1,7 +1,7 @@
 """Where families of FPGAs differ: how yosys, nextpnr and the packer are called, their names, clocks, memories."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from boards.clocks import Ice40Pll, Pll
 from golden.tools import ECPPACK, ICEPACK, NEXTPNR_ECP5, NEXTPNR_ICE40, YOSYS, Tool
@@ -31,6 +31,7 @@ class Family:
       fill                  shares of block RAMs and LUTs beyond which a design hardly routes
       base                  LUTs of the link that count beside the layers when lanes are dealt out
       cells                 what nextpnr calls the figures of a report
+      limits                rungs of `leadlag verify` that its tools do not reach, and why
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     base: int
     cells: dict[str, str]
     lut: str
+    limits: dict[str, str] = field(default_factory=dict)
 
     def block_rams(self, need: Inventory) -> int:
         """Block RAMs of an inventory."""
@@ -114,7 +116,9 @@ ECP5 = Family(
     # rough LUTs, fitted over networks of 1 to 141 lanes of 16-bit words, and over spiking ones
     blocks=_ecp5_memory, prices={"layer": 240, "mac_lane": 90, "table": 200, "engine": 600, "neuron_lane": 70,
                                  "column": 9}, fill=(0.9, 0.6), base=0,
-    cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4")
+    cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4",
+    limits={"bitstream": "no tool makes a netlist of an ECP5 bitstream (ecpunpack and ecppack only give the same bits "
+                         "again): --rung routed is the lowest"})
 
 #: a logic cell is a LUT and a flip-flop together; multipliers are made of them
 ICE40 = Family(
@@ -125,4 +129,6 @@ ICE40 = Family(
                                                                                                  memory.width),
     prices={"engine": 650, "neuron_lane": 184, "state": 2.1, "ring": 1.5, "layer": 700, "mac_lane": 120,
             "product": 3.4}, fill=(1.0, 0.93), base=1250,
-    cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4")
+    cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4",
+    limits={"routed": "what nextpnr-ice40 writes of a routed design has no clock at its pad: --rung bitstream goes "
+                      "further"})

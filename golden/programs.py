@@ -88,7 +88,8 @@ def find(program: str) -> str | None:
 
 
 class Program(NamedTuple):
-    """A program of the system: its names, the best first; what brings it; words after which it says its version."""
+    """A program of the system: its names, the best first; what brings it; words after which it says its version, if any.
+    """
 
     names: tuple[str, ...]
     install: str
@@ -96,6 +97,7 @@ class Program(NamedTuple):
 
 
 ICARUS = Program(("iverilog",), "apt-get install iverilog (11 or later)", ("-V",))
+ICEBOX = Program(("icebox_vlog",), "apt-get install fpga-icestorm", ())
 MAKE, PERL = Program(("make",), "apt-get install make"), Program(("perl",), "apt-get install perl")
 CXX = Program(("c++", "g++"), "apt-get install g++")
 FFMPEG = Program(("ffmpeg",), "apt-get install ffmpeg", ("-version",))

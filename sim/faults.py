@@ -3,6 +3,8 @@
     lut   every bit of one table is inverted
     ram   what one block RAM holds: a bit of each of its first words is flipped; where it holds nothing before it is
           loaded, a bit of what it reads is stuck at one
+
+Which cell that is depends on the netlist alone: a run can be repeated.
 """
 
 from typing import NamedTuple
@@ -43,12 +45,15 @@ def table_of_a_register(module: dict, sites: Sites) -> str:
     What a host asks of the device goes on; words that the network computes differ.
     """
     begin, d, q = sites.registers
-    drives = {cell["connections"][pin][0]: name for name, cell in module["cells"].items()
-              if (pin := sites.luts.get(cell["type"], ("", ""))[1]) in cell["connections"]}
+
+    def at(cell, pin):      # None where nothing is connected
+        return next(iter(cell["connections"].get(pin, ())), None)
+    cells = module["cells"].items()
+    drives = {at(cell, sites.luts[cell["type"]][1]): name for name, cell in cells if cell["type"] in sites.luts}
+    drives.pop(None, None)
     names = {bit: name for name, net in sorted(module["netnames"].items()) if ".core." in name for bit in net["bits"]}
-    found = sorted((names[cell["connections"][q][0]], drives[cell["connections"][d][0]])
-                   for cell in module["cells"].values() if cell["type"].startswith(begin)
-                   and cell["connections"].get(q, [""])[0] in names and cell["connections"][d][0] in drives)
+    found = sorted((names[at(cell, q)], drives[at(cell, d)]) for _, cell in cells if cell["type"].startswith(begin)
+                   and at(cell, q) in names and at(cell, d) in drives)
     if not found:
         raise ValueError("there is no look-up table to plant a fault in")
     return found[len(found) // 2][1]

@@ -17,38 +17,54 @@ from sim.design import Mapped, timed
 from sim.faults import Sites, plant
 from sim.verilog import emptied
 
-#: files of this folder that say how: they stand for the Verilog that comes out
 _CODE = ("netlist.py", "faults.py", "verilog.py")
 #: of cells to what Verilator likes
 PASSES = ("proc", "flatten", "opt", "memory -nomap", "opt_clean")
 
 
 class Cells(NamedTuple):
-    """What a family brings for its netlists.
+    """What a family brings for its netlists, beside the models of its hard blocks (sim.design.MODELS).
 
-    synth: pass of yosys with its options; library: its commands that read cells, `+/` for its own files; sites: where
-    faults go. read_verilog wants -overwrite, as yosys knows cells already; with -defer a cell is made only for the
-    parameters that occur: whole, large memories become registers. What is a black box must be read without.
+    library: commands of yosys that read its cells, `+/` for yosys' own files; sites: where faults go. read_verilog
+    wants -overwrite, as yosys knows cells already; with -defer a cell is made only for the parameters that occur:
+    whole, large memories become registers. What is a black box must be read without.
     """
 
-    synth: str
     library: str
     sites: Sites
 
 
-def netlist(cells: Cells, fault: str | None = None) -> Mapped:
-    """The way by synthesis; fault: one of sim.faults.FAULTS, planted in what came out."""
-    code = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _CODE)
-    return Mapped("\0".join((code, *cells[:2], str(cells.sites), str(fault))),
-                  lambda text, top, times: _verilog(text, top, times, cells, fault))
+#: by vendor form
+CELLS = {
+    "ecp5": Cells("read_verilog -overwrite +/ecp5/cells_sim.v", Sites(
+        luts={"LUT4": ("INIT", "Z")}, registers=("TRELLIS_FF", "DI", "Q"), rams={"DP16KD": ("INITVAL_", "DO", 20)})),
+    "ice40": Cells("read_verilog -defer -overwrite +/ice40/cells_sim.v", Sites(
+        luts={"SB_LUT4": ("LUT_INIT", "O")}, registers=("SB_DFF", "D", "Q"),
+        rams={"SB_RAM40_4K": ("INIT_", "RDATA", 16)})),
+}
 
 
-def _verilog(text: str, top: str, times: dict, cells: Cells, fault: str | None) -> str:
+def netlist(vendor: str, synth: str, fault: str | None = None) -> Mapped:
+    """The way by synthesis for the parts of `vendor`.
+
+    synth: pass of yosys with its options; fault: one of sim.faults.FAULTS, planted in what came out.
+    """
+    cells = CELLS[vendor]
+    return Mapped("\0".join((own_code(*_CODE), synth, str(cells), str(fault))),
+                  lambda text, top, times: _verilog(text, top, times, cells, synth, fault))
+
+
+def own_code(*names: str) -> str:
+    """Files of this folder that say how a netlist becomes Verilog: they stand for what comes out."""
+    return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+
+
+def _verilog(text: str, top: str, times: dict, cells: Cells, synth: str, fault: str | None) -> str:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_whole(work / "unit.il", text)
         with timed(times, "synth"):
-            yosys(f"read_rtlil unit.il\n{cells.synth} -top {top} -json unit.json", work, "synth.log")
+            yosys(f"read_rtlil unit.il\n{synth} -top {top} -json unit.json", work, "synth.log")
         with timed(times, "convert"):
             design = json.loads((work / "unit.json").read_text(encoding="utf-8"))
             module = design["modules"][top]

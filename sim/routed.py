@@ -1,8 +1,8 @@
 """A routed ECP5 as a netlist for a simulator: what nextpnr wrote, cell by cell, said in full.
 
-nextpnr leaves out what a cell does by itself: an input that is not connected reads 1 (a reset: 0), a parameter xMUX says
-that pin x is a constant or inverted, and names like CE2 say which pin of four is meant. `tied` spells that out in yosys'
-JSON, so that models without any of it serve (sim/models/ecp5_routed.v, sim/models/ecp5.v).
+nextpnr leaves out what a cell does by itself: an input that is not connected reads 1 (a reset: 0), a parameter xMUX
+says that pin x is a constant or inverted, and names like CE2 say which pin of four is meant. `tied` spells that out in
+yosys' JSON, so that models without any of it serve (sim/models/ecp5_routed.v, sim/models/ecp5.v).
 """
 
 from golden.checks import check

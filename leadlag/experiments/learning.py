@@ -179,11 +179,11 @@ def adapt(name: str = "gle-mnist1d", *, samples: int = 2560, on_board: int = 100
                                                 halvings=halve)
                     want = learner.run(block.x, block.target, first=done == 0, learn=block.learn, halve=halve)
                     done += ADAPT_CLASSES
-                    _equal_words(net, got, want, f"board after {done} samples")
+                    equal_words(net, got, want, f"board after {done} samples")
                     due = _note(relearn, done, due, net, learner)
                     say(f"adaptation on the board: {done} of {on_board} samples")
                 learnt = Learner(device).read_parameters(destroyed)
-                _equal_params(net, learnt, learner.params)
+                equal_params(net, learnt, learner.params)
                 flow.write_words(net, learnt, flow.BUILD / net.name)
                 figures["device"] = str(Learner(device).learning_state())
         figures["board_samples"] = done
@@ -243,13 +243,14 @@ def run_both(net, params, stream, rtl, console, *, halve=0):
             simulation = Device(net)
             simulation.load(build_image(net, params).pairs)
             got = simulation.learn(stream.x, stream.target, learn=stream.learn, teach=stream.teach, halvings=halve)
-            _equal_words(net, got, want, "circuit")
-            _equal_params(net, simulation.read_params(params), learner.params)
+            equal_words(net, got, want, "circuit")
+            equal_params(net, simulation.read_params(params), learner.params)
         equal["rtl_equal_ticks"] = int(np.prod(got.shape[:2]))
     return learner, equal, want
 
 
-def _equal_words(net, got, want, what) -> None:
+def equal_words(net, got, want, what) -> None:
+    """CheckFailed names the first of (ticks, streams, outputs) that differs."""
     wrong = np.argwhere(np.asarray(got) != want)
     if len(wrong):
         t, stream, output = wrong[0]
@@ -257,7 +258,8 @@ def _equal_words(net, got, want, what) -> None:
                                f"{got[t, stream, output]}, the golden model says {want[t, stream, output]}")
 
 
-def _equal_params(net, got, want) -> None:
+def equal_params(net, got, want) -> None:
+    """CheckFailed names what of a layer differs."""
     for n, (mine, golden) in enumerate(zip(got, want, strict=True)):
         for name in net.layers[n].names:
             if not np.array_equal(getattr(mine, name), getattr(golden, name)):

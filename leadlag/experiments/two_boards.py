@@ -6,7 +6,7 @@ other. Output words and what was learnt are compared with the golden model, word
 """
 
 from leadlag import flow
-from leadlag.experiments.learning import _equal_params, _equal_words
+from leadlag.experiments.learning import equal_params, equal_words
 from leadlag.terminal import status
 
 LATENCIES = (0, 5, 20, 40, 100)         # ticks of 0.05 ms
@@ -65,8 +65,8 @@ def _run(simulation, net, seed: int, ms: float) -> dict:
     cycles = simulation.tick_cycles
     learner = CompiledLearner(net, params)
     want = learner.run(words.x, words.target, first=True, teach=words.teach)
-    _equal_words(net, got, want, f"two boards, {link} cycles of cable")
-    _equal_params(net, simulation.read_params(params), learner.params)
+    equal_words(net, got, want, f"two boards, {link} cycles of cable")
+    equal_params(net, simulation.read_params(params), learner.params)
     longer = _pace(simulation, net, params, link + period)
     return {"mse": error(net, words, got), "link_cycles": link, "cycles_per_tick": round(cycles, 2),
             "one_tick_longer": round(longer, 2), "equal": int(got.size)}

@@ -9,8 +9,8 @@ import numpy as np
 from golden.event.network import EventNetwork
 from golden.image import build_image
 from rtl.event.core import EventCore
-from sim.harness.device import SimulationError
 from sim.design import Mapped
+from sim.harness.device import SimulationError
 from sim.verilated import build_library
 
 

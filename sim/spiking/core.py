@@ -10,8 +10,8 @@ from golden.image import Image
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import input_words
 from rtl.spiking.core import SpikingCore
-from sim.harness.device import SimulationError
 from sim.design import Mapped
+from sim.harness.device import SimulationError
 from sim.verilated import build_library
 
 
