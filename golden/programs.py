@@ -88,8 +88,7 @@ def find(program: str) -> str | None:
 
 
 class Program(NamedTuple):
-    """A program of the system: its names, the best first; what brings it; words after which it says its version, if any.
-    """
+    """A program of the system: its names, the best first; what brings it; what it is asked for its version, if that."""
 
     names: tuple[str, ...]
     install: str
@@ -154,6 +153,21 @@ def build_once(target: Path, make) -> Path:
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-") as folder:
                 os.replace(make(Path(folder).absolute()), target)
     return target
+
+
+@contextmanager
+def timed(times: dict, step: str):
+    """Add the CPU seconds of what runs inside, programs that it starts among them, to times[step]."""
+    started = _seconds()
+    try:
+        yield
+    finally:
+        times[step] = round(times.get(step, 0.0) + _seconds() - started, 2)
+
+
+def _seconds() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def ending() -> bool:

@@ -4,13 +4,11 @@ A harness asks for a component. Given `mapped`, it gets what that way makes of t
 same harness, the same vectors.
 """
 
-import resource
-import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from golden.programs import timed
 from sim.verilog import to_rtlil, to_verilog
 
 MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
@@ -50,18 +48,3 @@ def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped |
         with timed(times, "convert"):
             return to_verilog(text) + models
     return Design(name, "\0".join((text, converter, models)), verilog, times)
-
-
-@contextmanager
-def timed(times: dict, step: str):
-    """Add the CPU seconds of what runs inside, programs that it starts among them, to times[step]."""
-    started = _seconds()
-    try:
-        yield
-    finally:
-        times[step] = round(times.get(step, 0.0) + _seconds() - started, 2)
-
-
-def _seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from golden.files import write_whole
+from golden.programs import timed
 from golden.tools import yosys
-from sim.design import Mapped, timed
+from sim.design import Mapped
 from sim.faults import Sites, plant
 from sim.verilog import emptied
 
-_CODE = ("netlist.py", "faults.py", "verilog.py")
+_CODE = ("netlist.py", "verilog.py")
 #: of cells to what Verilator likes
 PASSES = ("proc", "flatten", "opt", "memory -nomap", "opt_clean")
 
@@ -50,13 +51,14 @@ def netlist(vendor: str, synth: str, fault: str | None = None) -> Mapped:
     synth: pass of yosys with its options; fault: one of sim.faults.FAULTS, planted in what came out.
     """
     cells = CELLS[vendor]
-    return Mapped("\0".join((own_code(*_CODE), synth, str(cells), str(fault))),
+    return Mapped("\0".join((own_code(fault, *_CODE), synth, str(cells), str(fault))),
                   lambda text, top, times: _verilog(text, top, times, cells, synth, fault))
 
 
-def own_code(*names: str) -> str:
+def own_code(fault: str | None, *names: str) -> str:
     """Files of this folder that say how a netlist becomes Verilog: they stand for what comes out."""
-    return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+    names = names if fault is None else (*names, "faults.py")
+    return "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
 
 
 def _verilog(text: str, top: str, times: dict, cells: Cells, synth: str, fault: str | None) -> str:

@@ -22,8 +22,8 @@ import sys
 from pathlib import Path
 
 from golden.files import write_json, write_whole
-from golden.programs import ToolError, build_once, compiler, run
-from sim.design import Design, Mapped, design_of, timed
+from golden.programs import ToolError, build_once, compiler, run, timed
+from sim.design import Design, Mapped, design_of
 
 CACHE = Path("build/verilated")
 OLDEST = (5, 36)

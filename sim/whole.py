@@ -15,17 +15,16 @@ from sim.faults import Sites, plant, table_of_a_register
 from sim.netlist import CELLS, from_json, own_code
 
 TOP = "board"
-_CODE = ("whole.py", "netlist.py", "faults.py", "verilog.py", "routed.py", "bitstream.py", "models/ecp5_routed.v",
-         "models/ecp5.v")
+_CODE = ("whole.py", "netlist.py", "verilog.py", "routed.py", "bitstream.py", "models/ecp5_routed.v", "models/ecp5.v")
 #: of what nextpnr leaves
 _ROUTED = Sites(luts={"TRELLIS_COMB": ("INITVAL", "F")}, registers=("TRELLIS_FF", "DI", "Q"),
                 rams=CELLS["ecp5"].sites.rams)
 _PACKED = Sites(luts={"ICESTORM_LC": ("LUT_INIT", "O")}, registers=("ICESTORM_LC", "O", "O"), rams={})
 
 
-def code() -> str:
+def code(fault: str | None = None) -> str:
     """A text that changes with what this module makes of a netlist."""
-    return own_code(*_CODE)
+    return own_code(fault, *_CODE)
 
 
 def of_routed(module: dict, pads: dict, idle: dict, work: Path, fault: str | None = None) -> str:

@@ -17,11 +17,11 @@ from boards.base import check_fits
 from boards.whole import RESET_CYCLES, Whole
 from firmware.board import Board
 from firmware.protocol import LinkError
-from golden.programs import ICEBOX, program
+from golden.programs import ICEBOX, program, timed
 from leadlag import flow
 from leadlag.terminal import Table
 from sim import whole
-from sim.design import Design, timed
+from sim.design import Design
 from sim.harness.board import DIVISOR, SimulatedBoard
 from sim.harness.device import Device, SimulationError
 from sim.netlist import CELLS, netlist
@@ -96,35 +96,30 @@ def _whole(net, target, rung, fault, quick, say):
     make = _from_bitstream if rung == "bitstream" else _from_routed
 
     def verilog():
+        routed = made.routed(flow.BUILD / "verify", say)
+        times.update(routed.times)
+        dropped = [cell for cell in DROPPED if routed.cells.get(cell)]
+        if rung == "bitstream" and dropped:
+            raise ValueError(f"{target.name} has no rung bitstream for {net.name}: icebox_vlog drops "
+                             f"{', '.join(dropped)}; --rung netlist has models of them")
         with tempfile.TemporaryDirectory(prefix="leadlag-verify-") as folder:
-            work = Path(folder)
-            say("synthesis")
-            with timed(times, "synth"):
-                used = made.synthesise(work)
-            dropped = [cell for cell in DROPPED if used.get(cell)]
-            if rung == "bitstream" and dropped:
-                raise ValueError(f"{target.name} has no rung bitstream for {net.name}: icebox_vlog drops "
-                                 f"{', '.join(dropped)}; --rung netlist has models of them")
-            say("place and route")
-            with timed(times, "place"):
-                routed = made.place(work)
-            text = make(made, work, routed, times, fault, say)
-            say("compile")
-            return text
-    design = Design(whole.TOP, json.dumps([made.key, whole.code(), rung, fault]), verilog, times)
+            text = make(made, Path(folder), routed, times, fault, say)
+        say("compile")
+        return text
+    design = Design(whole.TOP, json.dumps([made.key, whole.code(fault), rung, fault]), verilog, times)
     return SimulatedBoard.of(design, reset=RESET_CYCLES, quick=quick), times
 
 
 def _from_routed(made, work, routed, times, fault, say):
     say("netlist to Verilog")
     with timed(times, "convert"):
-        return whole.of_routed(routed, made.pads, made.idle, work, fault)
+        return whole.of_routed(routed.module, made.pads, made.idle, work, fault)
 
 
 def _from_bitstream(made, work, routed, times, fault, say):
     say("pack and decode")
     with timed(times, "pack"):
-        made.pack(work, *([lambda text: whole.fault_in(text, routed)] if fault == "lut" else []))
+        made.pack(routed, work, *([lambda text: whole.fault_in(text, routed.module)] if fault == "lut" else []))
     part = made.board.part.nextpnr
     with timed(times, "decode"):
         return whole.of_bitstream(made.pads, made.idle, work, part[part.index("--package") + 1], fault)
