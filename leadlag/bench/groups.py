@@ -29,6 +29,7 @@ from leadlag.bench import prospective as bench_prospective
 from leadlag.bench import random as bench_random
 from leadlag.bench import records, sources
 from leadlag.bench import spiking as bench_spiking
+from leadlag.bench import verify as bench_verify
 from leadlag.demo import SEEDS
 from leadlag.provenance import provenance
 from leadlag.terminal import status
@@ -164,7 +165,7 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
     bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | \
-    bench_event_risp.GROUPS | bench_peers.GROUPS
+    bench_event_risp.GROUPS | bench_peers.GROUPS | bench_verify.GROUPS
 
 
 def _group(name: str):

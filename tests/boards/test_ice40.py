@@ -23,10 +23,10 @@ from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import random_synapses, run
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
-from golden.tools import yosys
 from golden.units.weights import Ternary
 from rtl.spiking.cost import inventory
-from sim import verilated
+from sim.design import Mapped
+from sim.netlist import netlist
 from sim.spiking.core import SpikingSimulation
 
 HX8K = BOARDS["ice40-hx8k"]
@@ -224,21 +224,18 @@ def test_part_without_room_for_any_lane():
 
 
 @pytest.mark.slow
-def test_synthesised_circuit_equals_golden(monkeypatch, tiny, tmp_path):
+def test_synthesised_circuit_equals_golden(tiny):
     """Logic cells and block RAMs as yosys models them, on random images."""
-    def mapped(text: str) -> str:
-        """sim.verilog.to_verilog by way of the cells of an iCE40."""
-        (tmp_path / "in.il").write_text(text)
-        yosys("read_rtlil in.il\nsynth_ice40 -top spikes\nselect -assert-min 10 t:SB_RAM40_4K\n"
-              "delete t:$scopeinfo\ndelete =A:blackbox =A:whitebox\nread_verilog +/ice40/cells_sim.v\n"
-              "hierarchy -top spikes\nproc\nflatten\nopt\nmemory -nomap\nopt_clean\nwrite_verilog -noattr out.v",
-              tmp_path)
-        return (tmp_path / "out.v").read_text()
+    way = netlist("ice40", "synth_ice40")
 
-    monkeypatch.setattr(verilated, "to_verilog", mapped)
+    def in_block_rams(text, top, times):
+        verilog = way.verilog(text, top, times)
+        assert len(re.findall(r"reg \[15:0\] \S+ +\[255:0\]", verilog)) >= 10
+        return verilog
     rng = np.random.default_rng(3)
     params, spikes = random_synapses(tiny, rng), rng.random((40, tiny.ticks, tiny.inputs)) < 0.2
-    simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False, quick=True)
+    simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False, quick=True,
+                                   mapped=Mapped(way.key, in_block_rams))
     simulation.load(build_image(tiny, params))
     golden, found = run(tiny, params, spikes).answers, simulation.run(spikes).answers
     for name in golden._fields:

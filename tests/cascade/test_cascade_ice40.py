@@ -16,7 +16,6 @@ from golden.cascade.layer import Block, Engine, Head, Stem
 from golden.cascade.network import CascadeNetwork
 from golden.image import build_image
 from golden.regmap import BANK_SHIFT
-from golden.tools import yosys
 from leadlag import flow
 from rtl.cascade.core import CascadeCore
 from rtl.cascade.cost import inventory
@@ -26,8 +25,9 @@ from rtl.cascade.sums import Affine, least_gap
 from rtl.cascade.walk import Program
 from rtl.primitives import VENDORS
 from rtl.vendor.logic import DIGIT
-from sim import verilated
+from sim.design import Mapped
 from sim.harness.device import Device
+from sim.netlist import netlist
 from sim.pysim import load, run
 
 HX8K, ULX3S = BOARDS["ice40-hx8k"], BOARDS["ulx3s-85f"]
@@ -178,21 +178,17 @@ def test_resources_against_tools(digits, tmp_path):
 
 
 @pytest.mark.slow
-def test_synthesised_circuit_equals_golden(monkeypatch, tmp_path):
+def test_synthesised_circuit_equals_golden():
     """Logic cells and block RAMs as yosys models them, on random frames in both modes, ended early too."""
-    def mapped(text: str) -> str:
-        """sim.verilog.to_verilog by way of the cells of an iCE40."""
-        (tmp_path / "in.il").write_text(text)
-        yosys("read_rtlil in.il\nsynth_ice40 -top top\nselect -assert-min 10 t:SB_RAM40_4K\n"
-              "delete t:$scopeinfo\ndelete =A:blackbox =A:whitebox\nread_verilog +/ice40/cells_sim.v\n"
-              "hierarchy -top top\nproc\nflatten\nopt\nmemory -nomap\nopt_clean\nwrite_verilog -noattr out.v",
-              tmp_path)
-        return (tmp_path / "out.v").read_text()
+    way = netlist("ice40", "synth_ice40")
 
+    def in_block_rams(text, top, times):
+        verilog = way.verilog(text, top, times)
+        assert len(re.findall(r"reg \[15:0\] \S+ +\[255:0\]", verilog)) >= 10
+        return verilog
     net = mlp(12, 12, 2, engines=(Engine(layers=(0, 1, 2), lanes=2, side=2),))
     params = random_params(net, 4)
-    monkeypatch.setattr(verilated, "to_verilog", mapped)
-    device = Device(net, vendor="ice40", quick=True)
+    device = Device(net, vendor="ice40", quick=True, mapped=Mapped(way.key, in_block_rams))
     device.load(build_image(net, params).pairs)
     for rule, threshold in (("never", 0), ("margin", 400), ("softmax", 40_000)):
         frames = some_frames(net, 30, rule=rule, threshold=threshold)

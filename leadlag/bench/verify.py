@@ -1,0 +1,49 @@
+"""Group `verify` of `leadlag bench`: netlists, routed boards and a bitstream against golden, word by word."""
+
+import numpy as np
+
+from golden.data import sets
+from golden.files import write_npz
+from golden.rate.trained import FloatLayer, FloatNetwork
+from leadlag import flow
+from leadlag.experiments import taught
+from leadlag.terminal import status
+from leadlag.verify import rungs
+from leadlag.verify.vectors import Samples, vectors
+
+#: lagline has 41 block RAMs, an LFE5U-12F 32
+SMALL, MIDDLE, LARGE = "ulx3s-12f", "ulx3s-25f", "ice40-hx8k"
+SIZES, TICKS, SEED = (5, 6, 3), 60, 0
+
+
+def verify(console) -> dict:
+    """Netlist, routed board and bitstream of small networks against golden: words equal, cycles, times of the tools."""
+    def row(of, board, rung):
+        found = of()
+        with status(console, f"{found.net.name} on {board}, {rung}") as say:
+            return rungs.verify(found, flow.board(board), rung, quick=rung != "bitstream", progress=lambda text: say(
+                f"{found.net.name} on {board}, {rung}: {text}"))
+    return {"rows": [row(*each) for each in ROWS], "seed": SEED}
+
+
+def gle(count: int) -> Samples:
+    """The network 5-6-3 of rate neurons, with random parameters, on random sequences."""
+    rng = np.random.default_rng(SEED)
+    layers = tuple(FloatLayer(weight=rng.normal(0, 0.6, (outputs, inputs)), bias=rng.normal(0, 0.1, outputs),
+                              tau_m=rng.uniform(0.3, 2.0, outputs), tau_r=np.full(outputs, 0.2), activation=activation)
+                   for inputs, outputs, activation in zip(SIZES, SIZES[1:], ("tanh", "linear"), strict=False))
+    path = flow.BUILD / "bench" / "gle-5-6-3.npz"
+    write_npz(path, {f"{name}_{split}": value for split in ("train", "test") for name, value in (
+        ("x", rng.normal(0, 1, (200, TICKS, SIZES[0]))), ("y", rng.integers(0, SIZES[-1], 200)))})
+    real = FloatNetwork(name="gle-5-6-3", dt=0.2, layers=layers, training={})
+    case = flow.case_of(real, SMALL, sets.find(str(path)))
+    return Samples(case, flow.samples(case, "test", count).x)
+
+
+#: vectors, board, rung
+ROWS = ((lambda: gle(100), SMALL, "netlist"),
+        (lambda: vectors("delays-digits", LARGE, count=200), LARGE, "netlist"),
+        (lambda: gle(20), SMALL, "routed"),
+        (lambda: taught.ticks_of("lagline", 400), MIDDLE, "routed"),
+        (lambda: vectors("delays-digits", LARGE, count=200), LARGE, "bitstream"))
+GROUPS = {"verify": verify}
