@@ -230,7 +230,7 @@ def test_synthesised_circuit_equals_golden(tiny):
 
     def in_block_rams(text, top, times):
         verilog = way.verilog(text, top, times)
-        assert len(re.findall(r"reg \[15:0\] \S+ +\[255:0\]", verilog)) >= 10
+        assert len(re.findall(r"reg \[\d+:0\] \S+\.memory +\[255:0\]", verilog)) >= 10
         return verilog
     rng = np.random.default_rng(3)
     params, spikes = random_synapses(tiny, rng), rng.random((40, tiny.ticks, tiny.inputs)) < 0.2

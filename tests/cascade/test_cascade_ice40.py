@@ -184,7 +184,7 @@ def test_synthesised_circuit_equals_golden():
 
     def in_block_rams(text, top, times):
         verilog = way.verilog(text, top, times)
-        assert len(re.findall(r"reg \[15:0\] \S+ +\[255:0\]", verilog)) >= 10
+        assert len(re.findall(r"reg \[\d+:0\] \S+\.memory +\[255:0\]", verilog)) >= 10
         return verilog
     net = mlp(12, 12, 2, engines=(Engine(layers=(0, 1, 2), lanes=2, side=2),))
     params = random_params(net, 4)
