@@ -200,13 +200,14 @@ def run(network, board, port, count, data, rates):
 @click.option("-n", "--count", type=COUNT, help="Test sequences to simulate; all by default.")
 @click.option("--seed", "seeds", type=SEED, multiple=True, help="nextpnr seeds to try.")
 @click.option("--no-build", is_flag=True, help="Leave out place and route.")
+@click.option("--netlist", is_flag=True, help="Compare the synthesised circuit, too: minutes of the CPU.")
 @answers
-def demo(board, network, train_first, count, seeds, no_build):
+def demo(board, network, train_first, count, seeds, no_build, netlist):
     """The whole way: quantise, simulate bit-exactly, place and route, load, run, report."""
     from leadlag.demo import demo as whole_way
     only_for("place and route", not no_build, "seeds", given="--no-build")
     figures = whole_way(network, board, train_first=train_first, count=count, seeds=seeds or None, place=not no_build,
-                        console=notes if as_json() else console, command=command_line())
+                        netlist=netlist, console=notes if as_json() else console, command=command_line())
     answer(figures, then=f"open {flow.BUILD / 'demo' / 'report.html'}")
 
 

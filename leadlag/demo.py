@@ -12,16 +12,20 @@ from leadlag import flow, ladder, training
 from leadlag.provenance import provenance
 from leadlag.report.page import write_report
 from leadlag.terminal import Table, bars, notes
+from leadlag.verify.rungs import verify
+from leadlag.verify.vectors import Samples
 from rtl.systems import circuit
 
 #: nextpnr seeds of the demo: tried in turn until the clock is met
 SEEDS = (1, 2, 3)
-BOARD_SAMPLES, BOARD_RUNG = 3, "board (simulated, UART)"
+BOARD_SAMPLES, BOARD_RUNG, NETLIST_RUNG = 3, "board (simulated, UART)", "netlist (yosys)"
 
 
-def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, console, command="") -> dict:
+def demo(network, board_name, *, train_first=False, count=None, seeds=None, place=True, netlist=False, console,
+         command="") -> dict:
     """The whole way on one network: prints a table, and returns the figures without the sample's signals.
 
+    netlist: compare the synthesised circuit, too, which takes minutes of the CPU where lanes are many.
     Writes build/demo/report.html, with `command` to repeat it.
     """
     started = time.monotonic()
@@ -37,6 +41,8 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
     with ThreadPoolExecutor(1) as pool, bars(notes) as bar:
         building = pool.submit(_place, case, board_name, seeds or SEEDS, bar) if place else None
         rungs, found = ladder.climb(case, "test", count, progress=bar)
+        if netlist:
+            rungs.append(_netlist(case, board_name, found, bar))
         rows = ladder.run_on_board(case, "sim", min(BOARD_SAMPLES, count or BOARD_SAMPLES), None, bar)
         if case.data.classes:
             judged = {"accuracy": float(np.mean([label == answer for label, answer, _ in rows]))}
@@ -56,6 +62,17 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz with seeds "
                                f"{', '.join(result.report['fmax_by_seed'])}: try another --seed")
     return {name: value for name, value in figures.items() if name != "rates"} | {"page": page}
+
+
+def _netlist(case, board_name, found, bar) -> dict:
+    """The rung of the synthesised circuit, on a few samples."""
+    task = bar.add_task("netlist", total=1)
+    few = Samples(case, found["batch"].x[:BOARD_SAMPLES])
+    row = verify(few, flow.board(board_name), "netlist", quick=True,
+                 progress=lambda text: bar.update(task, description=f"netlist: {text}"))
+    bar.advance(task)
+    return {"rung": NETLIST_RUNG, "samples": len(few.x), "remark": f"{row['words']:,} output words equal to golden"} | \
+        flow.judge(case, found["integers"][:len(few.x)], found["batch"])
 
 
 def _built(building):
@@ -94,12 +111,12 @@ def _table(case, rungs, found, result) -> list[tuple]:
     """Rows (name, value, unit, remark) of the demo's table."""
     unit, pace = case.data.unit, circuit(case.net).pace(case.net, 0, 0)
     rows = [(f"{'accuracy' if case.data.classes else 'error'}, {rung['rung']}", ladder.verdict(rung), "",
-             f"{rung['samples']:,} {unit}") for rung in rungs if rung["rung"] != BOARD_RUNG]
+             f"{rung['samples']:,} {unit}") for rung in rungs if rung["rung"] not in (NETLIST_RUNG, BOARD_RUNG)]
     for rung in rungs:
-        if rung["rung"] == BOARD_RUNG:
+        if rung["rung"] in (NETLIST_RUNG, BOARD_RUNG):
             said = f"{round(rung['accuracy'] * rung['samples'])} of {rung['samples']}" if "accuracy" in rung else \
                 ladder.verdict(rung)
-            rows.append((BOARD_RUNG, said, "right" if "accuracy" in rung else "error", "every word equal to golden"))
+            rows.append((rung["rung"], said, "right" if "accuracy" in rung else "error", "every word equal to golden"))
     rows.append(("simulated", f"{found['cycles'] / found['rtl_s'] / 1e3:,.0f}", "thousand cycles/s",
                  f"{found['cycles']:,} cycles of the whole top"))
     if "cycles_per_tick" in pace:

@@ -49,3 +49,19 @@ def test_without_a_build(measured, tmp_path):
     assert "report build/demo/report.html" in measured.getvalue()
     assert "bitstream" not in measured.getvalue()
     assert "There is no bitstream" not in (tmp_path / flow.BUILD / "demo" / "report.html").read_text()
+
+
+def test_netlist_is_a_rung_where_it_is_asked_for(measured, monkeypatch, tmp_path):
+    asked = []
+
+    def verify(vectors, target, rung, *, quick, progress):
+        asked.append((vectors.x.shape, target.name, rung, quick))
+        progress("synthesis")
+        return {"words": 1234}
+    monkeypatch.setattr(demo, "verify", verify)
+    demo.demo("gle-mnist1d", "ulx3s-85f", place=False, netlist=True, console=Screen(file=measured, width=80))
+    assert asked == [((1, 40, 1), "ulx3s-85f", "netlist", True)]
+    said = measured.getvalue()
+    assert "netlist (yosys)" in said
+    assert "0 of 1" in said
+    assert "1,234 output words equal to golden" in (tmp_path / flow.BUILD / "demo" / "report.html").read_text()
