@@ -53,7 +53,6 @@ def verify(vectors, target: Target, rung: str, *, fault: str | None = None, quic
     """
     check_rung(target, rung)
     say, net, what = progress or (lambda text: None), vectors.net, f"{rung} on {target.name}"
-    check_fits(net, target)
     say("tools")
     try:
         device, times = (_netlist if rung == "netlist" else _whole)(net, target, rung, fault, quick, say)
@@ -83,6 +82,7 @@ def table(rows) -> Table:
 
 
 def _netlist(net, target, rung, fault, quick, say):
+    check_fits(net, target)
     family = target.part.family
     mapped = netlist(family.name, " ".join((family.synth, *family.synth_options)), fault)
     device = Device(net, family.name, quick=quick, mapped=mapped)

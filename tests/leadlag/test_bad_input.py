@@ -154,6 +154,18 @@ doctor more                                           | unexpected extra argumen
 networks more                                         | unexpected extra argument.*more
 datasets more                                         | unexpected extra argument.*more
 verilog nothing                                       | no network 'nothing'
+verify                                                | Missing argument 'NET'
+verify nothing                                        | no network 'nothing': there is
+verify gle-mnist1d --board nowhere                    | no board 'nowhere': there is
+verify gle-mnist1d --rung silicon                     | '--rung': 'silicon' is not one of
+verify gle-mnist1d --rung bitstream                   | ulx3s-85f has no rung bitstream: no tool makes a netlist of
+verify delays-digits --board ice40-hx8k --rung routed | ice40-hx8k has no rung routed: what nextpnr-ice40 writes of
+verify gle-mnist1d --board ulx3s-12f                  | gle-mnist1d .*
+verify gle-mnist1d -n 0                               | '-n' / '--samples': 0 is not in the range
+verify gle-mnist1d -n 1001                            | mnist1d test has 1 to 1000 sequences, not 1001
+verify gle-mnist1d --fault dsp                        | '--fault': 'dsp' is not one of 'lut', 'ram'
+verify lagline --data mnist1d                         | lagline has data of its own, not mnist1d
+verify lagline --board ulx3s-12f                      | lagline needs 41 block RAMs, ulx3s-12f .LFE5U-12F. has 32
 import                                                | Missing argument 'FILE'
 import no/such.nir                                    | no/such.nir: no such file
 import {there}/file                                   | neither HDF5 \\(NIR\\) nor JSON
