@@ -2,6 +2,7 @@
 
 import textwrap
 
+GROUPS = ("verify.netlist", "verify.routed", "verify.bitstream")
 #: what a row has to have
 NEEDS = {"rung", "network", "board", "vectors", "words", "equal", "cycles", "cycles_per_s", "tools_cpu_s"}
 
@@ -9,15 +10,19 @@ NEEDS = {"rung", "network", "board", "vectors", "words", "equal", "cycles", "cyc
 def verify(table, data) -> str:
     """The table of docs/bench.json, and where the tools of a family stop short."""
     from boards import BOARDS
-    rows = [row for row in data.get("verify", {}).get("rows", ()) if set(row) >= NEEDS]
+    rows = _rows(data)
     found = [table(("rung", "network", "board", "vectors", "words equal", "cycles", "cycles a second",
                     "tools, CPU seconds"), [_row(row) for row in rows])] if rows else [
-        "Not measured yet: `leadlag bench verify`."]
+        f"Not measured yet: `leadlag bench {' '.join(GROUPS)}`."]
     families = {board.part.family.name: board.part.family for board in BOARDS.values()}
     limits = [textwrap.fill(f"- `{rung}`, {name}: {why}.", 120, subsequent_indent="  ", break_on_hyphens=False,
                             break_long_words=False)
               for name, family in sorted(families.items()) for rung, why in sorted(family.limits.items())]
     return "\n\n".join([*found, "Where the tools stop short:", "\n".join(limits)])
+
+
+def _rows(data) -> list[dict]:
+    return [row for group in GROUPS for row in data.get(group, {}).get("rows", ()) if set(row) >= NEEDS]
 
 
 def _row(row: dict) -> tuple[str, ...]:
@@ -28,7 +33,6 @@ def _row(row: dict) -> tuple[str, ...]:
 
 def summary(data) -> list[tuple[str, str, str]]:
     """Rows of the README: label, figure, group."""
-    rows = [row for row in data.get("verify", {}).get("rows", ()) if set(row) >= NEEDS]
     return [(f"{row['board']}, {row['network']}, {row['rung']}: output words equal to golden",
-             f"{row['equal']:,} of {row['words']:,}, {row['vectors']}", "verify")
-            for row in rows if row["rung"] == "bitstream"]
+             f"{row['equal']:,} of {row['words']:,}, {row['vectors']}", f"verify.{row['rung']}")
+            for row in _rows(data) if row["rung"] == "bitstream"]

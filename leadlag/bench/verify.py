@@ -1,4 +1,4 @@
-"""Group `verify` of `leadlag bench`: netlists, routed boards and a bitstream against golden, word by word."""
+"""Groups `verify` of `leadlag bench`: netlists, routed boards and a bitstream against golden, word by word."""
 
 import numpy as np
 
@@ -16,14 +16,29 @@ SMALL, MIDDLE, LARGE = "ulx3s-12f", "ulx3s-25f", "ice40-hx8k"
 SIZES, TICKS, SEED = (5, 6, 3), 60, 0
 
 
-def verify(console) -> dict:
-    """Netlist, routed board and bitstream of small networks against golden: words equal, cycles, times of the tools."""
-    def row(of, board, rung):
-        found = of()
-        with status(console, f"{found.net.name} on {board}, {rung}") as say:
-            return rungs.verify(found, flow.board(board), rung, quick=rung != "bitstream", progress=lambda text: say(
-                f"{found.net.name} on {board}, {rung}: {text}"))
-    return {"rows": [row(*each) for each in ROWS], "seed": SEED}
+def netlists(console) -> dict:
+    """Synthesised netlists of small networks against golden: words equal, cycles, CPU seconds of the tools."""
+    return _rows("netlist", ((gle(100), SMALL), (vectors("delays-digits", LARGE, count=200), LARGE)), console)
+
+
+def routed(console) -> dict:
+    """Whole boards after place and route, one of a network that learns, against golden, through the host driver."""
+    return _rows("routed", ((gle(20), SMALL), (taught.ticks_of("lagline", 400), MIDDLE)), console)
+
+
+def bitstreams(console) -> dict:
+    """A whole board decoded from its bitstream against golden, through the host driver."""
+    return _rows("bitstream", ((vectors("delays-digits", LARGE, count=200), LARGE),), console)
+
+
+def _rows(rung: str, of, console) -> dict:
+    rows = []
+    for found, board in of:
+        what = f"{found.net.name} on {board}, {rung}"
+        with status(console, what) as say:
+            rows.append(rungs.verify(found, flow.board(board), rung, quick=rung != "bitstream",
+                                     progress=lambda text, say=say, what=what: say(f"{what}: {text}")))
+    return {"rows": rows, "seed": SEED}
 
 
 def gle(count: int) -> Samples:
@@ -40,10 +55,4 @@ def gle(count: int) -> Samples:
     return Samples(case, flow.samples(case, "test", count).x)
 
 
-#: vectors, board, rung
-ROWS = ((lambda: gle(100), SMALL, "netlist"),
-        (lambda: vectors("delays-digits", LARGE, count=200), LARGE, "netlist"),
-        (lambda: gle(20), SMALL, "routed"),
-        (lambda: taught.ticks_of("lagline", 400), MIDDLE, "routed"),
-        (lambda: vectors("delays-digits", LARGE, count=200), LARGE, "bitstream"))
-GROUPS = {"verify": verify}
+GROUPS = {"verify.netlist": netlists, "verify.routed": routed, "verify.bitstream": bitstreams}

@@ -54,16 +54,17 @@ def verify(vectors, target: Target, rung: str, *, fault: str | None = None, quic
     check_rung(target, rung)
     say, net, what = progress or (lambda text: None), vectors.net, f"{rung} on {target.name}"
     say("tools")
+    device, times = (_netlist if rung == "netlist" else _whole)(net, target, rung, fault, quick, say)
+    say("simulate")
+    started, before = time.process_time(), device.cycles
+    runs = device if rung == "netlist" else Board(device, net, patience=_PATIENCE)
     try:
-        device, times = (_netlist if rung == "netlist" else _whole)(net, target, rung, fault, quick, say)
-        say("simulate")
-        started, before = time.process_time(), device.cycles
-        runs = device if rung == "netlist" else Board(device, net, patience=_PATIENCE)
         runs.load(vectors.image.pairs if rung == "netlist" else vectors.image)
         got = vectors.on(runs)
         seconds, cycles = time.process_time() - started, device.cycles - before
         vectors.compare(runs, got, what)
-    except (SimulationError, LinkError) as error:
+    # the vectors are right: what is not understood comes of the device
+    except (SimulationError, LinkError, ValueError) as error:
         raise flow.CheckFailed(f"{net.name}, {what}: {error}") from None
     return {"network": net.name, "board": target.name, "rung": rung, "vectors": vectors.count, "words": got.size,
             "equal": got.size, "cycles": cycles, "cycles_per_s": round(cycles / max(seconds, 1e-3)),

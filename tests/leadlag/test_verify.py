@@ -114,7 +114,8 @@ def test_first_word_that_differs_is_named(monkeypatch, rates):
         rungs.verify(rates, SMALL, "netlist")
 
 
-@pytest.mark.parametrize("error", [SimulationError("it does not answer"), LinkError("no response within 1 s")])
+@pytest.mark.parametrize("error", [SimulationError("it does not answer"), LinkError("no response within 1 s"),
+                                   ValueError("the image is for design a, the device is design b")])
 def test_device_that_says_nothing_is_a_difference(monkeypatch, rates, error):
     told(monkeypatch, Told(None, error))
     with pytest.raises(flow.CheckFailed, match=f"^tiny, netlist on ulx3s-12f: {error}$"):
