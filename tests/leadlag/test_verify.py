@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from boards import BOARDS
 from boards.whole import Whole
+from docs import figures, verify_figures
 from firmware.protocol import LinkError
 from golden.data import sets
 from golden.files import write_npz
@@ -22,6 +23,7 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.trained import SpikingTrained
 from golden.units.weights import Ternary
 from leadlag import flow
+from leadlag.bench import verify
 from leadlag.cli import cli
 from leadlag.experiments import taught
 from leadlag.verify import rungs
@@ -186,8 +188,6 @@ def test_pads_are_those_of_the_design(rates, spikes):
         for port in (*made.pads.values(), *made.idle):
             assert f"wire width 1 input {port}" in made._files["design.il"] or \
                 f"\\{port}\n" in made._files["design.il"], port
-    # of the last one
-    assert made.key != Whole(net, board, divisor=5, clock_mhz=board.input_mhz).key
 
 
 def available(vectors, *arguments, **options) -> dict:
@@ -217,3 +217,20 @@ def test_rungs_equal_golden_and_find_faults(request, of, board, rung):
 def test_learning_board_equals_golden():
     row = available(taught.ticks_of("lagline", 200), BOARDS["ulx3s-25f"], "netlist", quick=True)
     assert row["words"] == 200
+
+
+def test_table_and_limits_of_the_docs():
+    row = {"network": "tiny", "board": "ulx3s-12f", "rung": "bitstream", "vectors": "6 sequences", "words": 4000,
+           "equal": 4000, "cycles": 12345, "cycles_per_s": 678, "tools_cpu_s": {"synth": 1.4, "place": 20.6}}
+    data = {"verify.bitstream": {"rows": [row, {"rung": "half a row"}]}}
+    text = verify_figures.verify(figures._table, data)
+    assert ("| bitstream | `tiny` | ulx3s-12f | 6 sequences | 4,000 of 4,000 | 12,345 | 678 | "
+            "synth 1, place 21 |") in text
+    assert text.count("\n|") == 2
+    limits = {(rung, board.part.family.name) for board in BOARDS.values() for rung in board.part.family.limits}
+    assert {("bitstream", "ecp5"), ("routed", "ice40")} <= limits
+    assert text.count("\n- `") == len(limits)
+    assert verify_figures.summary(data) == [("ulx3s-12f, tiny, bitstream: output words equal to golden",
+                                             "4,000 of 4,000, 6 sequences", "verify.bitstream")]
+    assert verify_figures.verify(figures._table, {}).startswith("Not measured yet: `leadlag bench verify.netlist ")
+    assert set(verify_figures.GROUPS) == set(verify.GROUPS)
