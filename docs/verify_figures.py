@@ -2,7 +2,7 @@
 
 import textwrap
 
-GROUPS = ("verify.netlist", "verify.routed", "verify.bitstream")
+GROUPS = ("verify.netlist", "verify.routed", "verify.learning", "verify.bitstream")
 #: what a row has to have
 NEEDS = {"rung", "network", "board", "vectors", "words", "equal", "cycles", "cycles_per_s", "tools_cpu_s"}
 
