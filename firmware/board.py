@@ -4,12 +4,13 @@ import time
 
 import numpy as np
 
-from firmware.link import LEARNT, LOADED, RUNNING, TICKING
+from firmware.exchange import Exchange, a, noun
+from firmware.link import LEARNT, LOADED, RUNNING, TICKING, refused
 from firmware.loader import Identity, Loader
-from firmware.protocol import MAX_WORDS, WRITE, LinkError, Request
+from firmware.protocol import MAX_WORDS, WRITE, LinkError, Request, ResetError, Status
 from firmware.transport import Transport
 from golden.description import Description, Units
-from golden.regmap import INPUT, LAST_BIT, OUTPUT, VALID_BIT, WORD_MASK
+from golden.regmap import INPUT, OUTPUT, VALID_BIT
 
 EMPTY = "the device has no parameters yet: load an image first"
 RESET = ("the device was reset after its weights had moved: they are still there, read them with read_parameters, "
@@ -22,7 +23,7 @@ class Board(Loader):
     What learns on the device: firmware.learning.Learner.
 
     Parameters: transport; net, the description of the design, which runs need; timeout, seconds for a response to
-    begin and between its parts; patience, seconds for the device to get on with a load or a tick.
+    begin; patience, seconds for the device to get on with a load or a tick.
     All methods raise LinkError (one line) when the link or the device fails, ValueError for what does not fit the
     design.
     """
@@ -68,7 +69,11 @@ class Board(Loader):
         self._under_way = False
         room, found = self._begin(registers, first), [] if found is None else found
         self._under_way = True
-        self._exchange_units(units, room, found, progress)
+        try:
+            self._exchange_units(units, room, found, progress)
+        except ResetError:
+            self._require_loaded()
+            raise
         self._require_loaded()          # unless a reset has passed unnoticed
         self._aligned, self._ended, self._under_way = True, True, False
         return np.array(found, np.uint32)
@@ -105,30 +110,25 @@ class Board(Loader):
 
     def _exchange_units(self, units, room, found, progress):
         """Frames of input and output words in turn; what comes back is added to `found`."""
-        net, words, ends, each = self.net, units.words, units.ends, units.answers
-        sent, count, deadline = 0, len(units.ends), time.monotonic() + self.patience
-        while len(found) < count * each or sent < len(words):
-            before, complete = sent + len(found), len(found) // each
-            window = int(ends[min(count, complete + room) - 1])
-            if sent < window:
-                sent += self._send(words[sent:min(window, sent + MAX_WORDS)].tolist())
-            # reads wait until a frame is worth it, or until no more may be sent
-            begun = int(np.searchsorted(ends, sent, "right"))
-            # what has no fixed length may be answered before its end, and be held up by that
-            begun += net.END is not None and sent > (ends[begun - 1] if begun else 0)
-            wanted = int(begun) * each - len(found)
-            if wanted > 0 and (sent == window or wanted >= MAX_WORDS or before == sent + len(found)):
-                found += self._outputs(min(wanted, MAX_WORDS), len(found), each)
-            if progress is not None and len(found) // each > complete:
-                progress(len(found) // each - complete)
-            if before != sent + len(found):
-                deadline = time.monotonic() + self.patience
-            elif time.monotonic() > deadline:
+        window = self._window
+        exchange = Exchange(self.net, units, room, found, patience=self.patience, progress=progress)
+        while not exchange.done or len(window):
+            request = None if window.full or exchange.done else exchange.next(idle=not len(window))
+            if request is not None:
+                window.post(request)
+                continue
+            request, response = window.collect()
+            if response.status not in (Status.OK, Status.BUSY, Status.SKIPPED):
+                self._settle()
+                raise refused(request, response)
+            exchange.take(request, response)
+            if exchange.overdue:
+                self._settle()
                 self._require_loaded()      # a reset loses outputs
-                what = "output" if net.END is None else "answer"
-                raise LinkError(f"no {what} for {self.patience:g} s after {complete} of {count} {self._noun}s")
+                raise LinkError(exchange.late())
+        count = len(units.ends)
         if self.net.END is not None and self._require_loaded() & TICKING:
-            raise LinkError(f"the device still has {self._a_unit} or an answer after {count} of each: it has lost "
+            raise LinkError(f"the device still has {a(noun(self.net))} or an answer after {count} of each: it has lost "
                             f"step")
 
     @property
@@ -136,18 +136,10 @@ class Board(Loader):
         """Whether words of a run were sent that did not come to its end."""
         return self._under_way
 
-    @property
-    def _a_unit(self) -> str:
-        return f"{'an' if self._noun[0] in 'aeiou' else 'a'} {self._noun}"
-
-    @property
-    def _noun(self) -> str:
-        return "tick" if self.net.END is None else self.net.SAMPLE[0]
-
     def _send(self, words):
         """Write input words; how many the device took before it was busy for too long."""
         request = Request(op=WRITE, addr=INPUT, count=len(words), data=words, fixed=True)
-        return self._access(request, partial=True).count
+        return self._partly(request).count
 
     def _end_unit(self):
         """End what was cut short and throw away what is left of earlier ones.
@@ -163,7 +155,7 @@ class Board(Loader):
                 return
             self.read(OUTPUT, MAX_WORDS, fixed=True)
             if time.monotonic() > deadline:
-                raise LinkError(f"the device does not come to the end of an earlier {self._noun} in "
+                raise LinkError(f"the device does not come to the end of an earlier {noun(self.net)} in "
                                 f"{self.patience:g} s")
 
     def _align(self):
@@ -212,15 +204,3 @@ class Board(Loader):
                 return
             if time.monotonic() > deadline:
                 raise LinkError(f"the device goes on giving outputs of an earlier run for {self.patience:g} s")
-
-    def _outputs(self, count, before, each):
-        """Up to `count` words that the output has now; `before`: words of this run that came earlier."""
-        found = []
-        for word in self.read(OUTPUT, count, fixed=True):
-            if word >> VALID_BIT & 1:
-                last = (before + len(found)) % each == each - 1
-                if (word >> LAST_BIT & 1) != last:
-                    raise LinkError(f"output word {before + len(found)} is {'not ' * last}marked as the last of "
-                                    f"{self._a_unit}, with {each} outputs it should {'' if last else 'not '}be")
-                found.append(word & WORD_MASK)
-        return found

@@ -3,10 +3,13 @@
 import time
 from dataclasses import dataclass
 
-from firmware.link import ATTEMPTS, IN_PLACE, LOADED, LOADING, Link
+from firmware.link import IN_PLACE, LOADED, LOADING, Link, writes
 from firmware.protocol import MAX_WORDS, LinkError, PortError
 from golden.image import Image
 from golden.regmap import ERRORS, MAGIC, REGISTERS, VERSION
+
+#: times that a load begins again
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,13 @@ class Loader(Link):
                              f"the device is design {identity.fingerprint}")
         if len(image) != identity.parameter_words:
             raise ValueError(f"the image has {len(image)} words, the device takes {identity.parameter_words}")
-        parts, lost = frames(image), False
+        parts, lost, sent = frames(image), False, 0
+
+        def each(request):
+            nonlocal sent
+            sent += request.count
+            if progress is not None:
+                progress(request.count)
         for attempt in range(1, ATTEMPTS + 1):
             sent = 0
             try:
@@ -73,11 +82,7 @@ class Loader(Link):
                 self.set("errors", (1 << 32) - 1)
                 lost = bool(self.get("status") & IN_PLACE)
                 self.set("load_begin", 1)
-                for addr, words in parts:
-                    self.write(addr, words)
-                    sent += len(words)
-                    if progress is not None:
-                        progress(len(words))
+                self._all(writes(parts), each)
                 self._commit(image.crc)
                 return
             except PortError as error:

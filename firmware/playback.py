@@ -5,11 +5,13 @@ output word is waited for (golden.regmap.AWAITED), and samples wait for the imag
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from firmware.loader import frames
 from firmware.protocol import (
+    HELLO,
     MAX_WORDS,
     READ,
     WRITE,
@@ -60,7 +62,14 @@ def content(net: Description, image: Image, units: Units | None = None) -> bytes
     requests = loading(image)
     if units is not None:
         requests += sampling(net, units)
-    return flash.content(net.fingerprint, map(encode_request, requests))
+    return flash.content(net.fingerprint, numbered(requests))
+
+
+def numbered(requests: Iterable[Request]) -> Iterator[bytes]:
+    """Frames of requests in turn, behind the hello that begins their numbers."""
+    hello = Request(op=HELLO, addr=0, count=1, data=(0,))
+    for number, request in enumerate((hello, *requests)):
+        yield encode_request(replace(request, seq=number & 0xFF))
 
 
 def heard(responses: Iterable[Response]) -> np.ndarray:

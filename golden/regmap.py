@@ -14,7 +14,8 @@
 from dataclasses import dataclass
 
 MAGIC = 0x4C4C4147          # "LLAG"
-VERSION = 1
+#: of this map and of the frames; 1 had CRC-16 and no numbers
+VERSION = 2
 INPUT, OUTPUT, AWAITED = 0x100, 0x101, 0x102
 FIRST_BIT, LAST_BIT, VALID_BIT = 31, 30, 31
 LEARN_BIT, TEACH_BIT = 30, 29
@@ -46,7 +47,7 @@ class Register:
 
 REGISTERS = {
     "magic": Register(0, "r", "0x4C4C4147"),
-    "version": Register(1, "r", "version of this map"),
+    "version": Register(1, "r", "version of this map and of the frames"),
     "fingerprint_low": Register(2, "r", "fingerprint of the design, low word"),
     "fingerprint_high": Register(3, "r", "fingerprint of the design, high word"),
     "shape": Register(4, "r", "inputs in bits 15..0, outputs in bits 31..16"),

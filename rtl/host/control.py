@@ -90,7 +90,8 @@ class Control(wiring.Component):
     """Bus slave for one network.
 
     An access takes ACCESS cycles (PARAMETER_ACCESS for a parameter word, whose CRC is byte-serial), longer while the
-    input is full.
+    input is full, while an image comes into force, and while a tick runs that learns. A master that withdraws a request
+    after PARAMETER_ACCESS cycles or later is not answered any more but in the next two cycles, and nothing is done.
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
@@ -199,10 +200,12 @@ class Control(wiring.Component):
             m.d.sync += self.bus.r_data.eq(decoded.value)
             with m.If(~decoded.exists):
                 m.next = "nowhere"
-            # a new image waits until the last one is in force
+            # a new image waits until the last one is in force, or until the master gives up
             with m.Elif(~decoded.early):
                 m.d.comb += decoded.strobe.eq(held.write)
                 m.next = "answer"
+            with m.Elif(~self.bus.write):
+                m.next = "idle"
 
     def _parameter_bytes(self, m, held, load):
         """The parameter bus, and address and data for the CRC, a byte a cycle."""
@@ -272,10 +275,15 @@ class Control(wiring.Component):
             with m.Elif(~bus.write):
                 m.next = "idle"
         if self._learns:
+            # the core answers what it was asked for even when the master has given up: nobody else must get that
+            forsaken = Signal()
             with m.State("probe"):
-                m.d.sync += bus.r_data.eq(self.probe_data[:WORD_BITS])
+                m.d.sync += [bus.r_data.eq(self.probe_data[:WORD_BITS]), forsaken.eq(forsaken | ~bus.read)]
                 with m.If(self.probe_valid):
+                    m.d.sync += forsaken.eq(0)
                     m.next = "answer"
+                    with m.If(forsaken | ~bus.read):
+                        m.next = "idle"
         word = Cat(*(o.p.y[min(n, len(o.p.y) - 1)] for n in range(18)))      # sign-extended
         with m.State("output"):
             m.d.comb += o.ready.eq(1)

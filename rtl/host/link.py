@@ -1,57 +1,24 @@
 """HostLink: frames of the host link (firmware/protocol.py) in, accesses to the bus, frames out.
 
-    i -> [Receiver] --op, count, addr--> [BusMaster] --status, done--> [Sender] -> o
-              |                            ^      |                       ^
-              +--> words --> [    buffer memory, 64 words    ] --> words -+
+    i -> [Receiver] -> [Responder] -op, count, addr-> [BusMaster] -status, words-> [Responder] -> [Sender] -> o
+             |                                         ^       |                                   ^
+             +--> words --> [ memory: requests | responses ] --+------------> words ---------------+
 
-A frame is gathered whole and its CRC checked before the bus sees anything. One frame at a time: bytes that arrive
-between the end of a request and the end of its response are dropped, so `i` never stalls and the host has to wait for
-each response.
+A frame is gathered whole and its CRC checked before the bus sees anything. While a request is done and its response
+goes out the next one comes in; `i` never stalls. The memory has two requests, the one under way and the one that comes
+in, and the words of the last two responses, of numbers that are even and odd, in case they are asked for again.
 """
 
-from enum import IntEnum
-from typing import NamedTuple
-
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import crc, stream, wiring
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.frames import MAX_WORDS, READ, REQUEST_SYNC, RESPONSE_SYNC, WRITE, Status
+from golden.frames import HELLO, MAX_WORDS, WINDOW, Status
 from rtl.host.bus import BusSignature
-from rtl.pipeline import later
-from rtl.primitives import Bank, bank
-
-INDEX_BITS, COUNT_BITS, STATUS_BITS = 6, 7, 3
-CRC16 = crc.catalog.CRC16_IBM_3740      # also called CCITT-FALSE
-
-
-class Field(IntEnum):
-    """The part of a request that the next byte belongs to."""
-
-    OP = 0
-    COUNT = 1
-    ADDR = 2
-    DATA = 3
-    CRC_LOW = 4
-    CRC_HIGH = 5
-
-
-class Place(NamedTuple):
-    """Where in a request the next byte is: byte of its word, words that are left, and the number of the word."""
-
-    position: Signal
-    left: Signal
-    index: Signal
-
-
-def _timer(m, cycles: int, restart, *, name: str):
-    """High from `cycles` cycles after the last `restart` on."""
-    left = Signal(signed(cycles.bit_length() + 1), init=cycles - 1, name=name)
-    with m.If(restart):
-        m.d.sync += left.eq(cycles - 1)
-    with m.Elif(~left[-1]):
-        m.d.sync += left.eq(left - 1)
-    return left[-1]
+from rtl.host.master import BusMaster
+from rtl.host.receiver import COUNT_BITS, SEQ_BITS, STATUS_BITS, Receiver
+from rtl.host.sender import HEAD, OldHost, Sender
+from rtl.primitives import bank
 
 
 def _check_cycles(name, cycles):
@@ -59,316 +26,163 @@ def _check_cycles(name, cycles):
         raise ValueError(f"{name} must be a positive number of clock cycles, not {cycles!r}")
 
 
-class Receiver(wiring.Component):
-    """Parses requests. Bytes outside of a frame are skipped up to the next sync byte.
+class Responder(wiring.Component):
+    """Decides what becomes of a request: it is done, answered again, or refused.
 
-    A bad op or count, a wrong CRC and a frame that stops for `idle_cycles` end in `done` with a status other than OK,
-    but only when the line has been quiet for `idle_cycles`: what is left of a bad frame is never taken for a new one.
-
-    Parameters: idle_cycles.
-    Members
-      i                           bytes, taken in every cycle
-      resume                      look for the next frame; until then bytes are dropped
-      done, status                for one cycle: a frame is over; the fields below hold until `resume`
-      op, fixed, count, addr      of the request (where status is OK)
-      write_en, _index, _data     words of its payload
-      listening                   bytes are looked at
-    LATENCY: from the last byte of a good request to `done`.
-    """
-
-    LATENCY = 2
-
-    def __init__(self, idle_cycles: int):
-        self.idle_cycles = idle_cycles
-        super().__init__({
-            "i": In(stream.Signature(8, always_ready=True)), "resume": In(1),
-            "done": Out(1), "status": Out(STATUS_BITS), "op": Out(2), "fixed": Out(1), "count": Out(COUNT_BITS),
-            "addr": Out(32), "write_en": Out(1), "write_index": Out(INDEX_BITS), "write_data": Out(32),
-            "listening": Out(1),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        byte = Signal(8, reset_less=True)
-        m.d.sync += byte.eq(self.i.payload)
-        valid = later(m, self.i.valid, 1, name="valid", reset_less=False)
-        m.submodules.crc = check = CRC16(8).create()
-        field = Signal(Field)
-        m.d.sync += [self.done.eq(0), self.write_en.eq(0)]
-        at = Place(Signal(2), Signal(COUNT_BITS), Signal(INDEX_BITS))
-
-        def drain(status):
-            m.d.sync += self.status.eq(status)
-            m.next = "DRAIN"
-
-        heard = Signal()
-        quiet = _timer(m, self.idle_cycles, heard, name="idle_timer")
-        with m.FSM() as fsm:
-            with m.State("HUNT"):
-                m.d.sync += [field.eq(Field.OP), self.status.eq(Status.OK)]
-                with m.If(valid & (byte == REQUEST_SYNC)):
-                    m.next = "FRAME"
-            with m.State("FRAME"):
-                with m.If(valid):
-                    with m.Switch(field):
-                        self._header(m, byte, field, at, drain)
-                        self._payload(m, byte, field, at)
-                        self._checksum(m, byte, field, check.crc, drain)
-                with m.Elif(quiet):
-                    drain(Status.BAD_CRC)
-            with m.State("DRAIN"):
-                with m.If(quiet):
-                    m.d.sync += self.done.eq(1)
-                    m.next = "HOLD"
-            with m.State("HOLD"):
-                with m.If(self.resume):
-                    m.next = "HUNT"
-        m.d.comb += [self.listening.eq(fsm.ongoing("HUNT") | fsm.ongoing("FRAME")),
-                     heard.eq(valid | fsm.ongoing("HUNT")), check.data.eq(byte), check.start.eq(fsm.ongoing("HUNT")),
-                     check.valid.eq(valid & fsm.ongoing("FRAME") & (field < Field.CRC_LOW))]
-        return m
-
-    def _header(self, m, byte, field, at, drain):
-        with m.Case(Field.OP):
-            m.d.sync += [self.op.eq(byte[:2]), self.fixed.eq(byte[7]), field.eq(Field.COUNT)]
-            with m.If((byte[2:7] != 0) | (byte[:2] == 0) | (byte[:2] == 3)):
-                drain(Status.BAD_FRAME)
-        with m.Case(Field.COUNT):
-            m.d.sync += [self.count.eq(byte), at.left.eq(byte), at.index.eq(0), at.position.eq(0),
-                         field.eq(Field.ADDR)]
-            with m.If((byte == 0) | (byte > MAX_WORDS)):
-                drain(Status.BAD_FRAME)
-        with m.Case(Field.ADDR):
-            m.d.sync += [self.addr.eq(Cat(self.addr[8:], byte)), at.position.eq(at.position + 1)]
-            with m.If(at.position == 3):
-                m.d.sync += field.eq(Mux(self.op == WRITE, Field.DATA, Field.CRC_LOW))
-
-    def _payload(self, m, byte, field, at):
-        with m.Case(Field.DATA):
-            m.d.sync += [self.write_data.eq(Cat(self.write_data[8:], byte)), at.position.eq(at.position + 1)]
-            with m.If(at.position == 3):
-                m.d.sync += [self.write_en.eq(1), self.write_index.eq(at.index), at.index.eq(at.index + 1),
-                             at.left.eq(at.left - 1)]
-                with m.If(at.left == 1):
-                    m.d.sync += field.eq(Field.CRC_LOW)
-
-    def _checksum(self, m, byte, field, computed, drain):
-        low_right = Signal()
-        with m.Case(Field.CRC_LOW):
-            m.d.sync += [low_right.eq(byte == computed[:8]), field.eq(Field.CRC_HIGH)]
-        with m.Case(Field.CRC_HIGH):
-            with m.If(low_right & (byte == computed[8:])):
-                m.d.sync += self.done.eq(1)
-                m.next = "HOLD"
-            with m.Else():
-                drain(Status.BAD_CRC)
-
-
-class BusMaster(wiring.Component):
-    """Makes the accesses of a request one by one, up to the first that fails.
-
-    A request that nobody acknowledges for `ack_cycles` is withdrawn: BUSY. A slave that has seen it may still
-    acknowledge within GRACE cycles, which counts as done; after that it must have forgotten the request.
-
-    Parameters: ack_cycles.
-    Members
-      start; op, fixed, count, addr     the request, held until `done`
-      read_index, read_data             words to write; data Bank.LATENCY cycles after the index
-      write_en, _index, _data           words read
-      done, status, words               for one cycle: over; status and the number of words done hold until `start`
-      bus                               registered requests
-    Throughput: a word every CYCLES_PER_WORD cycles on a bus that acknowledges in the cycle of the request.
-    """
-
-    GRACE = 4
-    CYCLES_PER_WORD = Bank.LATENCY + 2
-
-    def __init__(self, ack_cycles: int):
-        self.ack_cycles = ack_cycles
-        super().__init__({
-            "start": In(1), "op": In(2), "fixed": In(1), "count": In(COUNT_BITS), "addr": In(32),
-            "read_index": Out(INDEX_BITS), "read_data": In(32),
-            "write_en": Out(1), "write_index": Out(INDEX_BITS), "write_data": Out(32),
-            "done": Out(1), "status": Out(STATUS_BITS), "words": Out(COUNT_BITS), "bus": Out(BusSignature()),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        bus = self.bus
-        left, last = Signal(COUNT_BITS), Signal()
-        m.d.comb += self.read_index.eq(self.words)
-        # `last` comes a cycle late, which is early enough: `left` rests while a request is out
-        m.d.sync += [last.eq(left == 1), self.done.eq(0), self.write_en.eq(0), self.write_data.eq(bus.r_data),
-                     self.write_index.eq(self.words)]
-
-        def end(status):
-            m.d.sync += [self.done.eq(1), self.status.eq(status)]
-            m.next = "IDLE"
-
-        def acknowledged():
-            with m.If(bus.error):
-                end(Status.ADDRESS)
-            with m.Else():
-                m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
-                             bus.addr.eq(bus.addr + ~self.fixed)]
-                m.next = "FETCH"
-                with m.If(last):
-                    end(Status.OK)
-
-        requested, fetched = bus.read | bus.write, Signal(range(Bank.LATENCY))
-        late = _timer(m, self.ack_cycles, ~requested, name="ack_timer")
-        forgotten = _timer(m, self.GRACE, requested, name="grace_timer")
-        with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.start):
-                    m.d.sync += [self.words.eq(0), left.eq(self.count), bus.addr.eq(self.addr)]
-                    m.next = "FETCH"
-            with m.State("FETCH"):      # the word of the index that has just changed comes Bank.LATENCY later
-                m.d.sync += fetched.eq(fetched + 1)
-                with m.If(fetched == Bank.LATENCY - 1):
-                    m.d.sync += fetched.eq(0)
-                    m.next = "LOAD"
-            with m.State("LOAD"):
-                m.d.sync += [bus.w_data.eq(self.read_data),
-                             bus.read.eq(self.op == READ), bus.write.eq(self.op == WRITE)]
-                m.next = "REQUEST"
-            with m.State("REQUEST"):
-                with m.If(bus.ack | late):
-                    m.d.sync += [bus.read.eq(0), bus.write.eq(0)]
-                with m.If(bus.ack):
-                    acknowledged()
-                with m.Elif(late):
-                    m.next = "WITHDRAWN"
-            with m.State("WITHDRAWN"):
-                with m.If(bus.ack):
-                    acknowledged()
-                with m.Elif(forgotten):
-                    end(Status.BUSY)
-        return m
-
-
-class Sender(wiring.Component):
-    """Sends a response: sync byte, head, count, the words of the payload, CRC.
+    The next one in turn is done, unless it is chained to one that was not done whole. One of the last WINDOW is
+    answered as before and not done again. Any other is refused, and before the first hello all are.
 
     Members
-      start; head, count, payload   what to send, held until `done`; `payload` says whether words follow
-      read_index, read_data         words; data Bank.LATENCY cycles (at most 3) after the index
-      o                             bytes
-      done                          for one cycle: the last byte has been taken
+      valid; status, op, fixed, chained, seq    a frame of the Receiver; taken, for one cycle, when it may go
+      filling                                   half of the memory of requests that the Receiver writes; the request
+                                                under way has the other one
+      start, op_held, fixed_held                to the BusMaster, which takes count and address by itself
+      done, done_status, words                  what it did
+      ready, send; head, reply_seq              to the Sender
+      hello, slot                               where its words are: in the request of a hello, or in a response
+      keep                                      half of the memory of responses that the BusMaster writes
     """
 
     def __init__(self):
         super().__init__({
-            "start": In(1), "head": In(8), "count": In(COUNT_BITS), "payload": In(1),
-            "read_index": Out(INDEX_BITS), "read_data": In(32), "o": Out(stream.Signature(8)), "done": Out(1),
+            "valid": In(1), "status": In(STATUS_BITS), "op": In(2), "fixed": In(1), "chained": In(1),
+            "seq": In(SEQ_BITS), "taken": Out(1), "filling": Out(1),
+            "start": Out(1), "op_held": Out(2), "fixed_held": Out(1),
+            "done": In(1), "done_status": In(STATUS_BITS), "words": In(COUNT_BITS),
+            "ready": In(1), "send": Out(1), "head": Out(HEAD), "reply_seq": Out(SEQ_BITS),
+            "hello": Out(1), "slot": Out(1), "keep": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        o, check = self.o, CRC16(8).create()
-        m.submodules.crc = check
-        room, summed = Signal(), Signal()
-        word, position, begun = Signal(32, reset_less=True), Signal(2), Signal(COUNT_BITS)
-        # the CRC takes a byte from the output register, a cycle after it was put there: hence the state SUM
-        m.d.comb += [room.eq(~o.valid | o.ready), check.data.eq(o.payload), check.valid.eq(summed),
-                     self.read_index.eq(begun)]
-        m.d.sync += [summed.eq(0), self.done.eq(0)]
-        with m.If(o.ready):
-            m.d.sync += o.valid.eq(0)
+        turn, seq, refusal = Signal(SEQ_BITS), Signal(SEQ_BITS), Signal(STATUS_BITS)
+        # of the last responses: whether they are there, and what they said
+        known, kept = Signal(WINDOW), Array(Signal(HEAD, name=f"kept{n}") for n in range(WINDOW))
+        met, whole, behind = Signal(), Signal(), Signal(SEQ_BITS)
+        is_next, is_known = Signal(), Signal()
+        m.d.comb += [behind.eq(turn - self.seq), self.keep.eq(seq[0]),
+                     self.reply_seq.eq(Mux(refusal == Status.OK, seq, turn))]
+        # a frame waits for longer than a cycle after the last change of what is compared
+        m.d.sync += [is_next.eq(behind == 0),
+                     is_known.eq(((behind == 1) | (behind == 2)) & known.bit_select(self.seq[0], 1))]
 
-        def state(name, byte, then, *, add=True):
-            with m.State(name):
-                with m.If(room):
-                    m.d.sync += [o.payload.eq(byte), o.valid.eq(1), summed.eq(add)]
-                    m.next = then
-                    if name == "COUNT":
-                        m.d.sync += word.eq(self.read_data)
-                        with m.If(self.payload):
-                            m.next = "DATA"
-                    if name == "DATA":
-                        next_word()
+        def done(number, status, words, op, fixed):
+            m.d.sync += [whole.eq(status == Status.OK), turn.eq(turn + 1), known.bit_select(number[0], 1).eq(1)]
+            into = kept[number[0]]
+            m.d.sync += [into.op.eq(op), into.status.eq(status), into.fixed.eq(fixed), into.count.eq(words)]
 
-        def next_word():
-            m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
-            with m.If(position == 0):
-                m.d.sync += begun.eq(begun + 1)
-            with m.If(position == 3):
-                m.d.sync += word.eq(self.read_data)
-            with m.If((position != 3) | (begun != self.count)):
-                m.next = "DATA"
+        def take(refused):
+            m.d.comb += self.taken.eq(1)
+            m.d.sync += [seq.eq(self.seq), self.op_held.eq(self.op), self.fixed_held.eq(self.fixed),
+                         refusal.eq(refused), self.filling.eq(~self.filling)]
+            m.next = "SEND"
 
         with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += check.start.eq(1)
-                m.d.sync += [begun.eq(0), position.eq(0)]
-                with m.If(self.start):
-                    m.next = "SYNC"
-            state("SYNC", RESPONSE_SYNC, "HEAD", add=False)
-            state("HEAD", self.head, "COUNT")
-            state("COUNT", self.count, "SUM")
-            state("DATA", word[:8], "SUM")
-            with m.State("SUM"):
-                m.next = "CRC_LOW"
-            state("CRC_LOW", check.crc[:8], "CRC_HIGH", add=False)
-            state("CRC_HIGH", check.crc[8:], "FLUSH", add=False)
-            with m.State("FLUSH"):
-                with m.If(o.ready):
-                    m.d.sync += self.done.eq(1)
+            with m.State("IDLE"), m.If(self.valid):
+                m.d.sync += self.hello.eq(0)
+                with m.If(self.status != Status.OK):
+                    take(self.status)
+                with m.Elif(self.op == HELLO):
+                    take(Status.OK)
+                    m.d.sync += [self.hello.eq(1), turn.eq(self.seq + 1), known.eq(0), met.eq(1), whole.eq(1)]
+                with m.Elif(~met):
+                    take(Status.STRANGER)
+                # its half of the memory may still be on its way out
+                with m.Elif(is_next & ~self.ready & (self.slot == self.seq[0])):
                     m.next = "IDLE"
+                with m.Elif(is_next):
+                    take(Status.OK)
+                    with m.If(self.chained & ~whole):
+                        done(self.seq, Status.SKIPPED, 0, self.op, self.fixed)
+                    with m.Else():
+                        m.d.comb += self.start.eq(1)
+                        m.next = "DO"
+                with m.Else():
+                    take(Mux(is_known, Status.OK, Status.SEQUENCE))
+            with m.State("DO"), m.If(self.done):
+                done(seq, self.done_status, self.words, self.op_held, self.fixed_held)
+                m.next = "SEND"
+            with m.State("SEND"), m.If(self.ready):
+                m.d.comb += self.send.eq(1)
+                m.d.sync += self.slot.eq(Mux(self.hello, ~self.filling, seq[0]))
+                m.next = "IDLE"
+                with m.If(self.hello):
+                    m.next = "HELLO"
+            with m.State("HELLO"), m.If(self.ready):     # its word is in the request
+                m.next = "IDLE"
+        self._say(m, refusal, kept[seq[0]])
         return m
+
+    def _say(self, m, refusal, kept):
+        """What the response says before its words."""
+        head = self.head
+        with m.If(refusal != Status.OK):
+            m.d.comb += head.status.eq(refusal)
+        with m.Elif(self.hello):
+            m.d.comb += [head.op.eq(HELLO), head.count.eq(1)]
+        with m.Else():
+            m.d.comb += head.eq(kept)
 
 
 class HostLink(wiring.Component):
-    """Host frames to bus accesses; see the module for its parts. Reset drops the frame in flight.
+    """Host frames to bus accesses; see the module for its parts. Reset drops the frames in flight and the numbers.
 
     Parameters: idle_cycles, the silence that ends a frame which has not come to its end, longer than any pause that the
     host's side makes within a frame (USB: some ms); ack_cycles, how long an access may take before it counts as busy,
-    more than a tick, since a full input waits for the next; vendor form of the buffer.
-    Members: i, o, bytes from and to the host (`i` never stalls); bus, master; listening, bytes of a request are
-    awaited; answered, for one cycle: a response is out, with `status`.
+    more than a tick, since a full input waits for the next; vendor form of the memory.
+    Members: i, o, bytes from and to the host (`i` never stalls); bus, master; framing, bytes of a request are awaited;
+    answered, for one cycle: a response is out, with `status`.
     """
 
     def __init__(self, *, idle_cycles: int, ack_cycles: int, vendor: str = "generic"):
         _check_cycles("idle_cycles", idle_cycles)
         _check_cycles("ack_cycles", ack_cycles)
         self.vendor = vendor
-        self.receiver, self.master, self.sender = Receiver(idle_cycles), BusMaster(ack_cycles), Sender()
+        self.receiver, self.responder = Receiver(idle_cycles), Responder()
+        self.master, self.sender, self.old = BusMaster(ack_cycles), Sender(), OldHost()
         super().__init__({"i": In(stream.Signature(8, always_ready=True)), "o": Out(stream.Signature(8)),
-                          "bus": Out(BusSignature()), "listening": Out(1), "answered": Out(1), "status": Out(Status)})
+                          "bus": Out(BusSignature()), "framing": Out(1), "answered": Out(1), "status": Out(Status)})
 
     def elaborate(self, platform):
         m = Module()
-        receiver, master, sender = self.receiver, self.master, self.sender
-        m.submodules.receiver, m.submodules.master, m.submodules.sender = receiver, master, sender
+        receiver, responder, master, sender, old = (self.receiver, self.responder, self.master, self.sender, self.old)
+        m.submodules.receiver, m.submodules.responder, m.submodules.master = receiver, responder, master
+        m.submodules.sender, m.submodules.old = sender, old
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
-        wiring.connect(m, sender.o, wiring.flipped(self.o))
         wiring.connect(m, master.bus, wiring.flipped(self.bus))
-        refused, sending = Signal(), Signal()
-        bad = receiver.status != Status.OK
-        m.d.comb += [receiver.resume.eq(sender.done), self.answered.eq(sender.done),
-                     self.listening.eq(receiver.listening),
-                     self.status.eq(Mux(refused, receiver.status, master.status))]
-        m.d.comb += [getattr(master, name).eq(getattr(receiver, name)) for name in ("op", "fixed", "count", "addr")]
-        m.d.sync += [master.start.eq(receiver.done & ~bad), sender.start.eq(receiver.done & bad | master.done)]
-        with m.If(receiver.done):
-            m.d.sync += [refused.eq(bad), sending.eq(bad)]
-        with m.If(master.done):
-            m.d.sync += sending.eq(1)
-        head = Cat(master.op, Const(0, 2), master.status, master.fixed)
-        m.d.comb += [sender.head.eq(Mux(refused, Cat(Const(0, 4), receiver.status), head)),
-                     sender.count.eq(Mux(refused, 0, master.words)),
-                     sender.payload.eq(~refused & (master.op == READ) & (master.words != 0))]
-        self._buffer(m, sending)
+        m.d.comb += [getattr(responder, name).eq(getattr(receiver, name))
+                     for name in ("status", "op", "fixed", "chained", "seq")]
+        m.d.comb += [
+            responder.valid.eq(receiver.done), receiver.resume.eq(responder.taken),
+            master.start.eq(responder.start), master.count.eq(receiver.count), master.addr.eq(receiver.addr),
+            master.op.eq(responder.op_held), master.fixed.eq(responder.fixed_held),
+            responder.done.eq(master.done), responder.done_status.eq(master.status), responder.words.eq(master.words),
+            responder.ready.eq(sender.ready), sender.start.eq(responder.send), sender.head.eq(responder.head),
+            sender.seq.eq(responder.reply_seq),
+            old.i.valid.eq(self.i.valid), old.i.payload.eq(self.i.payload), old.listen.eq(receiver.hunting),
+            old.ready.eq(sender.ready & ~sender.o.valid & ~responder.send), old.o.ready.eq(self.o.ready),
+            sender.o.ready.eq(self.o.ready & ~old.busy), self.o.valid.eq(sender.o.valid | old.busy),
+            self.o.payload.eq(Mux(old.busy, old.o.payload, sender.o.payload)),
+        ]
+        self._memory(m)
+        rests = Signal(init=1)
+        m.d.sync += rests.eq(sender.ready)
+        m.d.comb += [self.framing.eq(receiver.framing), self.answered.eq(sender.ready & ~rests),
+                     self.status.eq(responder.head.status)]
         return m
 
-    def _buffer(self, m, sending):
-        """The words of the request, overwritten one by one by those of the response."""
-        receiver, master, sender = self.receiver, self.master, self.sender
-        m.submodules.buffer = buffer = bank(self.vendor, depth=MAX_WORDS, width=32)
+    def _memory(self, m):
+        """Requests below, responses above: whoever has to be in time goes first."""
+        receiver, responder, master, sender = self.receiver, self.responder, self.master, self.sender
+        m.submodules.memory = memory = bank(self.vendor, depth=2 * WINDOW * MAX_WORDS, width=32)
+        of_request, of_response = Const(0, 1), Const(1, 1)
         m.d.comb += [
-            buffer.write_en.eq(receiver.write_en | master.write_en),
-            buffer.write_addr.eq(Mux(master.write_en, master.write_index, receiver.write_index)),
-            buffer.write_data.eq(Mux(master.write_en, master.write_data, receiver.write_data)),
-            buffer.read_addr.eq(Mux(sending, sender.read_index, master.read_index)),
-            master.read_data.eq(buffer.read_data), sender.read_data.eq(buffer.read_data),
+            memory.write_en.eq(receiver.write_en | master.write_en), master.write_taken.eq(receiver.write_en),
+            memory.write_addr.eq(Mux(receiver.write_en, Cat(receiver.write_index, responder.filling, of_request),
+                                     Cat(master.write_index, responder.keep, of_response))),
+            memory.write_data.eq(Mux(receiver.write_en, receiver.write_data, master.write_data)),
+            memory.read_addr.eq(Mux(sender.read_en, Cat(sender.read_index, responder.slot, ~responder.hello),
+                                    Cat(master.read_index, ~responder.filling, of_request))),
+            master.read_taken.eq(sender.read_en), master.read_data.eq(memory.read_data),
+            sender.read_data.eq(memory.read_data),
         ]

@@ -21,7 +21,7 @@ class FramePlayer(wiring.Component):
     Members
       i                      bytes of the flash
       o                      bytes for the link, which takes them at once
-      listening              the link waits for bytes of a request
+      framing                the link waits for the next byte of a request
       answered, status       for one cycle: the response to one is complete; what it said
       errors                 flags of the device (golden.regmap.ERRORS): a load that was not put in force
       state                  golden.flash.Boot
@@ -33,7 +33,7 @@ class FramePlayer(wiring.Component):
         if len(self.head) != HEADER:
             raise ValueError(f"a fingerprint has 16 hexadecimal digits, not {fingerprint!r}")
         super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8, always_ready=True)),
-                          "listening": In(1), "answered": In(1), "status": In(Status), "errors": In(1),
+                          "framing": In(1), "answered": In(1), "status": In(Status), "errors": In(1),
                           "state": Out(Boot), "active": Out(1)})
 
     def elaborate(self, platform):
@@ -78,7 +78,7 @@ class FramePlayer(wiring.Component):
                 m.d.sync += settle.eq(settle + 1)
                 with m.If(settle.all()):
                     m.next = "GIVE"
-                    with m.If(~self.listening):
+                    with m.If(~self.framing):
                         m.next = "ANSWER"
             with m.State("ANSWER"):
                 with m.If(self.answered):

@@ -72,6 +72,9 @@ class SerialTop(wiring.Component):
 
     def __init__(self, net: Description, *, divisor: int, vendor: str = "generic", idle_cycles: int | None = None,
                  ack_cycles: int | None = None, flash: Flash | None = None):
+        if ack_cycles is not None and ack_cycles < Control.PARAMETER_ACCESS:
+            raise ValueError(f"ack_cycles must be at least {Control.PARAMETER_ACCESS}, which an access may take, not "
+                             f"{ack_cycles}")
         self.net, self.divisor, self.vendor, self.flash = net, divisor, vendor, flash
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
@@ -104,7 +107,7 @@ class SerialTop(wiring.Component):
         connect(m, flash.o, player.i)
         m.d.comb += [*(getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins),
                      flash.cipo.eq(self.flash_cipo), flash.start.eq(player.active), player.errors.eq(top.errors),
-                     *(getattr(player, name).eq(getattr(link, name)) for name in ("listening", "answered", "status")),
+                     *(getattr(player, name).eq(getattr(link, name)) for name in ("framing", "answered", "status")),
                      top.boot.eq(player.state), self.refused.eq(player.state == Boot.REFUSED)]
         given = stream.Signature(8).create(path=("given",))
         m.d.comb += [given.valid.eq(Mux(player.active, player.o.valid, line.valid)),

@@ -82,8 +82,8 @@ def play(memory, *, status=lambda n: Status.OK, errors=False):
             offered = place < len(memory) and not pause
             ctx.set(dut.i.valid, offered)
             ctx.set(dut.i.payload, memory[min(place, len(memory) - 1)])
-            # a link hears nothing from a little after the end of a frame until its response is complete
-            ctx.set(dut.listening, not 0 < answer < 38)
+            # a little after its last byte the link sees that a frame is over
+            ctx.set(dut.framing, bool(frames[-1]) and not 0 < answer < 38)
             ctx.set(dut.answered, answer == 1)
             ctx.set(dut.status, status(len(frames) - 1))
             answer = max(0, answer - 1)

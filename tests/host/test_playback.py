@@ -12,7 +12,7 @@ from device import learner, learner_params
 from spikes import random_images, random_spiking
 
 from firmware.board import Board
-from firmware.playback import content, heard, listen, loading
+from firmware.playback import content, heard, listen, loading, numbered
 from firmware.protocol import READ, LinkError, Request, Response, Status, encode_request
 from golden import flash
 from golden.cascade import engine as cascade_engine
@@ -122,7 +122,7 @@ def test_a_flipped_bit_is_refused(line):
     held = small()
     rng = random.Random("flipped")
     assert not refused(line, held)
-    head = range(flash.HEADER + 14)
+    head = range(flash.HEADER + 18)
     found = damaged(held, rng)
     for n in [*head, *rng.sample(range(len(head), len(held)), 30), len(held) - 1]:
         assert refused(line, found[n]), n
@@ -148,12 +148,11 @@ def test_a_load_that_is_not_put_in_force(line):
     _, params, _ = rate()
     requests = loading(build_image(NET, params))
     requests[-1] = Request(op=requests[-1].op, addr=requests[-1].addr, count=1, data=(requests[-1].data[0] ^ 1,))
-    assert refused(line, flash.content(NET.fingerprint, map(encode_request, requests)))
+    assert refused(line, flash.content(NET.fingerprint, numbered(requests)))
 
 
 def test_a_frame_for_an_address_that_is_not_there(line):
-    bad = encode_request(Request(op=READ, addr=0xFF, count=1))
-    assert refused(line, flash.content(NET.fingerprint, [bad]))
+    assert refused(line, flash.content(NET.fingerprint, numbered([Request(op=READ, addr=0xFF, count=1)])))
 
 
 def test_a_host_waits_until_the_flash_has_been_played():
