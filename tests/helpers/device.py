@@ -5,17 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware.protocol import (
-    MAX_WORDS,
-    READ,
-    REQUEST_SYNC,
-    WRITE,
-    LinkError,
-    Response,
-    Status,
-    decode_request,
-    encode_response,
-)
 from firmware.transport import Transport
 from golden.fixed import QFormat, wrap
 from golden.image import Image, build_image, image_params, learning_addresses, parameter_words
@@ -40,6 +29,7 @@ from golden.regmap import (
 from golden.spiking import engine as spiking
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
+from sim.harness.line import Responder
 
 OFFSETS = {register.offset: name for name, register in REGISTERS.items() if name != "boot"}
 
@@ -85,7 +75,7 @@ class Device:
             self.registers |= {"teacher": net.targets | net.streams << 16, "learn_cycles": 19}
             self.noise, self.readable = learn.registers(net), set(learning_addresses(net).tolist())
         self.received, self.params, self.loading, self.loads = [], None, False, 0
-        self.learnt = self.was_reset = False
+        self.learnt, self.was_reset, self.resets = False, False, 0
         self.error_ticks = 0
         self._restart()
 
@@ -97,7 +87,7 @@ class Device:
     def reset(self):
         """The button: the parameters stay, but for a host they are not loaded any more."""
         self._restart()
-        self.was_reset, self.loading = True, False
+        self.was_reset, self.loading, self.resets = True, False, self.resets + 1
         self.registers |= dict.fromkeys(("errors", "ticks", "scratch", "learning", "halvings", "overflow", "lost"), 0)
 
     def read(self, addr):
@@ -263,7 +253,7 @@ class SpikingDevice(Device):
 
 
 class Line(Transport):
-    """The line to a Device: the pure model of rtl/host/link.py, one request a call of `write`.
+    """The line to a Device: the pure model of rtl/host/link.py, silence after each call of `write`.
 
     faults(direction, n, frame): the bytes that arrive in place of frame n ("request" or "response"); may raise.
     """
@@ -271,12 +261,13 @@ class Line(Transport):
     def __init__(self, device, faults=None):
         self.device, self.faults = device, faults or (lambda direction, n, frame: frame)
         self.frames, self.waiting, self.closed = 0, bytearray(), False
+        self.responder = Responder(device)
 
     def write(self, data):
         """See Transport."""
         n = self.frames
         self.frames += 1
-        answer = respond(self.device, self.faults("request", n, bytes(data)))
+        answer = self.responder.respond(self.faults("request", n, bytes(data)))
         self.waiting += self.faults("response", n, answer)
 
     def read(self, n, timeout):
@@ -288,40 +279,6 @@ class Line(Transport):
     def close(self):
         """See Transport."""
         self.closed = True
-
-
-def respond(device, frame: bytes) -> bytes:
-    """The bytes that a device answers to the bytes of a line that then falls silent."""
-    start = frame.find(REQUEST_SYNC)
-    if start < 0:
-        return b""
-    frame = frame[start:]
-    if len(frame) > 1 and (frame[1] & 0x7F not in (READ, WRITE) or len(frame) > 2 and not 1 <= frame[2] <= MAX_WORDS):
-        return encode_response(Response(status=Status.BAD_FRAME))
-    length = 9 + 4 * (frame[2] if len(frame) > 2 and frame[1] & 0x7F == WRITE else 0)
-    try:
-        request = decode_request(frame[:length])
-    except LinkError:
-        return encode_response(Response(status=Status.BAD_CRC))
-    return encode_response(execute(device, request))
-
-
-def execute(device, request) -> Response:
-    """The accesses of a request up to the first that fails: None (no such address) or False (busy)."""
-    status, data, count = Status.OK, [], 0
-    for n in range(request.count):
-        addr = request.addr if request.fixed else (request.addr + n) % (1 << 32)
-        result = device.read(addr) if request.op == READ else device.write(addr, request.data[n])
-        if result is None:
-            status = Status.ADDRESS
-            break
-        if result is False:
-            status = Status.BUSY
-            break
-        count += 1
-        if request.op == READ:
-            data.append(result)
-    return Response(status=status, op=request.op, fixed=request.fixed, count=count, data=data)
 
 
 def flip(frame, bit):

@@ -9,7 +9,7 @@ from cases import random_input, random_network
 from device import learner, learner_params
 from learning import Vector, golden_run
 
-from firmware.protocol import READ, Request, Response, Status, encode_request, encode_response
+from firmware.protocol import HELLO, READ, Request, Response, Status, encode_request, encode_response
 from golden.image import build_image, learning_addresses
 from golden.rate import engine
 from golden.regmap import ERRORS, FIRST_BIT, INPUT, LAST_BIT, MAGIC, OUTPUT, REGISTERS, VALID_BIT, parameter_address
@@ -225,14 +225,18 @@ def test_line_and_patience_of_a_board():
     assert (len(top.rx), len(top.tx), len(top.busy)) == (1, 1, 1)
     assert (top.rx.init, top.tx.init) == (1, 1)
     assert (top.idle_cycles, top.ack_cycles) == (64 * 80, 16 * 80 + 3 * cycles_per_tick(NET))
-    assert SerialTop(NET, divisor=8, ack_cycles=7).ack_cycles == 7
+    assert SerialTop(NET, divisor=8, ack_cycles=11).ack_cycles == 11
+    with pytest.raises(ValueError, match="ack_cycles must be at least 11, which an access may take, not 10"):
+        SerialTop(NET, divisor=8, ack_cycles=10)
 
 
 def test_bytes_through_the_pins():
     """A request bit by bit, and the bits of its response."""
     top, got = SerialTop(NET, divisor=4), []
-    request = encode_request(Request(op=READ, addr=REGISTERS["magic"].offset, count=1))
-    want = encode_response(Response(status=Status.OK, op=READ, count=1, data=(MAGIC,)))
+    request = encode_request(Request(op=HELLO, addr=0, count=1, data=(1,), seq=6))
+    request += encode_request(Request(op=READ, addr=REGISTERS["magic"].offset, count=1, seq=7))
+    want = encode_response(Response(status=Status.OK, op=HELLO, count=1, data=(1,), seq=6))
+    want += encode_response(Response(status=Status.OK, op=READ, count=1, data=(MAGIC,), seq=7))
 
     async def host(ctx):
         await ctx.tick().repeat(20)
@@ -251,7 +255,7 @@ def test_bytes_through_the_pins():
                 await ctx.tick().repeat(4)
             assert ctx.get(top.tx), "no stop bit"
             got.append(byte)
-    run(top, host, line, cycles=1500)
+    run(top, host, line, cycles=2500)
     assert bytes(got) == want
 
 

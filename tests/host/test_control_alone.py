@@ -208,6 +208,71 @@ def test_reading_back():
     assert asked == [(2, 5), (3, 5), (7, 5)]
 
 
+def test_a_new_image_that_the_master_gives_up_is_forgotten():
+    """While the last one comes into force: no acknowledge, no load, and the next request is answered as itself."""
+    dut, pairs = made(), build_image(NET, PARAMS).pairs
+
+    async def body(master, ctx):
+        await master.set("load_begin", 1)
+        for addr, word in pairs:
+            await master.access(int(addr), int(word))
+        await master.set("load_commit", zlib.crc32(pairs.astype("<u4").tobytes()))
+        ctx.set(dut.bus.addr, REGISTERS["load_begin"].offset)
+        ctx.set(dut.bus.write, 1)
+        for _ in range(SETTLE + 9):     # the core does not take the half
+            assert not ctx.get(dut.bus.ack)
+            await master.tick()
+        ctx.set(dut.bus.write, 0)
+        for _ in range(3):
+            assert not ctx.get(dut.bus.ack)
+            await master.tick()
+        ctx.set(dut.half, ctx.get(dut.want_half))
+        assert await master.access(REGISTERS["cycles_per_tick"].offset) == (77, False, Control.ACCESS)
+        assert await master.get("status") & 3 == 1, "a load has begun"
+    play(dut, body)
+
+
+@pytest.mark.parametrize("late", [1, 7])
+def test_a_read_that_the_master_gives_up_is_forgotten(late):
+    """What the core says to it is nobody's: the next read of a word that learns gets its own."""
+    net = learner()
+    dut = made(net, learns=True, readable=(range(2, 4),))
+
+    async def body(master, ctx):
+        async def ask(bank, cycles):
+            ctx.set(dut.bus.addr, parameter_address(bank, 1))
+            ctx.set(dut.bus.read, 1)
+            for _ in range(cycles):
+                assert not ctx.get(dut.bus.ack)
+                await ctx.tick()
+
+        async def answer(word):
+            ctx.set(dut.probe_data, word)
+            ctx.set(dut.probe_valid, 1)
+            await ctx.tick()
+            ctx.set(dut.probe_valid, 0)
+
+        await ask(2, 12)
+        ctx.set(dut.bus.read, 0)
+        await ctx.tick().repeat(late)
+        await ask(3, 5) if late > 1 else None
+        await answer(111)
+        await ask(3, 4)
+        await answer(222)
+        for _ in range(9):
+            if ctx.get(dut.bus.ack):
+                break
+            await ctx.tick()
+        assert ctx.get(dut.bus.ack)
+        assert ctx.get(dut.bus.r_data) == 222
+        ctx.set(dut.bus.read, 0)
+        await ctx.tick().repeat(2)
+        await ask(2, 4)
+        await answer(333)
+        assert ctx.get(dut.bus.ack), "not forsaken any more"
+    play(dut, body)
+
+
 def test_ranges_and_what_a_core_has_by_itself():
     """Numbers side by side are one range; a core that says nothing else is loaded in two halves and does not learn."""
     assert ranges([]) == ()

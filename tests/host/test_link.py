@@ -9,20 +9,33 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from device import respond
+from device import Responder
 
 from firmware import protocol
 from firmware.board import Board
-from firmware.protocol import READ, WRITE, Request, Response, Status, decode_response, encode_request, encode_response
+from firmware.protocol import (
+    HELLO,
+    READ,
+    WRITE,
+    Request,
+    Response,
+    Status,
+    decode_response,
+    encode_request,
+    encode_response,
+)
 from firmware.transport import Transport
 from golden.fixed import QFormat
+from golden.frames import OLD_ANSWER, OLD_REQUEST
 from golden.image import build_image
 from golden.rate import engine
 from golden.rate.engine import random_params
 from golden.rate.layer import Dense
 from golden.rate.network import Network
-from rtl.host import link as rtl_link
-from rtl.host.link import BusMaster, HostLink
+from rtl.host.link import HostLink
+from rtl.host.link import Responder as Circuit
+from rtl.host.master import BusMaster
+from rtl.host.receiver import CRC32
 from rtl.host.top import NetworkTop
 from rtl.host.uart import UartRx, UartTx
 from sim.engine import Engine
@@ -96,16 +109,18 @@ def simulate(top, *benches, device=None, bus=None, delays=None, cycles):
     simulator.run()
 
 
-def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=None):
+def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=(), hello=True):
     """Send each of `frames` (bytes) as soon as the last one's response is complete; the responses' bytes.
 
-    A frame whose response is None in `quiet` gets none: the line rests instead.
+    A hello of number 255 goes before them, and its response is left out. Frames of the numbers `quiet` get no response:
+    the line rests instead.
     """
     dut, device, answers = HostLink(idle_cycles=IDLE, ack_cycles=ACK), device or Memory(), []
+    greeting = [encode_request(Request(op=HELLO, addr=0, count=1, data=(1,), seq=255))] if hello else []
 
     async def drive(ctx):
         pauses = stalls(pattern, "drive")
-        for n, frame in enumerate(frames):
+        for n, frame in enumerate(greeting + frames, -len(greeting)):
             for byte in frame:
                 while next(pauses):
                     await ctx.tick()
@@ -115,7 +130,7 @@ def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=N
                 ctx.set(dut.i.valid, 0)
                 for _ in range(gap):
                     await ctx.tick()
-            if quiet and n in quiet:
+            if n in quiet:
                 await ctx.tick().repeat(2 * IDLE)
                 answers.append(b"")
             else:
@@ -123,9 +138,9 @@ def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=N
         await silent(ctx)
 
     async def response(ctx):
-        data = bytes(await receive(ctx, dut.o, 3, pattern=pattern))
-        words = data[2] if data[1] & 0xF == READ else 0
-        return data + bytes(await receive(ctx, dut.o, 4 * words + 2, pattern=pattern))
+        data = bytes(await receive(ctx, dut.o, 4, pattern=pattern))
+        words = data[3] if data[1] & 0xF in (READ, HELLO) else 0
+        return data + bytes(await receive(ctx, dut.o, 4 * words + 4, pattern=pattern))
 
     async def silent(ctx):
         """What is not a response must not be on the line."""
@@ -133,21 +148,21 @@ def exchange(frames, *, device=None, pattern="none", gap=0, delays=None, quiet=N
             assert not ctx.get(dut.o.valid), "a byte behind the last response"
             await ctx.tick()
 
-    limit = 500 + 4 * sum(map(len, frames)) * (gap + 2) + len(frames) * (64 * 30 + 8 * IDLE + 64 * ACK)
+    limit = 900 + 6 * sum(map(len, frames)) * (gap + 2) + len(frames) * (64 * 44 + 8 * IDLE + 64 * ACK)
     simulate(dut, drive, device=device, bus=dut.bus, delays=delays, cycles=limit)
-    return answers, device
+    return answers[len(greeting):], device
 
 
 def words(count):
     return [RNG.getrandbits(32) for _ in range(count)]
 
 
-def write(addr, data, fixed=False):
-    return encode_request(Request(op=WRITE, addr=addr, count=len(data), data=data, fixed=fixed))
+def write(addr, data, fixed=False, seq=0, **options):
+    return encode_request(Request(op=WRITE, addr=addr, count=len(data), data=data, fixed=fixed, seq=seq, **options))
 
 
-def read(addr, count=1, fixed=False):
-    return encode_request(Request(op=READ, addr=addr, count=count, fixed=fixed))
+def read(addr, count=1, fixed=False, seq=0, **options):
+    return encode_request(Request(op=READ, addr=addr, count=count, fixed=fixed, seq=seq, **options))
 
 
 def flip(frame, bit):
@@ -157,44 +172,46 @@ def flip(frame, bit):
 
 
 def test_same_checksum():
-    assert rtl_link.CRC16(8).compute(b"leadlag") == protocol.crc16(b"leadlag")
+    assert CRC32(8).compute(b"leadlag") == protocol.crc32(b"leadlag")
 
 
 @pytest.mark.parametrize("pattern", ["none", "random", "bursts"])
 def test_write_then_read(pattern):
     data = words(64)
-    sent = [write(7, data), read(7, 64), write(9, data[:3], fixed=True), read(9), read(8, 5, fixed=True)]
+    sent = [write(7, data), read(7, 64, seq=1), write(9, data[:3], fixed=True, seq=2), read(9, seq=3),
+            read(8, 5, fixed=True, seq=4)]
     answers, memory = exchange(sent, pattern=pattern if pattern != "bursts" else "none",
                                gap=5 if pattern == "bursts" else 0)
     found = [decode_response(answer) for answer in answers]
     assert found == [Response(status=Status.OK, op=WRITE, count=64),
-                     Response(status=Status.OK, op=READ, count=64, data=data),
-                     Response(status=Status.OK, op=WRITE, count=3, fixed=True),
-                     Response(status=Status.OK, op=READ, count=1, data=data[2:3]),
-                     Response(status=Status.OK, op=READ, count=5, data=[data[1]] * 5, fixed=True)]
+                     Response(status=Status.OK, op=READ, count=64, data=data, seq=1),
+                     Response(status=Status.OK, op=WRITE, count=3, fixed=True, seq=2),
+                     Response(status=Status.OK, op=READ, count=1, data=data[2:3], seq=3),
+                     Response(status=Status.OK, op=READ, count=5, data=[data[1]] * 5, fixed=True, seq=4)]
     assert memory.log[:64] == [("write", 7 + n, word) for n, word in enumerate(data)]
     assert memory.log[128:131] == [("write", 9, word) for word in data[:3]]
 
 
 GOOD = write(3, [1, 2])
 BAD = {
-    "crc low": (flip(GOOD, 8 * len(GOOD) - 16), Status.BAD_CRC),
-    "crc high": (flip(GOOD, 8 * len(GOOD) - 1), Status.BAD_CRC),
-    "payload": (flip(GOOD, 100), Status.BAD_CRC),
-    "address": (flip(GOOD, 30), Status.BAD_CRC),
+    **{f"crc {n}": (flip(GOOD, 8 * len(GOOD) - n), Status.BAD_CRC) for n in (1, 9, 17, 32)},
+    "payload": (flip(GOOD, 110), Status.BAD_CRC),
+    "address": (flip(GOOD, 40), Status.BAD_CRC),
     "fixed": (flip(GOOD, 15), Status.BAD_CRC),
-    "read for write": (b"\xa5\1" + GOOD[2:], Status.BAD_CRC),
-    "op 0": (b"\xa5\0" + GOOD[2:], Status.BAD_FRAME),
-    "op 3": (b"\xa5\3" + GOOD[2:], Status.BAD_FRAME),
-    "op 6": (b"\xa5\6" + GOOD[2:], Status.BAD_FRAME),
-    "op 0x42": (b"\xa5\x42" + GOOD[2:], Status.BAD_FRAME),
-    "count 0": (b"\xa5\2\0" + GOOD[3:], Status.BAD_FRAME),
-    "count 1": (b"\xa5\2\1" + GOOD[3:], Status.BAD_CRC),
-    "count 3": (b"\xa5\2\3" + GOOD[3:], Status.BAD_CRC),
-    "count 65": (b"\xa5\2\x41" + GOOD[3:], Status.BAD_FRAME),
-    "count 129": (b"\xa5\2\x81" + GOOD[3:], Status.BAD_FRAME),
-    **{f"first {n} bytes": (GOOD[:n], Status.BAD_CRC) for n in (1, 2, 3, 6, 8, len(GOOD) - 1)},
-    "bad frame with a good one behind": (flip(GOOD, 100) + GOOD, Status.BAD_CRC),
+    "chained": (flip(GOOD, 14), Status.BAD_CRC),
+    "number": (flip(GOOD, 16), Status.BAD_CRC),
+    "read for write": (b"\xc5\1" + GOOD[2:], Status.BAD_CRC),
+    "op 0": (b"\xc5\0" + GOOD[2:], Status.BAD_FRAME),
+    "op 6": (b"\xc5\6" + GOOD[2:], Status.BAD_FRAME),
+    "op 0x22": (b"\xc5\x22" + GOOD[2:], Status.BAD_FRAME),
+    "hello of two": (b"\xc5\3" + GOOD[2:], Status.BAD_FRAME),
+    "count 0": (b"\xc5\2\0\0" + GOOD[4:], Status.BAD_FRAME),
+    "count 1": (b"\xc5\2\0\1" + GOOD[4:], Status.BAD_CRC),
+    "count 3": (b"\xc5\2\0\3" + GOOD[4:], Status.BAD_CRC),
+    "count 65": (b"\xc5\2\0\x41" + GOOD[4:], Status.BAD_FRAME),
+    "count 129": (b"\xc5\2\0\x81" + GOOD[4:], Status.BAD_FRAME),
+    **{f"first {n} bytes": (GOOD[:n], Status.BAD_CRC) for n in (1, 2, 3, 4, 7, 9, len(GOOD) - 1)},
+    "bad frame with a good one behind": (flip(GOOD, 110) + GOOD, Status.BAD_CRC),
 }
 
 
@@ -202,15 +219,15 @@ BAD = {
 def test_bad_frames(batch):
     """Each is refused without an access to the bus, and the next good one is answered."""
     chosen = list(BAD.items())[batch::3]
-    frames = [frame for _, (bad, _) in chosen for frame in (bad, read(batch))]
+    frames = [frame for n, (_, (bad, _)) in enumerate(chosen) for frame in (bad, read(batch, seq=n))]
     answers, memory = exchange(frames)
     for n, (name, (_, status)) in enumerate(chosen):
-        assert answers[2 * n] == encode_response(Response(status=status)), name
+        assert answers[2 * n] == encode_response(Response(status=status, seq=n)), name
         assert decode_response(answers[2 * n + 1]).status == Status.OK, name
     assert memory.log == [("read", batch)] * len(chosen)
 
 
-@pytest.mark.parametrize(("bad", "status"), [(flip(GOOD, 100), Status.BAD_CRC), (b"\xa5\2\x41", Status.BAD_FRAME)])
+@pytest.mark.parametrize(("bad", "status"), [(flip(GOOD, 110), Status.BAD_CRC), (b"\xc5\2\0\x41", Status.BAD_FRAME)])
 def test_rest_of_a_bad_frame(bad, status):
     """What follows a bad frame without a pause is never taken for a frame, and the response waits for its end."""
     dut, memory, out = HostLink(idle_cycles=IDLE, ack_cycles=ACK), Memory(), []
@@ -225,7 +242,7 @@ def test_rest_of_a_bad_frame(bad, status):
         ctx.set(dut.i.valid, 0)
 
     async def sink(ctx):
-        out.extend(await receive(ctx, dut.o, 5))
+        out.extend(await receive(ctx, dut.o, 8))
         ctx.set(dut.o.ready, 1)
         for _ in range(2 * IDLE):
             await ctx.tick()
@@ -239,28 +256,132 @@ def test_rest_of_a_bad_frame(bad, status):
 def test_garbage():
     """Bytes that are no frame are skipped, with a good frame right behind them or after a while."""
     noise = bytes(b for b in RNG.randbytes(50) if b != protocol.REQUEST_SYNC)
-    answers, memory = exchange([noise + GOOD, noise, GOOD], quiet={1})
+    answers, memory = exchange([noise + GOOD, noise, write(5, [3], seq=1)], quiet={1})
     assert [bool(answer) for answer in answers] == [True, False, True]
-    assert memory.log == [("write", 3, 1), ("write", 4, 2)] * 2
+    assert memory.log == [("write", 3, 1), ("write", 4, 2), ("write", 5, 3)]
 
 
-def test_bytes_during_a_response_are_dropped():
-    """Stop and wait: what comes between request and response is lost, not executed later."""
+def test_numbers():
+    """Done once, answered as often as asked for; what is neither next nor one of the last two is refused."""
+    data = words(3)
+    frames = [write(7, data), write(7, [9]), read(8, 2, seq=1), write(7, data), read(8, 2, seq=1), read(8, 2, seq=1),
+              write(8, [0], seq=2), read(8, 2, seq=1), write(7, data), read(8, seq=4), read(8, seq=3)]
+    answers, memory = exchange(frames)
+    first, second = Response(status=Status.OK, op=WRITE, count=3), Response(status=Status.OK, op=READ, count=2,
+                                                                           data=data[1:], seq=1)
+    refused = Response(status=Status.SEQUENCE, seq=3)
+    assert [decode_response(answer) for answer in answers] == [
+        first, first, second, first, second, second, Response(status=Status.OK, op=WRITE, count=1, seq=2), second,
+        refused, refused, Response(status=Status.OK, op=READ, count=1, data=[0], seq=3)]
+    assert [entry[:2] for entry in memory.log] == [
+        *(("write", 7 + n) for n in range(3)), ("read", 8), ("read", 9), ("write", 8), ("read", 8)]
+
+
+def test_hello():
+    """Before the first all are refused; each begins the numbers anew, is done again, and what was kept is forgotten."""
+    def hello(word, seq):
+        return encode_request(Request(op=HELLO, addr=5, count=1, data=(word,), seq=seq))
+    frames = [read(1), hello(77, 9), read(1, seq=10), hello(78, 9), read(2, seq=9), read(3, seq=10), read(2, seq=9),
+              hello(79, 255), read(4), read(3, seq=255)]
+    answers, memory = exchange(frames, hello=False)
+    stranger, sequence = (Response(status=status, seq=turn) for status, turn in ((Status.STRANGER, 0),
+                                                                                (Status.SEQUENCE, 10)))
+    found = [decode_response(answer) for answer in answers]
+    assert found[0] == stranger
+    assert [found[n].data[0] for n in (1, 3, 7)] == [77, 78, 79]
+    assert {(found[n].op, found[n].status, found[n].count, found[n].seq) for n in (1, 3)} == {(HELLO, 0, 1, 9)}
+    assert found[4] == sequence
+    assert [response.status for response in found] == [7, 0, 0, 0, 5, 0, 5, 0, 0, 5]
+    assert memory.log == [("read", 1), ("read", 3), ("read", 4)]
+
+
+def test_chained():
+    """Requests that are chained to one that was not done whole are skipped, up to one that is not chained."""
+    frames = [read(1, chained=True), read(254, 3, seq=1), read(2, seq=2, chained=True), read(2, seq=2),
+              write(3, [1], fixed=True, seq=3, chained=True), read(4, seq=4), read(5, seq=5, chained=True),
+              write(256, [1], seq=6), read(6, seq=7, chained=True), write(256, [1], seq=6)]
+    answers, memory = exchange(frames)
+    found = [decode_response(answer) for answer in answers]
+    assert [response.status for response in found] == [0, 4, 6, 6, 6, 0, 0, 3, 6, 3]
+    assert found[2] == found[3] == Response(status=Status.SKIPPED, op=READ, seq=2)
+    assert found[4] == Response(status=Status.SKIPPED, op=WRITE, fixed=True, seq=3)
+    assert [entry[1] for entry in memory.log] == [1, 254, 255, 4, 5, 256]
+
+
+def test_two_under_way():
+    """The second request comes while the first is done, and the third while the second's response goes out."""
+    dut, memory, out = HostLink(idle_cycles=200, ack_cycles=ACK), Memory(), []
+    frames = [encode_request(Request(op=HELLO, addr=0, count=1, data=(1,), seq=255)), read(0, 40), read(40, 40, seq=1),
+              write(7, [5, 6], seq=2, chained=True), read(6, 4, seq=3, chained=True)]
+
+    async def drive(ctx):
+        for n, frame in enumerate(frames):
+            # at most two, as hosts do
+            while len(out) < (0, 12, 12, 12 + 168, 12 + 336)[n]:
+                await ctx.tick()
+            for byte in frame:
+                ctx.set(dut.i.payload, byte)
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick()
+                ctx.set(dut.i.valid, 0)
+                await ctx.tick().repeat(8)
+        while len(out) < 12 + 2 * 168 + 8 + 24:
+            await ctx.tick()
+
+    async def sink(ctx):
+        ctx.set(dut.o.ready, 1)
+        while True:
+            *_, valid, byte = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            if valid:
+                out.append(byte)
+            ctx.set(dut.o.ready, 0)
+            await ctx.tick().repeat(9)
+            ctx.set(dut.o.ready, 1)
+
+    simulate_with(dut, drive, sink, memory)
+    data, found = bytes(out), []
+    for size in (12, 168, 168, 8, 24):
+        found.append(decode_response(data[:size]))
+        data = data[size:]
+    assert [response.status for response in found] == [0] * 5
+    assert found[1].data + found[2].data == tuple(n * 0x01010101 for n in range(80))
+    assert found[4].data == (6 * 0x01010101, 5, 6, 9 * 0x01010101)
+
+
+def simulate_with(dut, drive, sink, memory):
+    """The sink runs as long as `drive`."""
+    simulator = Simulator(dut, engine=Engine)
+    simulator.add_clock(PERIOD)
+    simulator.add_testbench(drive)
+    for bench in (sink, serve(dut.bus, memory, constant(0))):
+        simulator.add_testbench(bench, background=True)
+    simulator.run()
+
+
+def test_a_host_of_version_1():
+    """It is told the version behind noise, and the bus sees nothing; hosts of today go on."""
     dut, memory, out = HostLink(idle_cycles=IDLE, ack_cycles=ACK), Memory(), []
 
     async def drive(ctx):
-        for byte in read(1) + GOOD[:8]:
+        for byte in b"\0" + OLD_REQUEST:
             ctx.set(dut.i.payload, byte)
             ctx.set(dut.i.valid, 1)
             await ctx.tick()
         ctx.set(dut.i.valid, 0)
-        out.extend(await receive(ctx, dut.o, 9))
+        out.extend(await receive(ctx, dut.o, len(OLD_ANSWER)))
         await ctx.tick().repeat(2 * IDLE)
         assert not ctx.get(dut.o.valid)
+        # in a frame it is nothing special
+        for byte in read(1)[:8] + OLD_REQUEST:
+            ctx.set(dut.i.payload, byte)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick()
+        ctx.set(dut.i.valid, 0)
+        out.extend(await receive(ctx, dut.o, 8))
 
     simulate(dut, drive, device=memory, bus=dut.bus, cycles=1000)
-    assert decode_response(bytes(out)).data == (0x01010101,)
-    assert memory.log == [("read", 1)]
+    assert bytes(out) == OLD_ANSWER + encode_response(Response(status=Status.BAD_CRC))
+    assert memory.log == []
 
 
 @pytest.mark.parametrize("op", [READ, WRITE])
@@ -268,7 +389,7 @@ def test_bytes_during_a_response_are_dropped():
 def test_faults_of_the_bus(op, addr, status):
     """The words before the fault are counted, those after it are not touched."""
     frame = read(addr, 4) if op == READ else write(addr, [9, 8, 7, 6])
-    answers, memory = exchange([frame, read(1)])
+    answers, memory = exchange([frame, read(1, seq=1)])
     done = addr == 254
     assert decode_response(answers[0]) == Response(
         status=status, op=op, count=int(done), data=[0xFE * 0x01010101] * (done and op == READ))
@@ -291,12 +412,14 @@ def test_late_acknowledge(delay, status):
     dut, out = HostLink(idle_cycles=IDLE, ack_cycles=ACK), []
 
     async def drive(ctx):
-        for byte in read(1):
-            ctx.set(dut.i.payload, byte)
-            ctx.set(dut.i.valid, 1)
-            await ctx.tick()
-        ctx.set(dut.i.valid, 0)
-        out.extend(await receive(ctx, dut.o, 9 if status == Status.OK else 5))
+        hello = encode_request(Request(op=HELLO, addr=0, count=1, data=(1,), seq=255))
+        for frame, size in ((hello, 12), (read(1), 12 if status == Status.OK else 8)):
+            for byte in frame:
+                ctx.set(dut.i.payload, byte)
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+            out[:] = await receive(ctx, dut.o, size)
 
     async def slave(ctx):
         await ctx.tick().until(dut.bus.read)
@@ -315,25 +438,91 @@ def test_late_acknowledge(delay, status):
 @pytest.mark.parametrize("seed", range(3))
 def test_random_frames_equal_the_model(seed):
     """Good and damaged frames in any order: byte for byte what the Python model answers, and the same accesses."""
-    rng, frames = random.Random(f"link {seed}"), []
-    for _ in range(25):
+    rng, frames, model = random.Random(f"link {seed}"), [], Memory()
+    responder, expected, last = Responder(model), [], 0
+    for n in range(32):
         addr = rng.choice([rng.randrange(200), rng.randrange(190, 260)])
         count, fixed = rng.choice([1, 2, rng.randrange(1, 12)]), rng.random() < 0.3
-        frame = read(addr, count, fixed) if rng.random() < 0.5 else write(
-            addr, [rng.getrandbits(32) for _ in range(count)], fixed)
+        options = {"seq": (last + rng.choice([1, 1, 1, 1, 0, -1, 3])) % 256, "chained": rng.random() < 0.4}
+        if n == 3 or rng.random() < 0.05:
+            frame = encode_request(Request(op=HELLO, addr=addr, count=1, data=words(1), **options))
+        elif rng.random() < 0.5:
+            frame = read(addr, count, fixed, **options)
+        else:
+            frame = write(addr, [rng.getrandbits(32) for _ in range(count)], fixed, **options)
         damage = rng.random()
-        if damage < 0.3:
+        if damage < 0.2:
             frame = flip(frame, rng.randrange(8, 8 * len(frame)))
-        elif damage < 0.4:
+        elif damage < 0.3:
             frame = frame[:rng.randrange(1, len(frame))]
         frames.append(frame)
-    model = Memory()
-    expected = [respond(model, frame) for frame in frames]
-    answers, memory = exchange(frames, pattern=("none", "random", "bursts")[seed],
+        expected.append(responder.respond(frame))
+        last = (responder.turn - 1) % 256
+    answers, memory = exchange(frames, pattern=("none", "random", "bursts")[seed], hello=False,
                                delays=iter(lambda: rng.randrange(ACK - 3), None), gap=0)
     for n, (answer, wanted) in enumerate(zip(answers, expected, strict=True)):
         assert answer == wanted, f"frame {n}: {frames[n].hex()}"
     assert memory.log == model.log
+    assert {decode_response(answer).status for answer in answers} >= {0, 1, 5, 7}
+
+
+def test_responder_waits_for_what_is_on_its_way():
+    """The next read would overwrite the words that are being sent for the request before the last."""
+    dut = Circuit()
+
+    async def bench(ctx):
+        ctx.set(dut.ready, 1)
+        async def frame(op, seq):
+            for name, value in (("op", op), ("seq", seq), ("valid", 0)):
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.valid, 1)
+
+        async def done():
+            await ctx.tick()
+            ctx.set(dut.done, 1)
+            await ctx.tick()
+            ctx.set(dut.done, 0)
+
+        await frame(HELLO, 255)
+        assert ctx.get(dut.taken)
+        await ctx.tick()
+        await frame(READ, 0)
+        assert ctx.get(dut.start)
+        await done()
+        assert ctx.get(dut.send)
+        await ctx.tick()
+        ctx.set(dut.ready, 0)
+        await frame(READ, 1)
+        assert ctx.get(dut.start), "another half of the memory"
+        await done()
+        assert not ctx.get(dut.send)
+        ctx.set(dut.ready, 1)
+        await ctx.tick()
+        ctx.set(dut.ready, 0)
+        await frame(READ, 2)
+        assert ctx.get(dut.start)
+        await done()
+        ctx.set(dut.ready, 1)
+        await ctx.tick()
+        ctx.set(dut.ready, 0)
+        await frame(READ, 1)        # again: it is answered as soon as that is possible
+        assert ctx.get(dut.taken)
+        assert not ctx.get(dut.start)
+        await ctx.tick()
+        ctx.set(dut.valid, 0)
+        ctx.set(dut.ready, 1)
+        assert ctx.get(dut.send)
+        assert ctx.get(dut.head.op) == READ
+        await ctx.tick()
+        ctx.set(dut.ready, 0)
+        await frame(READ, 3)
+        for _ in range(5):
+            assert not ctx.get(dut.taken), "its words are being sent"
+            await ctx.tick()
+        ctx.set(dut.ready, 1)
+        assert ctx.get(dut.start)
+    run(dut, bench, cycles=100)
 
 
 def test_cycles_per_word():
@@ -451,7 +640,7 @@ class SimLine(Transport):
 
     SILENCE = 6 * IDLE + 4 * ACK
 
-    def __init__(self, top, i, o, *benches):
+    def __init__(self, top, i, o, *benches, gap=4):
         self.out, self.waiting = deque(), deque()
         self.now, self.simulator = 0, Simulator(top, engine=Engine)
         self.simulator.add_clock(PERIOD)
@@ -464,6 +653,8 @@ class SimLine(Transport):
                 *_, taken = await ctx.tick().sample(i.ready)
                 if taken and byte is not None:
                     self.out.popleft()
+                    ctx.set(i.valid, 0)
+                    await ctx.tick().repeat(gap)
 
         async def receive(ctx):
             ctx.set(o.ready, 1)
@@ -517,8 +708,8 @@ def test_board_over_uart():
     host, data = Board(line), words(5)
     host.write(20, data)
     assert host.read(20, 5) == data
-    line.write(flip(GOOD, 100))
-    assert decode_response(line.read(5, 1)).status == Status.BAD_CRC
+    line.write(flip(GOOD, 110))
+    assert decode_response(line.read(8, 1)).status == Status.BAD_CRC
     assert host.read(22, 2, fixed=True) == data[2:3] * 2
 
 

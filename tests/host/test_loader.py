@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from binascii import crc_hqx
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,16 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.board import Board
-from firmware.link import ATTEMPTS
-from firmware.protocol import LinkError, PortError, Request, Response, Status, encode_response
+from firmware.loader import ATTEMPTS
+from firmware.protocol import HELLO, READ, LinkError, PortError, Request, Response, Status, encode_response
 from firmware.transport import connect
+from firmware.window import DAMAGED
 from golden.fixed import QFormat
+from golden.frames import OLD_REQUEST, version_1
 from golden.image import Image, build_image
 from golden.rate import engine
 from golden.rate.engine import random_params
 from golden.rate.layer import Dense
 from golden.rate.network import Network
-from golden.regmap import FIRST_BIT, INPUT, OUTPUT, REGISTERS, WORD_MASK, parameter_address
+from golden.regmap import FIRST_BIT, INPUT, MAGIC, OUTPUT, REGISTERS, WORD_MASK, parameter_address
 
 
 def network(inputs=3, outputs=2, hidden=5, lanes=2):
@@ -100,7 +103,7 @@ def test_load():
 
 @pytest.mark.parametrize(("field", "message"), [
     ("magic", "magic 0x4c4c4146, a board of this project with 0x4c4c4147"),
-    ("version", "version 0, this program speaks 1"),
+    ("version", "version 3, this program speaks 2"),
 ])
 def test_other_device(field, message):
     host, device = board()
@@ -291,23 +294,24 @@ def test_noisy_line(seed):
     assert result is None or np.array_equal(result, expected(NET, x))
 
 
-@pytest.mark.parametrize(("frame", "attempts"), [(2, ATTEMPTS), (4, ATTEMPTS)])
-def test_lost_for_good(frame, attempts):
+@pytest.mark.parametrize("addr", [parameter_address(0, 0), parameter_address(4, 0), REGISTERS["load_commit"].offset])
+def test_lost_for_good(addr):
     """A frame that never comes through: three attempts, then one line; the old parameters stay."""
     begun = []
 
     def faults(where, number, data):
-        if where == "request" and data[1:7] == b"\2\1\x0a\0\0\0":
+        if where == "request" and data[1:2] + data[3:8] == b"\2\1\x0a\0\0\0":
             begun.append(number)
-        return b"" if where == "request" and begun and number - begun[-1] == frame else data
+        return b"" if where == "request" and data[4:8] == addr.to_bytes(4, "little") and begun else data
 
     host, device = board(faults=faults)
     before = device.params
-    message = "did not load in 3 attempts, the device keeps those it had: write of .* no response"
+    message = ("did not load in 3 attempts, the device keeps those it had: write of .*"
+               "(no response within 0.01 s, 3|arrived out of turn, 40) times")
     with pytest.raises(LinkError, match=message) as error:
         host.load(IMAGE)
     one_line(error)
-    assert len(begun) == attempts
+    assert len(begun) == ATTEMPTS
     assert device.params is before
 
 
@@ -349,34 +353,135 @@ def test_port_gone(direction, n):
     assert device.params is before
 
 
-def test_what_is_sent_again():
-    """Refused frames and reads are; a write or a FIFO read whose response is lost is not."""
+def lost(*numbers, where="response"):
+    """A line that loses frames by their numbers; 0 is the hello."""
+    return lambda direction, n, frame: b"" if direction == where and n in numbers else frame
+
+
+@pytest.mark.parametrize("access", [lambda h: h.write(15, [7]), lambda h: h.read(OUTPUT, 1, fixed=True)])
+@pytest.mark.parametrize("where", ["request", "response"])
+def test_what_is_lost_is_sent_again_and_done_once(where, access):
+    """A write, and a read of a FIFO, of which neither request nor response came through at first."""
+    host, device = board(faults=lost(1, 2, where=where))
+    device.outputs.extend([5, 6])
+    done, read, write = [], device.read, device.write
+    device.read = lambda addr: done.append(addr) or read(addr)
+    device.write = lambda addr, word: done.append(addr) or write(addr, word)
+    found = access(host)
+    assert len(done) == 1
+    assert found in (None, [5])
+    assert host.transport.frames == 4
+
+
+def test_refused_frames_are_sent_again():
     refused = encode_response(Response(status=Status.BAD_CRC))
     host, device = board(faults=lambda where, n, frame: refused if where == "response" and n == 0 else frame)
     host.write(15, [1])
-    assert host.transport.frames == 2
-    def lost(where, n, frame):
-        return b"" if where == "response" and n == 0 else frame
-
-    host, device = board(faults=lost)
-    assert host.read(15) == [0]
-    assert host.transport.frames == 2
-    for access in (lambda h: h.write(15, [1]), lambda h: h.read(OUTPUT, 1, fixed=True)):
-        host, device = board(faults=lost)
-        with pytest.raises(LinkError, match="no response within"):
-            access(host)
-        assert host.transport.frames == 1
-    host, device = board(faults=lambda where, n, frame: frame if where == "request" else refused)
-    with pytest.raises(LinkError, match="arrived with a wrong checksum"):
+    assert host.transport.frames == 3
+    host, device = board(faults=lambda where, n, frame: frame if where == "request" or n < 1 else
+                         encode_response(Response(status=Status.BAD_CRC, seq=host._window._waiting[0].seq)))
+    with pytest.raises(LinkError, match=f"arrived with a wrong checksum or ended early, {DAMAGED} times"):
         host.write(15, [1])
-    assert host.transport.frames == ATTEMPTS
+    assert host.transport.frames == DAMAGED + 1
+
+
+@pytest.mark.parametrize(("which", "frames"), [((2,), 4), ((1,), 4), ((1, 2), 5)])
+def test_lost_responses_of_several(which, frames):
+    """Two requests under way: that the second is answered tells that the response to the first is lost."""
+    host, device = board(faults=lost(*which))
+    host.write(parameter_address(0, 0), range(128))
+    assert [word for _, word in device.received] == list(range(128))
+    assert host.transport.frames == frames
+
+
+def test_a_response_that_is_later_than_every_timeout():
+    """What comes after all attempts, and after those of the next hello, is nobody's."""
+    late = []
+
+    def faults(where, number, frame):
+        if where == "response":
+            late.append(frame)
+            return b""
+        return frame
+
+    host, device = board()
+    device.read = lambda addr: 1000 + addr
+    assert host.read(8) == [1008]
+    host.transport.faults = faults
+    for addr in (9, 12):
+        with pytest.raises(LinkError, match="no response within"):
+            host.read(addr)
+    assert len(late) > 2 * ATTEMPTS
+    host.transport.faults = lambda where, number, frame: frame
+    for addr in (13, 15, 8, 9, 12, 13, 15):
+        host.transport.waiting += late.pop(0)
+        assert host.read(addr) == [1000 + addr]
+
+
+def test_a_reset_between_requests_and_between_a_request_and_its_repetition():
+    """A request that was refused only is done anew; one that may have been done is not."""
+    host, device = board()
+    assert host.read(15) == [0]
+    device.reset()
+    host.set("scratch", 3)
+    assert host.get("scratch") == 3
+
+    def faults(where, number, frame):
+        if where == "response" and not device.resets > 1:
+            device.reset()
+            return b""
+        return frame
+    host.transport.faults = faults
+    with pytest.raises(LinkError, match="write of 1 words at 0x0000000f: the device has begun anew") as error:
+        host.set("scratch", 4)
+    one_line(error)
+    assert host.get("scratch") == 0
 
 
 def test_response_to_something_else():
-    other = encode_response(Response(status=Status.OK, op=1, count=2, data=(0, 0)))
-    host, _ = board(faults=lambda where, n, frame: frame if where == "request" else other)
+    other = Response(status=Status.OK, op=READ, count=2, data=(0, 0))
+    host, _ = board()
+    host.read(0)
+    host.transport.faults = lambda where, n, frame: frame if where == "request" else encode_response(
+        replace(other, seq=host._window._waiting[0].seq))
     with pytest.raises(LinkError, match="the response is for an op 1 of 2 words"):
         host.read(0)
+
+
+class OldDevice:
+    """What a board of version 1 does with bytes: CRC-16, no numbers."""
+
+    version = 1
+
+    def answer(self, data):
+        """Its response to a read of registers; silence for the rest."""
+        if data != OLD_REQUEST:
+            return b""
+        return version_1(0x5A, bytes([READ, 8]) + b"".join(
+            word.to_bytes(4, "little") for word in (MAGIC, self.version, 0, 0, 0, 0, 0, 0)))
+
+
+@pytest.mark.parametrize("answer", [OldDevice().answer, lambda data: b"", lambda data: b"\x5a\x10\0\0\0"])
+def test_an_old_device_is_named(answer):
+    """Three hellos, then a question as version 1 puts it: nothing is done."""
+    sent = []
+    host, _ = board()
+    host.transport.write = lambda data: (sent.append(bytes(data)), host.transport.waiting.extend(answer(data)))
+    with pytest.raises(LinkError) as error:
+        host.set("scratch", 1)
+    assert sent[-1] == OLD_REQUEST
+    assert all(frame[1] == HELLO for frame in sent[:-1])
+    old = "the device has version 1 of link and address map, this program speaks 2: build its bitstream anew"
+    assert (one_line(error) == old) == (answer(OLD_REQUEST)[:2] == b"\x5a\x01")
+
+
+def test_an_old_host_is_told_the_version():
+    """What the model and the circuit answer to the first request of version 1, as that version reads it."""
+    host, device = board()
+    found = host.transport.responder.respond(b"\0" + OLD_REQUEST)
+    assert found[:3] == b"\x5a\1\x08"
+    assert [int.from_bytes(found[n:n + 4], "little") for n in (3, 7)] == [MAGIC, 2]
+    assert crc_hqx(found[1:-2], 0xFFFF).to_bytes(2, "little") == found[-2:]
 
 
 def test_endless_line():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firmware.board import Board
 from firmware.learning import Learner
-from firmware.link import ATTEMPTS, IN_PLACE
+from firmware.loader import ATTEMPTS, IN_PLACE
 from firmware.protocol import LinkError, PortError
 from golden.fixed import QFormat
 from golden.image import Image, build_image
@@ -454,7 +454,7 @@ def test_failed_loads_say_what_is_left():
 
     def silent_from(addr):
         def faults(where, number, frame):
-            return b"" if where == "request" and frame[1] & 0x7F == 2 and frame[3:7] == addr else frame
+            return b"" if where == "request" and frame[1] & 0x3F == 2 and frame[4:8] == addr else frame
         return faults
 
     board, device = host(faults=silent_from(b"\x09\0\0\0"))
