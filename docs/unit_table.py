@@ -9,7 +9,7 @@ from golden.units.activation import is_tabulated
 from golden.units.dense import dense_rows
 from rtl.cascade.sums import Affine
 from rtl.cascade.walk import Walk
-from rtl.host.link import Receiver
+from rtl.host.receiver import Receiver
 from rtl.ltc.neuron import LeakyOutput, SpikingNeuron
 from rtl.ltc.taught.gate import GateUnit
 from rtl.ltc.taught.neurons import Neurons
@@ -71,8 +71,9 @@ UNITS = (
     ("ReadoutErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
     ("HiddenErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
     ("TaughtCore", "ltc.learn.learn_tick", "rtl.ltc.taught.core", "ltc_learn_tb", "test_taught_core"),
-    ("Receiver", "firmware.protocol.decode_request", "rtl.host.link", "", "test_receiver"),
-    ("Sender", "firmware.protocol.encode_response", "rtl.host.link", "", "test_receiver"),
+    ("Receiver", "firmware.protocol.decode_request", "rtl.host.receiver", "", "test_receiver"),
+    ("Sender", "firmware.protocol.encode_response", "rtl.host.sender", "", "test_receiver"),
+    ("OldHost", "frames.version_1", "rtl.host.sender", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
 )
 

@@ -120,16 +120,15 @@ class HostMachine(RuleBasedStateMachine):
 
     def _try(self, act, does):
         """All of it is done, once and in order; where it ends in an error, the first part of it."""
-        begun = len(self.words.log)
+        begun, error = len(self.words.log), None
         try:
             found = act()
-        except LinkError as error:
-            assert "\n" not in str(error)
+        except LinkError as caught:
+            found, error = None, str(caught)
             self.line.faults.clear()
-            log = self.words.log[begun:]
-            assert log == does[:len(log)], str(error)
-            return None
-        assert self.words.log[begun:] == does
+        log = self.words.log[begun:]
+        assert log == (does if error is None else does[:len(log)]), error
+        assert "\n" not in (error or "")
         self.done.append(does)
         return found
 
