@@ -27,6 +27,7 @@ from docs import (
     cascade_figures,
     event_figures,
     late_figures,
+    link_figures,
     ltc_figures,
     nir_figures,
     peers_figures,
@@ -91,7 +92,7 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
-    for pages in (spiking_figures, cascade_figures, ltc_figures, event_figures, verify_figures):
+    for pages in (spiking_figures, cascade_figures, ltc_figures, event_figures, link_figures, verify_figures):
         rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in pages.summary(data)]
     row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
         lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
@@ -336,7 +337,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "peers": lambda: peers_figures.peers(_table, _bench()),
     "verify": lambda: verify_figures.verify(_table, _bench()),
     "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench()),
-    "nir": lambda: nir_figures.nir(_table, _bench())}
+    "nir": lambda: nir_figures.nir(_table, _bench()), "link": lambda: link_figures.link(_table, _bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
