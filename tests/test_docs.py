@@ -122,7 +122,7 @@ def test_commands_exist(page):
             continue
         arguments = [flow.DEFAULT_BOARD if word == "NAME" else word for word in words[2:]]
         assert words[1] in cli.commands, " ".join(words)
-        if words[1] in ("evaluate", "build", "run", "train", "learn", "quantize") and not arguments:
+        if words[1] in ("evaluate", "build", "run", "train", "learn", "quantize", "verify") and not arguments:
             continue        # the command as such is spoken of
         command = cli.commands[words[1]]
         arguments += ["gle-mnist1d"] * (words[1] == "run" and arguments[0].startswith("-"))

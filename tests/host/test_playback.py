@@ -169,7 +169,7 @@ def test_what_cannot_be_content():
     other = random_network("playback 1", largest=3)
     with pytest.raises(ValueError, match=f"is for design {net.fingerprint}"):
         content(other, build_image(net, params))
-    with pytest.raises(ValueError, match="a frame begins with a5"):
+    with pytest.raises(ValueError, match="a frame begins with c5"):
         flash.content(net.fingerprint, [b"\x5a"])
     assert list(heard([Response(status=Status.OK, op=READ, count=1, data=(1 << 31 | 7,), fixed=True)])) == [7]
     with pytest.raises(LinkError, match="frame 0 in the flash: busy after 0 words"):
