@@ -43,7 +43,8 @@ def figures(circuit: Bare, board: Board, *, mhz: float, seeds, progress=None) ->
         runs = [build._place(work, board, [seed], 1, mhz, ("--lpf-allow-unconstrained",), say)[0] for seed in seeds]
     found = [run["fmax_mhz"] for run in runs]
     used = {name: entry["used"] for name, entry in runs[0]["routed"]["utilization"].items()}
-    return {"lut4": stat.get(family.lut, 0)} | {name: used[bel] for name, bel in family.cells.items()} | {
+    return {"lut4": build._sum(stat, family.lut)} | {
+        name: build._sum(used, bel) for name, bel in family.cells.items()} | {
         "fmax_median": round(median(found), 1), "fmax_range": [min(found), max(found)], "fmax_seeds": found,
         "seeds": list(seeds), "target_mhz": mhz}
 

@@ -25,13 +25,13 @@ from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
-from boards.clocks import Ice40Pll, PinClock, Pll
-from boards.family import Family
+from boards.clocks import GowinPll, Ice40Pll, PinClock, Pll
+from boards.family import Family, columns
 from boards.flash import SpiFlash
 from boards.floorplan import Grid
 from golden.description import Description
 from rtl.host import top as tops
-from rtl.inventory import Budget
+from rtl.inventory import Budget, Memory
 from rtl.systems import circuit
 
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline
@@ -45,14 +45,15 @@ BOOTING = "+flash"
 #: rough LUTs of the control and link
 LUT_BASE = 1250
 
-Clock = PinClock | Pll | Ice40Pll
+Clock = PinClock | Pll | Ice40Pll | GowinPll
 
 
 @dataclass(frozen=True)
 class Part:
     """An FPGA as the tools call it, and what it holds: LUTs, block RAMs, multipliers that the flow can use.
 
-    With a `grid`, lanes are placed by boards.floorplan.
+    With a `grid`, lanes are placed by boards.floorplan. lut_ram: cells of 16 x 4 bits of LUT RAM that the placer finds
+    a place for, where they are fewer than LUTs. pack: arguments of the packer.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Part:
     bram: int
     dsp: int
     grid: Grid | None = None
+    lut_ram: int | None = None
+    pack: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +98,55 @@ class Board:
     @property
     def budget(self) -> Budget:
         """Room beside the link."""
-        part, family = self.part, self.part.family
-        bram = part.bram - LINK_BLOCKS
+        return self._room(self.part.family)
+
+    def _room(self, family: Family) -> Budget:
+        part, bram = self.part, self.part.bram - LINK_BLOCKS
+
+        def luts(need):
+            # what has no cells of LUT RAM left has no room, however many LUTs there are
+            return family.luts(need) if part.lut_ram is None or family.columns(need) <= part.lut_ram else 2 * part.lut4
         return Budget(multipliers=None if self._multiplies_in_luts else part.dsp, bram=bram, lut4=part.lut4,
                       routable_bram=family.fill[0] * bram, routable_lut4=family.fill[1] * part.lut4 - family.base,
-                      blocks=family.block_rams, luts=family.luts)
+                      blocks=family.block_rams, luts=luts)
 
     @property
     def _multiplies_in_luts(self) -> bool:
         return not self.part.dsp and "product" in self.part.family.prices
 
     def fold(self, net: Description) -> Description:
-        """Give the layers the lanes that the part has room for; ValueError where there is none."""
+        """Give the layers the lanes that the part has room for; ValueError where there is none.
+
+        Where block RAMs are short, short memories go to LUT RAM, if the family has it, or the other way round; where
+        that does not do, parameters are loaded in place (Description.in_place), if the network can.
+        """
         self.check_kind(net)
-        return circuit(net).fold(net, self.budget)
+        smaller, wanted = net.in_place(), circuit(net)
+        for form in (net,) if smaller is None else (net, smaller):
+            for family in self._families:
+                try:
+                    found, error = wanted.fold(form, self._room(family)), None
+                except ValueError as why:
+                    found, error = None, why
+                if found is not None and self._holds(found, family):
+                    return found
+        if error is not None:
+            raise error
+        return found
+
+    @property
+    def _families(self) -> tuple[Family, ...]:
+        family = self.part.family
+        return (family,) if family.other is None else (family, family.other)
+
+    def family_for(self, net: Description) -> Family:
+        """The form that a folded network is built in: the first for which there is room in memories, or the last."""
+        return next((family for family in self._families if self._holds(net, family)), self._families[-1])
+
+    def _holds(self, net: Description, family: Family) -> bool:
+        need, part = circuit(net).inventory(net), self.part
+        return family.block_rams(need) <= part.bram - LINK_BLOCKS and (
+            part.lut_ram is None or family.columns(need) <= part.lut_ram)
 
     def check_kind(self, net: Description) -> None:
         """ValueError for a network that multiplies where nothing can."""
@@ -131,7 +169,7 @@ class Board:
 
     def top(self, net: Description, clock: Clock, divisor: int) -> tops.SerialTop:
         """What is the same on all boards."""
-        return tops.SerialTop(net, divisor=divisor, vendor=self.part.family.name,
+        return tops.SerialTop(net, divisor=divisor, vendor=self.family_for(net).vendor,
                               flash=self.flash.read(clock.mhz) if self.boots else None)
 
 
@@ -160,16 +198,15 @@ class BoardDesign(Elaboratable):
         m = Module()
         board = self.board
         m.domains.sync, m.domains.start = ClockDomain("sync"), ClockDomain("start", reset_less=True)
-        m.submodules.clock = pin = io.Buffer("i", platform.request(board.clock, 0, dir="-"))
         locked, pressed = Signal(), Signal()
-        self.clock.drive(m, pin.i, ClockSignal(), locked)
+        pin = self.clock.drive(m, platform.request(board.clock, 0, dir="-"), ClockSignal(), locked)
         if board.reset_button:
             m.submodules.button = button = io.Buffer("i", platform.request(*board.reset_button, dir="-"))
             m.d.comb += pressed.eq(button.i)
         # The reset reaches thousands of registers over nets that take longer than a cycle of `sync`. It comes from a
         # register on the pin's clock, so that its paths are not timed, and lasts until every pipeline has drained. When
         # it ends nothing moves (no byte has arrived yet): registers that see it a cycle apart keep their reset values.
-        m.d.comb += ClockSignal("start").eq(pin.i)
+        m.d.comb += ClockSignal("start").eq(pin)
         quiet, hold, reset = Signal(), Signal(RESET_BITS), Signal(init=1)
         m.submodules.quiet = FFSynchronizer(locked & ~pressed, quiet, o_domain="start")
         m.d.start += [hold.eq(Mux(quiet, Mux(hold.all(), hold, hold + 1), 0)), reset.eq(~hold.all())]
@@ -196,31 +233,34 @@ class BoardDesign(Elaboratable):
 
 @dataclass(frozen=True)
 class Resources:
-    """Block RAMs and multipliers are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
+    """Block RAMs, multipliers, cells of LUT RAM are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
 
     lut4: int
     bram: int
     dsp: int
+    lut_ram: int
     details: dict = field(default_factory=dict, compare=False)
 
 
 def resources_needed(net: Description, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     board.check_kind(net)
-    counts = {"bram": 0, "dsp": 0, "inferred": 0}
+    counts, family = {"bram": 0, "dsp": 0, "inferred": 0, "lut_ram": 0}, board.family_for(net)
     clock = board.clock_for(None, net)
     top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
-    _count(Fragment.get(top, None), board.part.family, counts)
-    lut4 = LUT_BASE + board.part.family.luts(circuit(net).inventory(net))
-    return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], details=counts)
+    _count(Fragment.get(top, None), family, counts)
+    lut4 = LUT_BASE + family.luts(circuit(net).inventory(net))
+    return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
+                     details=counts)
 
 
 def check_fits(net: Description, board: Board) -> Resources:
     """`resources_needed`; ValueError (one line) where the part has less."""
     need = resources_needed(net, board)
-    for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True), ("lut4", "LUTs", False)):
+    for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True),
+                               ("lut_ram", "cells of LUT RAM", True), ("lut4", "LUTs", False)):
         needed, available = getattr(need, name), getattr(board.part, name)
-        if needed > available:
+        if available is not None and needed > available:
             about = "" if exact else "about "
             raise ValueError(f"{net.name} needs {about}{needed} {words}, {board.name} ({board.part.name}) "
                              f"has {available}")
@@ -234,7 +274,11 @@ def _count(fragment, family: Family, counts) -> None:
             if part.type in family.instances:
                 counts[family.instances[part.type]] += 1
         elif isinstance(part, MemoryInstance):
+            depth, width = part._data.depth, Shape.cast(part._data.shape).width
             # what is read at once is LUT RAM or registers
             if all(port._domain != "comb" for port in part._read_ports):
-                counts["inferred"] += family.inferred(part._data.depth, Shape.cast(part._data.shape).width)
+                asked = part._attrs.get("ram_style") == "block"
+                counts["inferred"] += family.blocks(Memory(depth, width)) if asked else family.inferred(depth, width)
+            else:
+                counts["lut_ram"] += columns(depth, width) if "column" in family.prices else 0
         _count(part, family, counts)

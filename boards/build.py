@@ -42,7 +42,7 @@ class BuildResult:
 
     @property
     def bitstream(self) -> Path:
-        return self.path / "design.bit"
+        return self.path / self.report.get("bitstream", "design.bit")
 
     def summary(self) -> str:
         """One line: verdict, clock, ticks, use."""
@@ -72,7 +72,7 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
     versions = tool_versions(family)
     clock = board.clock_for(clock_mhz, net)
     say("elaborate")
-    files, plan = _elaborate(net, board, clock_mhz), floorplan(net, board.part.grid)
+    files, plan = _elaborate(net, board, clock_mhz), _plan(net, board)
     key = _key(files, plan, versions, board, synth_options, place_options)
     target = Path(out_dir) / net.name / board.name
     before = _previous(target, key, family.files)
@@ -92,7 +92,7 @@ def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = 
             runs = _place(work, board, missing, jobs, float(clock.mhz), place_options, say, every)
             best = max(runs, key=lambda run: run["fmax_mhz"])
             say("bitstream")
-            _keep(work, family, best["nextpnr_seed"])
+            _keep(work, board, best["nextpnr_seed"])
         except BuildError as error:
             logs = _keep_logs(work, target)
             raise BuildError(f"{error}; logs in {logs}" if logs else str(error)) from None
@@ -124,6 +124,11 @@ def _elaborate(net, board, clock_mhz) -> dict[str, str]:
     plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
     files = {name: plan.files[name] for name in ("design.il", f"design.{board.part.family.constraints}")}
     return {name: text if isinstance(text, str) else text.decode() for name, text in files.items()}
+
+
+def _plan(net, board) -> dict[str, str]:
+    """Sites of hard blocks: of a design with memories in LUT RAM there is no plan."""
+    return floorplan(net, board.part.grid) if board.family_for(net) is board.part.family else {}
 
 
 def _key(files, plan, versions, board, *options) -> str:
@@ -173,13 +178,16 @@ def _place(work, board, seeds, jobs, mhz, options, say, every=False) -> list[dic
         # a design that misses its clock is still packed and reported: the verdict is ours
         _run(family, "nextpnr", [
             *board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
-            f"--{family.constraints}", f"design.{family.constraints}", "--seed", str(seed),
+            *(family.constrain or (f"--{family.constraints}", f"design.{family.constraints}")), "--seed", str(seed),
             family.routed_option, f"{seed}.{family.routed}", "--report", f"{seed}.json", "--timing-allow-fail",
             *constrained, *options], work, f"nextpnr-{seed}.log")
         routed = json.loads((work / f"{seed}.json").read_text(encoding="utf-8"))
         # the pin's own clock is among them: ours is the one that the PLL constrains
-        clock = min(routed["fmax"], key=lambda name: abs(routed["fmax"][name]["constraint"] - mhz))
-        return {"nextpnr_seed": seed, "fmax_mhz": round(routed["fmax"][clock]["achieved"], 2), "clock": clock,
+        clock = min(routed["fmax"], key=lambda name: (abs(routed["fmax"][name]["constraint"] - mhz),
+                                                      routed["fmax"][name]["achieved"]))
+        timed = routed["fmax"][clock]["achieved"]
+        found = family.untimed.fmax(timed) if family.untimed else timed
+        return {"nextpnr_seed": seed, "fmax_mhz": round(found, 2), "timed_mhz": round(timed, 2), "clock": clock,
                 "routed": routed}
     runs = []
     with ThreadPoolExecutor(jobs) as pool:
@@ -190,10 +198,11 @@ def _place(work, board, seeds, jobs, mhz, options, say, every=False) -> list[dic
     return runs
 
 
-def _keep(work: Path, family: Family, seed: int) -> None:
+def _keep(work: Path, board: Board, seed: int) -> None:
+    family = board.part.family
     (work / f"{seed}.{family.routed}").rename(work / f"design.{family.routed}")
     (work / f"nextpnr-{seed}.log").rename(work / "nextpnr.log")
-    _run(family, family.packer, family.pack, work, f"{family.packer}.log")
+    _run(family, family.packer, (*board.part.pack, *family.pack), work, f"{family.packer}.log")
 
 
 def _figures(net, board, clock, stat, best) -> dict:
@@ -205,15 +214,25 @@ def _figures(net, board, clock, stat, best) -> dict:
         "network": net.name, "board": board.name, "part": board.part.name, "fingerprint": net.fingerprint,
         "fmax_mhz": fmax, "clock_mhz": clock_mhz, "timing_met": fmax >= clock_mhz,
         "lanes": net.lanes, "lanes_by_layer": net.lanes_by_layer,
-        "lut4": stat.get(family.lut, 0), "nextpnr_seed": best["nextpnr_seed"],
+        "lut4": _sum(stat, family.lut), "nextpnr_seed": best["nextpnr_seed"],
         "critical_path": _critical_path(best["routed"], best["clock"])}
     figures |= circuit(net).pace(net, clock_mhz, fmax)
+    if family.untimed:
+        figures |= {"timed_mhz": best["timed_mhz"], "untimed": family.untimed.what}
+    if family.bitstream != "design.bit":
+        figures["bitstream"] = family.bitstream
     # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart
-    figures |= {"ff": sum(n for kind, n in stat.items() if kind.startswith("SB_DFF")), "dsp": 0}
-    figures |= {name: used[bel] for name, bel in family.cells.items()}
-    figures["available"] = {"ff": board.part.lut4, "dsp": 0} | {name: available[bel]
+    figures |= {"ff": sum(n for kind, n in stat.items() if family.registers and kind.startswith(family.registers)),
+                "dsp": 0}
+    figures |= {name: _sum(used, bel) for name, bel in family.cells.items()}
+    figures["available"] = {"ff": board.part.lut4, "dsp": 0} | {name: _sum(available, bel)
                                                                 for name, bel in family.cells.items()}
     return figures
+
+
+def _sum(counts: dict[str, int], cells) -> int:
+    """Of a cell, or of several that a figure is made of."""
+    return sum(counts.get(name, 0) for name in ((cells,) if isinstance(cells, str) else cells))
 
 
 def _critical_path(routed, clock) -> list[dict]:

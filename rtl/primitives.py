@@ -3,22 +3,31 @@
 Every form has the ports and the latency of the generic one and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
 """
 
-from rtl.vendor import ecp5, logic
+from rtl.vendor import ecp5, gowin, ice40, logic, small
 from rtl.vendor.generic import Accumulator, Bank, Multiplier
 
-VENDORS = ("generic", "ecp5", "ice40")
+#: what a name ends with where banks of few words are LUT RAM
+SMALL = "_small"
+#: up5k is the iCE40 that has multipliers
+VENDORS = ("generic", "ecp5", f"ecp5{SMALL}", "ice40", "up5k", "gowin", f"gowin{SMALL}")
+#: words of a cell of LUT RAM
+CELL = 16
 __all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier"]
 
 
-def bank(vendor: str, **kwargs) -> Bank:
+def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
     """A Bank in the form of `vendor`."""
     # what yosys infers for an iCE40 is all that its block RAMs have
-    return _form(vendor, ecp5=ecp5.Bank, otherwise=Bank)(**kwargs)
+    form = _form(vendor, ecp5=ecp5.Bank, gowin=gowin.Bank, otherwise=Bank)
+    if vendor.endswith(SMALL) and small.is_small(depth, columns):
+        form = small.Bank
+    return form(depth=depth, columns=columns, **kwargs)
 
 
 def multiplier(vendor: str, **kwargs) -> Multiplier:
     """A Multiplier in the form of `vendor`."""
-    return _form(vendor, ecp5=ecp5.Multiplier, ice40=logic.Multiplier, otherwise=Multiplier)(**kwargs)
+    return _form(vendor, ecp5=ecp5.Multiplier, ice40=logic.Multiplier, up5k=ice40.Multiplier, gowin=gowin.Multiplier,
+                 otherwise=Multiplier)(**kwargs)
 
 
 def accumulator(vendor: str, **kwargs) -> Accumulator:
@@ -31,7 +40,12 @@ def has_multipliers(vendor: str) -> bool:
     return vendor != "ice40"
 
 
+def in_blocks(vendor: str, depth: int) -> bool:
+    """Whether a memory of `depth` words is block RAM that elsewhere is LUT RAM: an iCE40 has none, a Gowin part few."""
+    return vendor in ("ice40", "up5k") or vendor == "gowin" and depth > CELL
+
+
 def _form(vendor: str, *, otherwise: type, **special: type) -> type:
     if vendor not in VENDORS:
         raise ValueError(f"vendor must be one of {', '.join(VENDORS)}, not {vendor!r}")
-    return special.get(vendor, otherwise)
+    return special.get(vendor.removesuffix(SMALL), otherwise)

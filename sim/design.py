@@ -11,7 +11,9 @@ from typing import NamedTuple
 from golden.programs import timed
 from sim.verilog import to_rtlil, to_verilog
 
-MODELS = {"ecp5": Path(__file__).with_name("models") / "ecp5.v"}
+#: models of the hard blocks of vendor forms, by how their names begin
+MODELS = {vendor: Path(__file__).with_name("models") / name
+          for vendor, name in (("ecp5", "ecp5.v"), ("gowin", "gowin.v"), ("up5k", "ice40.v"))}
 
 
 class Design(NamedTuple):
@@ -37,7 +39,8 @@ class Mapped(NamedTuple):
 def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped | None = None) -> Design:
     """`component` without reset, with the models of `vendor` primitives: as it is, or by way of `mapped`."""
     text, times = to_rtlil(component, name=name, reset=False), {}
-    models = MODELS[vendor].read_text(encoding="utf-8") if vendor in MODELS else ""
+    models = "".join(path.read_text(encoding="utf-8") for name, path in MODELS.items()
+                     if vendor.startswith(name) or vendor == "all")
     # RTLIL and the file that turns it into Verilog stand for the Verilog, which takes seconds to write
     converter = Path(to_verilog.__code__.co_filename).read_text(encoding="utf-8")
     if mapped is not None:

@@ -44,8 +44,8 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
     """Compile `component` with `harness` (C++) into a library with a C ABI and load it.
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
-    of `vendor` primitives are compiled in. mapped: the netlist that tools make of the component, in its place.
-    quick: see build_design.
+    of `vendor` primitives are compiled in ("all": of every one). mapped: the netlist that tools make of the component,
+    in its place. quick: see build_design.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")

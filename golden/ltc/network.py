@@ -3,7 +3,7 @@
 [FPTT] arXiv 2112.11231: layers of spiking neurons with gates, each on top of the other, and a leaky readout.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,6 +88,9 @@ class LtcNetwork(Description):
         return f"{self.parameters:,} parameters"
 
     # ---- what it is
+
+    def in_place(self) -> "LtcNetwork | None":
+        return replace(self, halves=1) if self.halves == 2 else None
 
     def shape(self) -> dict:
         return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]} | \

@@ -44,6 +44,8 @@ class Dense:
                         at most inputs + 1, since they hand over their sums one a cycle
       guard             fraction bits that the membrane carries beyond those of `state`
       plastic           what the layer has for learning; None: it keeps its weights and sends no errors down
+      halves            of the banks of weights and constants: 2, an image is put in force between two ticks; 1, it is
+                        loaded in place, while no tick runs; only where nothing learns
     """
 
     inputs: int
@@ -65,6 +67,7 @@ class Dense:
     max_error_delay: int = 0
     error_predictor: Predictor | None = None
     least_delay: int = 0
+    halves: int = 2
 
     def __post_init__(self):
         me = "dense layer"
@@ -113,6 +116,8 @@ class Dense:
                f"{me}: lag {self.lag} needs more fraction bits than the {self.guard} guard bits")
         check(self.plastic is None or isinstance(self.plastic, Plastic),
                f"{me}: plastic must be a Plastic or None, not {self.plastic!r}")
+        check_int(me, "halves", self.halves, 1, 2)
+        check(self.halves == 2 or self.plastic is None, f"{me}: what learns has two halves of parameters, not 1")
         self.way.check()
         if self.plastic is not None:
             self._check_learning(me)
@@ -220,7 +225,7 @@ class Dense:
 
 #: fields that are left out where they say nothing: descriptions without them keep their fingerprint
 _OPTIONAL = ("guard", "plastic", "predictor", "error_delay", "max_error_delay", "error_predictor",
-             "least_delay")
+             "least_delay", "halves")
 
 
 def layer_entry(layer: Dense) -> dict:

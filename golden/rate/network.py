@@ -3,7 +3,7 @@
 Layers (golden.rate.layer), from the input upwards, that all work at once; validation, JSON both ways, a fingerprint.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class Network(Description):
         check(self.layers[0].least_delay == 0, "network: messages into layer 0 are there when its tick starts")
         check(self.layers[0].predictor is None,
                "network: messages into layer 0 come from outside, which has to predict them")
+        check(len({layer.halves for layer in self.layers}) == 1,
+              "network: layers have one half of parameters all of them, or two")
         self._check_learning()
 
     def _check_learning(self):
@@ -98,6 +100,11 @@ class Network(Description):
         if self.teacher is None:
             return 0
         return self.outputs if self.teacher.loss == "squared_error" else 1
+
+    def in_place(self) -> "Network | None":
+        if self.teacher is not None or self.layers[0].halves == 1:
+            return None
+        return replace(self, layers=tuple(replace(layer, halves=1) for layer in self.layers))
 
     def back_shift(self, n: int) -> int:
         """Bits by which W^T eps of layer n is shifted to be an error word of layer n - 1."""

@@ -41,7 +41,7 @@ class DenseOut(NamedTuple):
 def dense_rows(layer) -> Rows:
     """The rows of a layer's lanes: a bias, the weight of a one, then the weights."""
     return Rows(count=layer.outputs, words=layer.inputs + 1, lanes=layer.lanes, weight=layer.weight.width,
-                operand=layer.multiplicand.width, shift=layer.shift)
+                operand=layer.multiplicand.width, shift=layer.shift, halves=getattr(layer, "halves", 2))
 
 
 def dense_sum(x, params: DenseParams, layer):

@@ -10,6 +10,7 @@ from golden.fixed import QFormat
 from golden.rate.trained import FloatNetwork, Widths, describe, quantize_params
 from golden.recipe import load
 from leadlag import flow, ladder
+from leadlag.bench import boards as bench_boards
 from leadlag.bench import cascade as bench_cascade
 from leadlag.bench import cascade_circuit as bench_cascade_circuit
 from leadlag.bench import cascade_noise as bench_cascade_noise
@@ -166,7 +167,7 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_own.GROUPS | bench_cascade.GROUPS | bench_cascade_noise.GROUPS | bench_cascade_circuit.GROUPS | \
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
     bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | \
-    bench_event_risp.GROUPS | bench_peers.GROUPS | bench_link.GROUPS | bench_verify.GROUPS
+    bench_event_risp.GROUPS | bench_peers.GROUPS | bench_link.GROUPS | bench_verify.GROUPS | bench_boards.GROUPS
 
 
 def _group(name: str):

@@ -97,8 +97,9 @@ class Control(wiring.Component):
 
     Parameters: net; i, o, layouts of the words of the network's streams; info of its core. Where that has one half of
     the banks only, there are no parameters from `load_begin` on until an image is in force.
-    Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; for a network that learns
-    those of its core; with `boots`, what plays frames at power-up: its state, and whether an error is flagged.
+    Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; hold, where the core has
+    it: then load_begin waits until no tick reads parameters; for a network that learns those of its core; with `boots`,
+    what plays frames at power-up: its state, and whether an error is flagged.
     """
 
     ACCESS, PARAMETER_ACCESS = 4, 11
@@ -119,6 +120,7 @@ class Control(wiring.Component):
             "probe_data": In(signed(WORD_BITS))}
         if boots:
             members |= {"boot": In(Boot), "errors": Out(1)}
+        members |= {"hold": Out(1)} if info.drain else {}
         super().__init__(members | {
             "bus": In(BusSignature()), "i": Out(stream.Signature(i)), "o": In(stream.Signature(o)),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
@@ -183,7 +185,9 @@ class Control(wiring.Component):
         """Decode of the address held: `value` and `exists` one cycle later, `strobe` to the register's write."""
         found = Decoded(Signal(32, reset_less=True), Signal(reset_less=True), Signal(reset_less=True), Signal())
         begin = (held.addr[:8] == REGISTERS["load_begin"].offset) & held.write
-        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & load.settling)]
+        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & self._waits(m, load))]
+        if self.info.drain:
+            m.d.sync += self.hold.eq(load.loading | load.settling | begin)
         with m.Switch(held.addr[:8]):
             for name, register in REGISTERS.items():
                 with m.Case(register.offset):
@@ -194,6 +198,14 @@ class Control(wiring.Component):
             with m.Default():
                 m.d.sync += found.exists.eq(0)
         return found
+
+    def _waits(self, m, load):
+        """Whether a new image cannot be loaded yet: the last one is not in force, or a tick reads what it is to be."""
+        if not self.info.drain:
+            return load.settling
+        left = Signal(range(self.info.drain + 1), name="draining")
+        m.d.sync += left.eq(Mux(self.busy, self.info.drain, Mux(left == 0, 0, left - 1)))
+        return load.settling | self.busy | (left != 0)
 
     def _register_state(self, m, held, decoded):
         with m.State("register"):

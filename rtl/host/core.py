@@ -17,6 +17,8 @@ class CoreInfo(NamedTuple):
       halves      2, an image is put in force between two ticks; 1, it is loaded in place
       readable    ranges of banks whose words can be read back
       learns      whether there is what networks that learn have
+      drain       of a core of one half that is told to hold its ticks while an image is loaded (its member `hold`):
+                  cycles behind `busy` in which parameters are still read; 0: it is not told
     """
 
     constants: dict[str, int]
@@ -25,6 +27,7 @@ class CoreInfo(NamedTuple):
     halves: int = 2
     readable: tuple[range, ...] = ()
     learns: bool = False
+    drain: int = 0
 
 
 def settle_cycles(net: Description) -> int:

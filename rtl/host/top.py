@@ -47,6 +47,8 @@ class NetworkTop(wiring.Component):
         if core.info.learns:
             told += ("learning", "halve", "probe", "probe_bank", "probe_addr")
             said += ("probe_valid", "probe_data", "moved", "running", "overflow")
+        if core.info.drain:
+            told += ("hold",)
         m.d.comb += [self.busy.eq(core.busy),
                      *(getattr(core, name).eq(getattr(control, name)) for name in told),
                      *(getattr(control, name).eq(getattr(core, name)) for name in said)]

@@ -38,6 +38,14 @@ def output_layout(net: Network) -> data.StructLayout:
     return data.StructLayout({"y": shape(net.layers[-1].rate), "last": 1})
 
 
+def learning_members(net: Network) -> dict:
+    """Members of the core of a network that learns, none of others."""
+    return {} if net.teacher is None else {
+        "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1),
+        "overflow": Out(len(net.layers)), "probe": In(1), "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS),
+        "probe_valid": Out(1), "probe_data": Out(signed(WORD_BITS))}
+
+
 class NetworkCore(wiring.Component):
     """A network that takes an input vector a tick and gives an output vector a tick.
 
@@ -51,6 +59,8 @@ class NetworkCore(wiring.Component):
       half      the half in force; changes between ticks when it differs from `want_half`
       tick      a tick starts; busy: one is under way; stall: one waits for room in the output buffer
       lost      two bits a layer: a prediction of a message into it, or of an error that it sends down, was not sent
+    of a network of one half of parameters
+      hold      no tick starts
     of a network that learns
       learning  whether errors run, taken over with the first word of a sequence
       halve     how often rates are halved, taken over with a tick
@@ -71,12 +81,9 @@ class NetworkCore(wiring.Component):
         self.period = cycles_per_tick(net)
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
-        members |= {} if net.teacher is None else {
-            "learning": In(1), "halve": In(range(MAX_HALVINGS + 1)), "moved": Out(1), "running": Out(1),
-            "overflow": Out(len(net.layers)), "probe": In(1),
-            "probe_bank": In(BANK_BITS), "probe_addr": In(ADDR_BITS), "probe_valid": Out(1),
-            "probe_data": Out(signed(WORD_BITS))}
+        members |= learning_members(net)
         self.info = self._info()
+        members |= {"hold": In(1)} if self.info.drain else {}
         super().__init__(members | {
             "i": In(stream.Signature(input_layout(net))), "o": Out(stream.Signature(output_layout(net))),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1),
@@ -89,11 +96,12 @@ class NetworkCore(wiring.Component):
         return CoreInfo(
             constants={"cycles_per_tick": self.period, "output_ticks": self.output_ticks, "learn_cycles": learning},
             settle=settle_cycles(net), patience=3 * max(self.period, learning), learns=learns,
+            halves=net.layers[0].halves, drain=0 if net.layers[0].halves == 2 else drain_cycles(net),
             readable=ranges(bank.number for bank in net.layout() if bank.learns))
 
     def elaborate(self, platform):
         m = Module()
-        go, hold = Signal(name="go"), Signal(name="hold")
+        go, hold = Signal(name="go"), self.hold if self.info.drain else Signal(name="hold")
         learns = self.net.teacher is not None
         periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
         vector, given = self._input_vector(m, go)
@@ -270,7 +278,7 @@ class NetworkCore(wiring.Component):
 
         Behind an answer the other lanes' products still hop out: the next word waits for those alone.
         """
-        drain = max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in self.net.layers) + 32
+        drain = drain_cycles(self.net)
         quiet, asked = Signal(range(drain + 1)), Signal()
         ask = Signal()
         m.d.sync += quiet.eq(Mux(idle & ~ask, Mux(quiet == drain, drain, quiet + 1), 0))
@@ -288,6 +296,11 @@ class NetworkCore(wiring.Component):
         m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in self.readers).any()),
                      self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
                                                      for each in self.readers)))]
+
+
+def drain_cycles(net: Network) -> int:
+    """Cycles after which nothing moves any more, from the one on in which the next tick could start."""
+    return max(engine(layer).neuron_latency(layer) + layer.lanes + layer.inputs for layer in net.layers) + 32
 
 
 def _connect(m, name: str, source, target, registers: int):

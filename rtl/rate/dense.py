@@ -77,7 +77,7 @@ class DenseLayer(wiring.Component):
         """Depth and width of every memory of the layer."""
         rows = 1 << row_bits(layer)
         return [*[lane_bank(dense_rows(layer))] * layer.lanes,
-                *((2 * rows, layer.format(name).width) for name in layer.constants),
+                *((layer.halves * rows, layer.format(name).width) for name in layer.constants),
                 (rows * streams, integrator(layer).width),
                 *line_banks(layer.way, streams, ahead),
                 *Activation.banks(layer.activation, layer.state, layer.rate)]
@@ -104,7 +104,8 @@ class DenseLayer(wiring.Component):
         flags = {name: getattr(self, name) for name in ("fresh", "half", *(["stream"] if self.streams > 1 else []))}
         row = row_numbers(m, layer, sum_valid, start=self.start, flags=flags)
         s, u, membranes = row_state(m, layer, lanes.sum, row, streams=self.streams, vendor=vendor)
-        m.d.comb += [store.read_addr.eq(Cat(row["index"], row["half"])) for store in constants.values()]
+        half = [row["half"]] if layer.halves == 2 else []
+        m.d.comb += [store.read_addr.eq(Cat(row["index"], *half)) for store in constants.values()]
         m.d.comb += [unit.i.p.i.eq(s), unit.i.p.x.eq(u),
                      *(unit.i.p[name].eq(store.read_data) for name, store in constants.items())]
         row_end(m, row, unit, self.activation, membranes, self.o, wait=0)

@@ -62,7 +62,7 @@ def walk(m, layer: Dense, active, *, start, half, index_bits: int) -> Walk:
     with m.Elif(active):
         m.d.sync += [active.eq(~last_address), address.eq(address + 1),
                      position.eq(Mux(last_position, 0, position + 1)), index.eq(position)]
-    return Walk(Cat(address, in_force), position == 0, active & last_position, index)
+    return Walk(Cat(address, *([in_force] if layer.halves == 2 else [])), position == 0, active & last_position, index)
 
 
 def ask(m, line, *, index, bias):
@@ -136,16 +136,17 @@ def row_end(m, row: dict, unit, activation, membranes, o, *, wait: int) -> None:
 
 
 def constant_banks(m, layer: Dense, bus, *, first: int, learnt=(), vendor: str):
-    """Banks of the constants, a word a neuron in each of two halves: number `first` on the bus and those behind it.
+    """Banks of the constants, a word a neuron in each of their halves: number `first` on the bus and those behind it.
 
     Gives them by name, and of those in `learnt` the port (en, addr, data) for what was learnt. tau_m has a second bank,
     tau_rows, as rows and errors read it at times of their own.
     """
     found, ports = {}, {}
     for number, name in enumerate(layer.constants, first):
-        depth, width = 2 << row_bits(layer), layer.format(name).width
+        depth, width = layer.halves << row_bits(layer), layer.format(name).width
+        half = [bus.half] if layer.halves == 2 else []
         m.submodules[f"{name}_bank"] = found[name] = store = bank(vendor, depth=depth, width=width)
-        loaded = (bus.en & (bus.bank == number), Cat(bus.addr[:row_bits(layer)], bus.half), bus.data[:width])
+        loaded = (bus.en & (bus.bank == number), Cat(bus.addr[:row_bits(layer)], *half), bus.data[:width])
         if name not in learnt:
             write = later(m, Cat(*loaded), 1, name=f"{name}_write")
             m.d.comb += Cat(store.write_en, store.write_addr, store.write_data).eq(write)

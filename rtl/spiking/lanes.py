@@ -20,7 +20,7 @@ from golden.spiking.layer import SpikingLayer
 from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import bank
+from rtl.primitives import bank, in_blocks
 from rtl.units.weights import BlockWeights
 
 
@@ -141,8 +141,8 @@ class Neuron(wiring.Component):
 class Lane(wiring.Component):
     """Accumulators and neurons of one lane.
 
-    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; for an iCE40, which has none, in
-    block RAM, whose address register stands in the place of `slot`.
+    Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; where that is short, in block RAM,
+    whose address register stands in the place of `slot`.
 
     Members: op (`operation`), delay and weight of the synapse with it; fired, x.
     """
@@ -158,10 +158,13 @@ class Lane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, op = self.layer, self.op
-        m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=layer.folds << layer.delay_bits,
-                                                 init=())
-        in_blocks, write = self.vendor == "ice40", ring.write_port()
-        read = ring.read_port(transparent_for=[write]) if in_blocks else ring.read_port(domain="comb")
+        depth = layer.folds << layer.delay_bits
+        late, attrs = in_blocks(self.vendor, depth), {}
+        if late and self.vendor == "gowin":
+            attrs["ram_style"] = "block"        # yosys takes LUT RAM while that is cheaper, and runs out of it
+        m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=depth, init=(), attrs=attrs)
+        write = ring.write_port()
+        read = ring.read_port(transparent_for=[write]) if late else ring.read_port(domain="comb")
         m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
         slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
         kind, weight = Signal(2), Signal.like(self.weight, reset_less=True)
@@ -172,7 +175,7 @@ class Lane(wiring.Component):
         addr = Cat(slot, fold)[:len(read.addr)]
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
-        m.d.comb += [read.addr.eq(Cat(target, op.fold) if in_blocks else addr), write.addr.eq(addr),
+        m.d.comb += [read.addr.eq(Cat(target, op.fold) if late else addr), write.addr.eq(addr),
                      write.en.eq(kind != Kind.NONE),
                      write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
         m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),

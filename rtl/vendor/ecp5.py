@@ -4,21 +4,15 @@ yosys does not infer these registers, nextpnr knows them: an inferred array of l
 Pins and parameters: Lattice FPGA-TN-02205 (sysDSP), FPGA-TN-02204 (sysMEM).
 """
 
-from typing import NamedTuple
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, signed
 
-from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal, signed
-
-from rtl.pipeline import later
-from rtl.vendor import generic
+from rtl.vendor import blocks, generic
+from rtl.vendor.blocks import PAGE, narrowest, parts_of
 
 #: words x bits that a DP16KD may be configured to, widest first
 _SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 #: the shape in which one port only writes and the other only reads (pseudo dual port; the cell PDPW16KD)
 _WIDE = (512, 36)
-#: bits of a block's word that a write may leave alone, in words of 18 and 36 bits
-_BYTE = 9
-#: bits of the address port, hence words of a page
-PAGE = 16384
 
 
 class Multiplier(generic.Multiplier):
@@ -48,58 +42,29 @@ class Multiplier(generic.Multiplier):
         return m
 
 
-class Bank(generic.Bank):
-    """DP16KD blocks side by side, port A to write, port B to read through its output register.
+class Bank(blocks.Bank):
+    """DP16KD blocks, port A to write, port B to read.
 
-    Columns of a word lie on bytes of nine bits, which a block can write alone, several in a block; up to 512 such
-    words take blocks of 36 bits where these are fewer. A bank of more words than a block holds bits is made of pages,
-    whose words meet in a multiplexer behind the output registers.
+    Up to 512 words of columns take blocks of 36 bits where these are fewer.
     """
 
     @staticmethod
-    def blocks(depth: int, width: int, columns: int = 1) -> int:
-        """Number of DP16KD that a bank takes."""
-        pages = -(-depth // PAGE)
-        return pages * len(_layout(min(depth, PAGE), width, columns)[1])
+    def layout(depth, width, columns):
+        shapes = [narrowest(_SHAPES, depth, "DP16KD")]
+        # not without columns: what stands in bitstreams that there are stays as it is
+        if columns > 1 and depth <= _WIDE[0]:
+            shapes.append(_WIDE)
+        return min(((shape, parts_of(shape[1], width, columns)) for shape in shapes), key=lambda found: len(found[1]))
 
-    def elaborate(self, platform):
-        m = Module()
-        if self.depth > PAGE:
-            return self._pages(m)
-        shape, blocks = _layout(self.depth, self.width, self.columns)
-        for n, parts in enumerate(blocks):
-            block, read = self._block(shape, parts)
-            m.submodules[f"block{n}"] = block
-            for part in parts:
-                m.d.comb += self.read_data[part.bits].eq(read[part.place:])
-        return m
-
-    def _pages(self, m):
-        low = PAGE.bit_length() - 1
-        chosen, pages = later(m, self.read_addr[low:], self.LATENCY, name="page"), []
-        for n, first in enumerate(range(0, self.depth, PAGE)):
-            m.submodules[f"page{n}"] = page = Bank(
-                depth=min(PAGE, self.depth - first), width=self.width, init=self.init[first:first + PAGE],
-                writable=self.writable, columns=self.columns)
-            pages.append(page.read_data)
-            m.d.comb += page.read_addr.eq(self.read_addr[:low])
-            if self.writable:
-                mine = self.write_addr[low:] == n
-                m.d.comb += [page.write_en.eq(self.write_en & mine.replicate(self.columns)),
-                             page.write_addr.eq(self.write_addr[:low]), page.write_data.eq(self.write_data)]
-        m.d.comb += self.read_data.eq(Array(pages)[chosen])
-        return m
-
-    def _block(self, shape, parts):
-        """A block, and the word that it reads."""
+    def block(self, shape, parts):
         words, bits = shape
         low = (PAGE // words).bit_length() - 1          # address bits below the word
         ada, dia, dob = Signal(14), Signal(18), Signal(18)
         read_addr, read = Cat(Const(0, low), self.read_addr), dob
         ports, data = {}, Const(0, 36)
         if self.writable:
-            enables, write = self._enables(bits, parts)
-            data = Cat(*(Cat(self.write_data[part.bits], Const(0, 36))[:part.room] for part in parts), data)
+            enables, write = self.enables(bits, parts)
+            data = Cat(*self.written(parts), data)
             ports |= {f"i_ADA{n}": Cat(enables, Const(0, low - len(enables)), self.write_addr, Const(0, 14))[n]
                       for n in range(14)}
             ports |= {f"i_DIA{n}": data[n] for n in range(18)}
@@ -124,13 +89,6 @@ class Bank(generic.Bank):
             i_CLKA=ClockSignal(), i_CLKB=ClockSignal(), i_CEA=Const(1), i_CEB=Const(1), i_OCEA=Const(1),
             i_OCEB=Const(1), i_WEB=Const(0), i_RSTA=Const(0), i_RSTB=Const(0))
         return block, read
-
-    def _enables(self, bits, parts):
-        """Byte enables, the lowest address bits of a port that writes 18 or 36 bits, and the enable of the block."""
-        if len(parts) == 1:
-            count = bits // _BYTE if bits > _BYTE else 0
-            return Const((1 << count) - 1, count), self.write_en[parts[0].column]
-        return Cat(self.write_en[part.column].replicate(part.room // _BYTE) for part in parts), Const(1)
 
     def _initvals(self, words, bits, part):
         """INITVAL_00..3F: 16 words of 18 bits, each in a slot of 20."""
@@ -185,39 +143,3 @@ def _constant(m, name: str, value: int) -> Signal:
     m.submodules[name] = Instance("LUT4", a_keep=1, p_INIT=Const(0xFFFF * value, 16), o_Z=signal,
                                   **{f"i_{pin}": Const(0) for pin in "ABCD"})
     return signal
-
-
-class _Part(NamedTuple):
-    """Bits of a bank's word, all of one column, `room` bits for them in a block's word, and where these begin."""
-
-    bits: slice
-    column: int
-    place: int
-    room: int
-
-
-def _layout(depth: int, width: int, columns: int) -> tuple[tuple[int, int], list[list[_Part]]]:
-    """Shape of a bank's blocks (words, bits), and the parts of each block."""
-    shapes = [_block_shape(depth)]
-    # not without columns: what stands in bitstreams that there are stays as it is
-    if columns > 1 and depth <= _WIDE[0]:
-        shapes.append(_WIDE)
-    return min(((shape, _parts(shape[1], width, columns)) for shape in shapes), key=lambda found: len(found[1]))
-
-
-def _parts(bits: int, width: int, columns: int) -> list[list[_Part]]:
-    column = width // columns
-    room = -(-column // _BYTE) * _BYTE
-    together = bits // room
-    if columns > 1 and together > 1:
-        return [[_Part(slice(c * column, (c + 1) * column), c, (c - first) * room, room)
-                 for c in range(first, min(first + together, columns))] for first in range(0, columns, together)]
-    return [[_Part(slice(low, min(low + bits, (c + 1) * column)), c, 0, bits)]
-            for c in range(columns) for low in range(c * column, (c + 1) * column, bits)]
-
-
-def _block_shape(depth: int) -> tuple[int, int]:
-    for words, bits in _SHAPES:
-        if depth <= words:
-            return words, bits
-    raise ValueError(f"a DP16KD holds {PAGE} words at most, not {depth}")

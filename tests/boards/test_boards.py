@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from boards import BOARDS, build
 from boards.base import LINK_BLOCKS, check_fits, resources_needed, uart_divisor
 from boards.clocks import OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll
-from boards.family import ECP5
+from boards.families.ecp5 import ECP5
 from boards.floorplan import floorplan
 from golden.fixed import QFormat
 from golden.programs import ToolError

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from spikes import random_spiking
 
 from boards import BOARDS
-from boards.family import ECP5, ICE40
+from boards.families.ecp5 import ECP5
+from boards.families.ice40 import ICE40
 from golden.fixed import QFormat
 from golden.image import Image, build_image, image_addresses, image_params, parameter_words
 from golden.spiking.codes import LatencyCode

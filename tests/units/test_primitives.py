@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from rtl.primitives import Accumulator, Bank, Multiplier, bank, has_multipliers, multiplier
-from rtl.vendor import ecp5, logic
+from rtl.vendor import ecp5, gowin, ice40, logic, small
 from sim.pysim import run
 
 
@@ -34,7 +34,13 @@ def test_forms():
     assert type(bank("ecp5", depth=2, width=2)) is ecp5.Bank
     assert type(multiplier("ecp5", a_width=2, b_width=2)) is ecp5.Multiplier
     assert type(multiplier("ice40", a_width=2, b_width=2)) is logic.Multiplier
-    with pytest.raises(ValueError, match="vendor must be one of generic, ecp5, ice40, not 'asic'"):
+    assert type(bank("ecp5_small", depth=64, width=2)) is type(bank("gowin_small", depth=64, width=2)) is small.Bank
+    assert type(bank("ecp5_small", depth=65, width=2)) is type(bank("ecp5_small", depth=8, width=2, columns=2)) \
+        is type(bank("ecp5", depth=64, width=2)) is ecp5.Bank
+    assert type(bank("gowin_small", depth=65, width=2)) is type(bank("gowin", depth=64, width=2)) is gowin.Bank
+    assert type(multiplier("up5k", a_width=2, b_width=2)) is ice40.Multiplier
+    assert type(multiplier("gowin_small", a_width=2, b_width=2)) is gowin.Multiplier
+    with pytest.raises(ValueError, match="vendor must be one of generic, ecp5, .* gowin_small, not 'asic'"):
         bank("asic", depth=2, width=2)
 
 

@@ -1,4 +1,4 @@
-"""The vendors' forms against the generic ones, word for word, ECP5's with the models of sim/models/ecp5.v."""
+"""The vendors' forms against the generic ones, word for word, with the models of sim/models/."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ from golden.units.dense import dense_rows
 from golden.units.rows import Rows
 from rtl.primitives import VENDORS, Bank, accumulator, bank, multiplier
 from rtl.units.mac import MacLanes
-from rtl.vendor import ecp5
+from rtl.vendor import ecp5, gowin, ice40
 from sim.harness.device import Device
 from sim.verilated import build_library
 
@@ -29,6 +29,8 @@ CYCLES = 40_000
 BANKS = [(d, w) for d in (2, 100, 1024) for w in (1, 2, 7, 17, 18, 19, 36, 40)] + [
     (1025, 9), (2048, 17), (2048, 18), (2049, 4), (4096, 5), (4097, 2), (8192, 3), (8193, 1), (16384, 3),
     (16385, 2), (40000, 1)]
+#: and those of few words
+SMALL = [(2, 5), (16, 18), (33, 4), (64, 36)]
 #: depth, width and columns: bytes of a block of 18 and of 36 bits, columns of two bytes, of a block and of more; pages
 COLUMNS = [(216, 32, 2), (512, 36, 2), (256, 32, 4), (300, 36, 4), (100, 27, 3), (512, 40, 2), (512, 64, 8),
            (784, 32, 4), (784, 16, 2), (1000, 18, 2), (1000, 24, 3), (600, 36, 2), (700, 48, 2), (2048, 16, 2),
@@ -84,7 +86,7 @@ class Pair(wiring.Component):
         m = Module()
         for n, (name, make) in enumerate(self.units.items()):
             outputs = []
-            for vendor in VENDORS:
+            for vendor in forms(name):
                 m.submodules[f"{name}_{vendor}".replace(" ", "_")] = unit = make(vendor)
                 outputs.append(self._drive(m, n, unit))
             m.d.comb += [self.differ[n].eq(Cat(output != outputs[0] for output in outputs[1:]).any()),
@@ -111,6 +113,13 @@ class Pair(wiring.Component):
         return Cat(*outputs)
 
 
+def forms(name: str) -> list[str]:
+    """The vendors whose forms of a unit are their own: it takes minutes to compile what is alike twice."""
+    banks = ["generic", "ecp5", "gowin"]
+    return {"bank": banks, "filled": banks, "rom": banks, "small": [*banks, "ecp5_small"],
+            "accumulator": ["generic", "ecp5"], "fused": ["generic", "ecp5"]}.get(name.split()[0], list(VENDORS[:-1]))
+
+
 def units() -> dict:
     """Name -> function of the vendor."""
     rows = [k * 2654435761 % (1 << 22) for k in range(600)]
@@ -130,12 +139,16 @@ def units() -> dict:
     for side in (2, 4):
         rows = Rows(count=9, words=7, lanes=3, weight=9, operand=9, shift=4, side=side, halves=1, held=32)
         found[f"lanes of {side}"] = lambda vendor, rows=rows: MacLanes(rows, vendor=vendor)
+    for depth, width in SMALL:
+        found[f"small bank {depth} x {width}"] = partial(bank, depth=depth, width=width)
+    found["small rom"] = partial(bank, depth=50, width=9, init=[37 * n % 512 for n in range(50)],
+                                writable=False)
     return found
 
 
 def test_units():
     made = units()
-    library = available(build_library, Pair(made), name="pair", harness=HARNESS, vendor="ecp5", quick=True)
+    library = available(build_library, Pair(made), name="pair", harness=HARNESS, vendor="all", quick=True)
     counts = np.zeros((2, len(made)), np.int64)
     library.pair_run.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
     library.pair_run(CYCLES, len(made), counts.ctypes.data)
@@ -160,6 +173,21 @@ def test_shapes():
     # deeper ones are made of pages
     assert ecp5.Bank.blocks(16385, 1) == 2
     assert ecp5.Bank.blocks(40000, 18) == 3 * 18
+
+
+def test_shapes_of_gowin():
+    """The shape with the fewest blocks, of few words the wide one; columns need the ninth bit of a byte."""
+    blocks = {each: gowin.Bank.blocks(*each) for each in (
+        (512, 36), (513, 36), (512, 37), (1024, 18), (2048, 9), (2049, 8), (4096, 4), (16384, 1), (16385, 1), (1, 18))}
+    assert list(blocks.values()) == [1, 2, 2, 1, 1, 2, 1, 1, 2, 1]
+    assert gowin.Bank.blocks(512, 32, 4) == 1
+    assert gowin.Bank.blocks(2048, 4, 2) == 2
+    for form, name in ((gowin, "MULT18X18 takes factors of 18"), (ice40, "SB_MAC16 and what is beside it"),
+                       (ecp5, "MULT18X18D takes factors of 18")):
+        with pytest.raises(ValueError, match=name):
+            form.Multiplier(a_width=19, b_width=2)
+    with pytest.raises(ValueError, match="supported up to 2048 words without columns, not 4096 x 1"):
+        gowin.Bank(depth=4096, width=4, init=[1], writable=False).elaborate(None)
 
 
 def test_shapes_of_columns():

@@ -1,0 +1,35 @@
+"""iCE40 (Lattice): nextpnr-ice40 and Project IceStorm. HX parts have no multipliers, the UP5K has eight."""
+
+from dataclasses import replace
+
+from boards.clocks import Ice40PadPll, Ice40Pll
+from boards.family import Family
+from golden.tools import ICEPACK, NEXTPNR_ICE40, YOSYS
+
+#: words x bits of a block RAM of an iCE40, and up to how many bits a block yosys takes registers (measured)
+ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 72
+
+
+def ice40_blocks(depth: int, width: int) -> int:
+    """Block RAMs of 4 kbit that yosys makes of a memory which is read a cycle late."""
+    found = min(-(-depth // words) * -(-width // bits) for words, bits in ICE40_SHAPES)
+    return 0 if depth * width <= ICE40_LEAST * found else found
+
+
+#: a logic cell is a LUT and a flip-flop together; multipliers are made of them
+ICE40 = Family(
+    name="ice40", vendor="ice40", synth="synth_ice40", synth_options=(), constraints="pcf", routed="asc",
+    routed_option="--asc", tools={"yosys": YOSYS, "nextpnr": NEXTPNR_ICE40, "icepack": ICEPACK},
+    pack=("design.asc", "design.bit"), constrains_clock=True, clock=Ice40Pll.for_clock, instances={},
+    inferred=ice40_blocks, blocks=lambda memory: 0 if memory.form == "at_once" else ice40_blocks(memory.depth,
+                                                                                                 memory.width),
+    prices={"engine": 650, "neuron_lane": 184, "state": 2.1, "ring": 1.5, "layer": 700, "mac_lane": 120,
+            "product": 3.4}, fill=(1.0, 0.93), base=1250,
+    cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4", registers="SB_DFF",
+    limits={"routed": "what nextpnr-ice40 writes of a routed design has no clock at its pad: --rung bitstream goes "
+                      "further"})
+
+#: multipliers are instantiated, with all their registers on
+UP5K = replace(ICE40, name="up5k", vendor="up5k", clock=Ice40PadPll.for_clock,
+               instances={"SB_MAC16": "dsp"}, prices=ICE40.prices | {"table": 300},
+               cells=ICE40.cells | {"dsp": "ICESTORM_DSP"})

@@ -1,0 +1,14 @@
+"""Icepi Zero (Cheyao): LFE5U-25F, 50 MHz oscillator, serial line over USB.
+
+Pins from amaranth-boards.
+"""
+
+from amaranth_boards.icepi_zero import IcepiZero1_3Platform
+
+from boards.base import Board
+from boards.families.ecp5 import part
+
+BOARDS = (
+    Board(name="icepi-zero", title="Icepi Zero", part=part("25", "CABGA256"), platform=IcepiZero1_3Platform,
+          clock="clk50", input_mhz=50, clock_mhz=100, baud=1_000_000, reset_button=("button", 0), leds=4),
+)

@@ -1,0 +1,44 @@
+"""Generated blocks of docs/boards.md: the boards as they are, and from docs/bench.json what was built for them."""
+
+import textwrap
+
+from boards import BOARDS
+
+
+def boards(table) -> str:
+    """Every board, its part and what that holds."""
+    rows = [(f"`{name}`", board.title, board.part.name, board.part.family.name, f"{board.part.lut4:,}",
+             str(board.part.bram), str(board.part.dsp), f"{board.clock_mhz:g} MHz")
+            for name, board in BOARDS.items()]
+    return table(("board", "what it is", "part", "family", "LUT4", "block RAM", "multipliers", "clock"), rows)
+
+
+def builds(table, data) -> str:
+    """Networks that were routed, board by board; then what fits without having been routed, and what does not."""
+    found = data.get("boards", {}).get("rows", [])
+    if not found:
+        return "Not measured yet: `leadlag bench boards`."
+    routed = [row for row in found if "fmax_mhz" in row]
+    parts = [table(("network", "board", "clock", "Fmax", "LUT4", "FF", "DSP", "RAM", "a second, at that clock"),
+                   [_routed(row) for row in routed])]
+    untimed = list(dict.fromkeys(row["untimed"] for row in routed if "untimed" in row))
+    parts += [textwrap.fill(f"{text[0].upper()}{text[1:]}.", 118) for text in untimed]
+    counted = [row for row in found if "needs" in row and "fmax_mhz" not in row]
+    if counted:
+        parts.append(table(("not routed", "board", "lanes", "LUT4, about", "DSP", "RAM"), [
+            (row["network"], row["board"], str(row["lanes"]), f"{row['needs']['lut4']:,}", str(row["needs"]["dsp"]),
+             str(row["needs"]["bram"])) for row in counted]))
+    short = [(row["network"], row["board"], row["short"]) for row in found if "short" in row]
+    short += [(row["network"], row["board"], row["failed"]) for row in found if "failed" in row]
+    if short:
+        parts.append(table(("does not fit", "board", "what is short"), short))
+    return "\n\n".join(parts)
+
+
+def _routed(row) -> tuple[str, ...]:
+    pace = next((f"{row[key]:,.0f} {key.removesuffix('_per_s')}" for key in ("images_per_s", "ticks_per_s")
+                 if key in row), "-")
+    clock = f"{row['clock_mhz']:g} MHz" + ("" if row["timing_met"] else ", missed")
+    place = " in place" if row.get("in_place") else ""
+    return (row["network"] + place, row["board"], clock, f"{row['fmax_mhz']:.1f} MHz", f"{row['lut4']:,}",
+            f"{row['ff']:,}", str(row["dsp"]), str(row["bram"]), pace)
