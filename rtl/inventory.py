@@ -1,6 +1,6 @@
 """What a network takes of a part, without a part in sight: memories, multipliers, features that cost logic.
 
-Systems count it, families of FPGAs have the prices (boards.family), and lanes are dealt out within a Budget.
+Systems count it, families of FPGAs have the prices (boards.families), and lanes are dealt out within a Budget.
 """
 
 from collections.abc import Callable

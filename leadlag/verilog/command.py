@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from golden.files import check_writable
 from leadlag import flow
-from leadlag.verilog import write
+from leadlag.verilog import pins, write
 from leadlag.verilog.script import Unit
 from leadlag.verilog.settings import chosen, instead
 from leadlag.verilog.units import units
@@ -29,11 +29,13 @@ def unit_for(network: str, board: str) -> str:
     return circuit(flow.prepare(network, board).net).core.__name__
 
 
-def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 0, command: str) -> Written:
+def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 0, template: str | None = None,
+         command: str) -> Written:
     """Write a unit: files of `leadlag.verilog.write.files` in folder `out`, build/verilog/NAME by default.
 
     unit: a name of `units()`; given: texts NAME=VALUE; name of the module, by default that of the unit or network;
-    seed: of the vectors; command: the line that makes the same. ValueError for what does not go together.
+    seed: of the vectors; template, of `leadlag.verilog.pins`, beside a network; command: the line that makes the same.
+    ValueError for what does not go together.
     """
     row = row_of(unit)
     values, texts = chosen(unit, row.settings, given)
@@ -47,6 +49,9 @@ def emit(unit: str, given=(), *, name: str | None = None, out=None, seed: int = 
     about = write.described(row.circuit, row.golden) | dict(bench.about)
     about["parameters"] = "\n".join(f"{key} = {text}" for key, text in texts.items())
     found = write.files(module, bench, about=about, version=VERSION, command=command)
+    if template is not None:
+        net = flow.prepare(values.network, values.board).net
+        found |= pins.files(module, net, template, version=VERSION, command=command)
     return Written(unit, module, folder, write.write(folder, found))
 
 

@@ -147,6 +147,21 @@ def test_damaged_vectors_fail(missing, tmp_path):
     assert not passes(found.folder, found.name).passed
 
 
+def test_constraints_of_a_board_of_another_vendor(tmp_path):
+    """The network behind a serial line, every port of it with a pin, and in both files that nobody has built it."""
+    emit("SpikingCore", BROKEN["SpikingCore"].split(), out=tmp_path, name="digits", template="arty-a7",
+         command="make it")
+    circuit, pins = ((tmp_path / name).read_text() for name in ("digits_serial.v", "digits_arty_a7.xdc"))
+    assert "Nobody has built it" in circuit
+    assert "Nobody has built it" in pins
+    assert "make it" in pins
+    ports = re.search(r"module digits_serial\(([^)]*)\)", circuit)[1].replace(",", " ").split()
+    assert sorted(ports) == ["busy", "clk", "rst", "rx", "tx"]
+    assert {port: pin for pin, port in re.findall(r"PACKAGE_PIN (\w+) .*get_ports (\w+)", pins)} == {
+        "clk": "E3", "rst": "D9", "rx": "A9", "tx": "D10", "busy": "H5"}
+    assert "create_clock -period 10 [get_ports clk]" in pins
+
+
 def test_the_head_of_a_circuit(tmp_path):
     found = written("LeadLag", "state=Q3.4", tmp_path, name="my-unit", seed=5)
     assert found.name == "my_unit"

@@ -117,7 +117,8 @@ def forms(name: str) -> list[str]:
     """The vendors whose forms of a unit are their own: it takes minutes to compile what is alike twice."""
     banks = ["generic", "ecp5", "gowin"]
     return {"bank": banks, "filled": banks, "rom": banks, "small": [*banks, "ecp5_small"],
-            "accumulator": ["generic", "ecp5"], "fused": ["generic", "ecp5"]}.get(name.split()[0], list(VENDORS[:-1]))
+            "accumulator": ["generic", "ecp5"], "fused": ["generic", "ecp5"],
+            "multiplier": ["generic", "ecp5", "ice40", "up5k", "gowin"]}.get(name.split()[0], list(VENDORS[:-1]))
 
 
 def units() -> dict:
