@@ -23,7 +23,7 @@ def builds(table, data) -> str:
                    [_routed(row) for row in routed])]
     untimed = list(dict.fromkeys(row["untimed"] for row in routed if "untimed" in row))
     parts += [textwrap.fill(f"{text[0].upper()}{text[1:]}.", 118) for text in untimed]
-    counted = [row for row in found if "needs" in row and "fmax_mhz" not in row]
+    counted = [row for row in found if "needs" in row and not {"fmax_mhz", "failed"} & set(row)]
     if counted:
         parts.append(table(("not routed", "board", "lanes", "LUT4, about", "DSP", "RAM"), [
             (row["network"], row["board"], str(row["lanes"]), f"{row['needs']['lut4']:,}", str(row["needs"]["dsp"]),

@@ -73,7 +73,7 @@ def test_uart_divisor():
         uart_divisor(Fraction(10), 3_000_000)
 
 
-@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.part.family is ECP5])
+@pytest.mark.parametrize("name", [name for name in BOARDS if name.startswith("ulx3s")])
 def test_board_elaborates(name, tiny):
     board = BOARDS[name]
     assert board.name == name
@@ -138,8 +138,8 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny):
     many = network(40, 40, lanes=[40])
     with pytest.raises(ValueError, match=r"^n40-40 needs 42 multipliers, ulx3s-25f \(LFE5U-25F\) has 28$"):
         check_fits(many, BOARDS["ulx3s-25f"])
-    small = replace(ULX3S, part=replace(ULX3S.part, bram=3))
-    with pytest.raises(ValueError, match=r"^n2-3-2 needs \d+ block RAMs, ulx3s-85f \(LFE5U-85F\) has 3$"):
+    small = replace(ULX3S, part=replace(ULX3S.part, bram=1))
+    with pytest.raises(ValueError, match=r"^n2-3-2 needs 2 block RAMs, ulx3s-85f \(LFE5U-85F\) has 1$"):
         check_fits(tiny, small)
     small = replace(ULX3S, part=replace(ULX3S.part, lut4=1000))
     with pytest.raises(ValueError, match=r"^n2-3-2 needs about \d+ LUTs, ulx3s-85f \(LFE5U-85F\) has 1000$"):

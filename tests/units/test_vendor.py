@@ -158,11 +158,13 @@ def test_units():
         assert active > CYCLES // 10, f"{name}: only {active} outputs that are not zero"
 
 
-def test_network():
+@pytest.mark.parametrize("vendor", ["ecp5", *(pytest.param(name, marks=pytest.mark.slow) for name in (
+    "ecp5_small", "gowin", "gowin_small", "up5k"))])
+def test_network(vendor):
     rng = np.random.default_rng(5)
     params, fmt = random_params(NETWORK, rng), NETWORK.layers[0].operand
     x = rng.integers(fmt.min, fmt.max + 1, (8, 20, NETWORK.inputs))
-    device = available(Device, NETWORK, vendor="ecp5")
+    device = available(Device, NETWORK, vendor=vendor)
     device.load(build_image(NETWORK, params).pairs)
     assert (device.run(x, output_stalls="bursts") == run(NETWORK, params, x)).all()
 
