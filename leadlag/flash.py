@@ -83,7 +83,7 @@ def _bitstream(folder: Path, net, board) -> bytes:
     """That of the design, short enough; ValueError where it was not built."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        found = (folder / "design.bit").read_bytes()
+        found = (folder / board.part.family.bitstream).read_bytes()
     except (OSError, ValueError):
         raise ValueError(f"{folder} has no bitstream: leadlag build {net.name} --board {board.name}") from None
     check(report.get("fingerprint") == net.fingerprint,

@@ -7,8 +7,7 @@ between two ticks only when all its words came and their CRC-32 is right. A core
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import crc, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.description import Description
@@ -30,6 +29,7 @@ from golden.regmap import (
 )
 from rtl.host.bus import BusSignature
 from rtl.host.core import CoreInfo
+from rtl.host.image import loader, waits
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
@@ -49,20 +49,6 @@ class File(NamedTuple):
     values: dict
     writes: dict
     flags: dict
-
-
-class Load(NamedTuple):
-    """The image that is being written: its checksum so far, whether one is, how many words have come.
-
-    loaded: one is in force; settling: the last one is not yet; stray: to be set for a word that belongs to none.
-    """
-
-    crc: crc.Processor
-    loading: Signal
-    count: Signal
-    loaded: Signal
-    settling: Signal
-    stray: Signal
 
 
 class Decoded(NamedTuple):
@@ -138,7 +124,7 @@ class Control(wiring.Component):
             if "w" in register.access and name not in self.constants:
                 file.writes[name] = Signal(name=f"write_{name}")
                 m.d.sync += file.writes[name].eq(0)
-        load = self._loader(m, held, file)
+        load = loader(m, self, held, file)
         self._counters(m, held, file)
         self._keep(m, held, file, "lost", self.lost[:32])
         readable = self._learning(m, held, file) if self._learns else None
@@ -185,7 +171,7 @@ class Control(wiring.Component):
         """Decode of the address held: `value` and `exists` one cycle later, `strobe` to the register's write."""
         found = Decoded(Signal(32, reset_less=True), Signal(reset_less=True), Signal(reset_less=True), Signal())
         begin = (held.addr[:8] == REGISTERS["load_begin"].offset) & held.write
-        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & self._waits(m, load))]
+        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & waits(m, self, load))]
         if self.info.drain:
             m.d.sync += self.hold.eq(load.loading | load.settling | begin)
         with m.Switch(held.addr[:8]):
@@ -198,14 +184,6 @@ class Control(wiring.Component):
             with m.Default():
                 m.d.sync += found.exists.eq(0)
         return found
-
-    def _waits(self, m, load):
-        """Whether a new image cannot be loaded yet: the last one is not in force, or a tick reads what it is to be."""
-        if not self.info.drain:
-            return load.settling
-        left = Signal(range(self.info.drain + 1), name="draining")
-        m.d.sync += left.eq(Mux(self.busy, self.info.drain, Mux(left == 0, 0, left - 1)))
-        return load.settling | self.busy | (left != 0)
 
     def _register_state(self, m, held, decoded):
         with m.State("register"):
@@ -303,44 +281,6 @@ class Control(wiring.Component):
             m.next = "answer"
         if self._boots:
             _awaited_state(m, held, bus, o, self.busy)
-
-    def _loader(self, m, held, file):
-        expected = self.constants["parameter_words"]
-        m.submodules.crc = check = crc.Processor(CRC32_ISO_HDLC(data_width=8))
-        load = Load(check, Signal(), Signal(range(expected + 2)), Signal(), Signal(), Signal(name="_stray"))
-        begin, commit = file.writes["load_begin"], file.writes["load_commit"]
-        # the last words still hop along the lanes when the checksum comes
-        hops = self.info.settle
-        right, settle, complete, same = (Signal(), Signal(range(hops + 1)), Signal(reset_less=True),
-                                         Signal(reset_less=True, name="same"))
-        m.d.sync += [complete.eq(load.count == expected), same.eq(check.crc == held.data)]
-        m.d.comb += [load.settling.eq((settle != 0) | (self.want_half != self.half)), check.start.eq(begin),
-                     file.flags["load_idle"].eq(commit & ~load.loading | load.stray),
-                     file.flags["load_count"].eq(commit & ~complete), file.flags["load_crc"].eq(commit & ~same),
-                     right.eq(commit & load.loading & complete & same)]
-        # like the weights themselves, where they are and that they were learnt outlives a reset
-        want_half, learnt = Signal(name="half_wanted", reset_less=True), Signal(reset_less=True)
-        m.d.comb += self.want_half.eq(want_half)
-        with m.If(begin):
-            m.d.sync += [load.loading.eq(1), load.count.eq(0)]
-            if self.info.halves == 1:
-                m.d.sync += load.loaded.eq(0)
-        with m.Elif(commit):
-            m.d.sync += load.loading.eq(0)
-        with m.If(right):
-            m.d.sync += settle.eq(hops)
-        with m.Elif(settle != 0):
-            m.d.sync += settle.eq(settle - 1)
-            with m.If(settle == 1):
-                m.d.sync += [want_half.eq(~self.half), load.loaded.eq(1)]
-        if self._learns:
-            with m.If(self.want_half != self.half):     # until then what was learnt is in force
-                m.d.sync += learnt.eq(0)
-            with m.Elif(self.moved):
-                m.d.sync += learnt.eq(1)
-        file.values["status"] = Cat(load.loaded, load.loading | load.settling, self.half, self.busy, learnt,
-                                     self.running if self._learns else Const(0, 1), Const(self.info.halves == 1, 1))
-        return load
 
     def _counters(self, m, held, file):
         for name, event in zip(_COUNTERS, (self.tick, self.busy, self.stall), strict=True):
