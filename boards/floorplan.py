@@ -63,7 +63,7 @@ def floorplan(net: Description, grid: Grid | None) -> dict[str, str]:
             raise ValueError(f"{net.name} has more {what} than the part has sites for")
 
     for n in range(LINK_RAMS):
-        put(f"{LINK}.buffer.block{n}", rams, "block RAMs")
+        put(f"{LINK}.memory.block{n}", rams, "block RAMs")
     cells = list(circuit(net).chain(net))
     spare = {"room": sum(1 for _ in grid.ram_sites()) - sum(cell.block == "ram" for cell in cells) - LINK_RAMS,
              "gap": sum(1 for _ in grid.multiplier_sites()) - sum(cell.block == "multiplier" for cell in cells)}

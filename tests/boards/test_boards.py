@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny):
     with pytest.raises(ValueError, match=r"^n40-40 needs 42 multipliers, ulx3s-25f \(LFE5U-25F\) has 28$"):
         check_fits(many, BOARDS["ulx3s-25f"])
     small = replace(ULX3S, part=replace(ULX3S.part, bram=1))
-    with pytest.raises(ValueError, match=r"^n2-3-2 needs 2 block RAMs, ulx3s-85f \(LFE5U-85F\) has 1$"):
+    with pytest.raises(ValueError, match=r"^n2-3-2 needs 4 block RAMs, ulx3s-85f \(LFE5U-85F\) has 1$"):
         check_fits(tiny, small)
     small = replace(ULX3S, part=replace(ULX3S.part, lut4=1000))
     with pytest.raises(ValueError, match=r"^n2-3-2 needs about \d+ LUTs, ulx3s-85f \(LFE5U-85F\) has 1000$"):
