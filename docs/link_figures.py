@@ -18,13 +18,13 @@ def _rows(group: dict) -> list[tuple[str, str]]:
         return []
     trials, rows = group["trials"], []
     for rate in group["runs_right"]:
-        rows.append((f"host link, a bit turned over in a byte with probability {rate}: loads, runs right; wrong answers",
+        rows.append((f"host link, bytes with a flipped bit at rate {rate}: loads, runs right; wrong answers",
                      f"{group['loads_right'][rate]}, {group['runs_right'][rate]} of {trials}; {group['wrong'][rate]}"))
-    rows.append(("raw bytes and mutated frames; frames that reached the CRC; taken though different",
-                 f"{group['raw_bytes']:,}, {group['mutated_frames']:,}; {group['frames_at_crc']:,}; "
-                 f"{group['accepted_different']}"))
+    counts = (f"{group['raw_bytes']:,}, {group['mutated_frames']:,}; {group['frames_at_crc']:,}; "
+              f"{group['accepted_different']}")
+    rows.append(("host link, raw bytes, mutated frames; frames that reached the CRC; taken though different", counts))
     for name, does in (("goodput_load", "while parameters load"), ("goodput_stream", "while samples stream")):
-        rows.append((f"share of the line's bytes that are words, {does}", _shares(group[name])))
+        rows.append((f"host link, share of the line's bytes that are words, {does}", _shares(group[name])))
     return rows
 
 

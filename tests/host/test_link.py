@@ -640,7 +640,7 @@ class SimLine(Transport):
 
     SILENCE = 6 * IDLE + 4 * ACK
 
-    def __init__(self, top, i, o, *benches, gap=4):
+    def __init__(self, top, i, o, *benches, gap=2):
         self.out, self.waiting = deque(), deque()
         self.now, self.simulator = 0, Simulator(top, engine=Engine)
         self.simulator.add_clock(PERIOD)
@@ -704,7 +704,7 @@ class UartTop(wiring.Component):
 
 def test_board_over_uart():
     top, memory = UartTop(4), Memory()
-    line = SimLine(top, top.host_tx.i, top.host_rx.o, serve(top.link.bus, memory, constant(1)))
+    line = SimLine(top, top.host_tx.i, top.host_rx.o, serve(top.link.bus, memory, constant(1)), gap=0)
     host, data = Board(line), words(5)
     host.write(20, data)
     assert host.read(20, 5) == data
