@@ -131,6 +131,8 @@ PARTS = (
     Part("icepack", "bitstreams, iCE40", True, _tool(tools.ICEPACK)),
     Part("nextpnr-gowin", "place and route, Gowin", False, _tool(tools.NEXTPNR_GOWIN)),
     Part("gowin_pack", "bitstreams, Gowin", False, _tool(tools.GOWIN_PACK)),
+    Part("iceunpack", "leadlag verify --rung bitstream", False, _tool(tools.ICEUNPACK)),
+    Part("openFPGALoader", "leadlag flash", False, _tool(tools.OPENFPGALOADER)),
     Part("verilator", "compiled simulation", True, _verilator),
     Part("g++", "compiled simulation and training", True, _program(programs.CXX)),
     Part("make", "benches in Verilator", True, _program(programs.MAKE)),

@@ -15,10 +15,11 @@ from leadlag import doctor
 from leadlag.doctor import PARTS, Part, examine
 
 NAMES = {"yosys", "nextpnr-ecp5", "nextpnr-ice40", "ecppack", "icepack", "verilator", "iverilog", "g++", "make", "perl",
-         "chromium", "ffmpeg", "nextpnr-gowin", "gowin_pack", "Python", "packages", "torch", "disk", "serial ports"}
+         "chromium", "ffmpeg", "nextpnr-gowin", "gowin_pack", "icebox_vlog", "iceunpack", "openFPGALoader", "Python",
+         "packages", "torch", "disk", "serial ports"}
 #: what comes from the system, and the package that brings it
 SYSTEM = {"g++": "g\\+\\+", "make": "make", "perl": "perl", "iverilog": "iverilog", "chromium": "chromium",
-          "ffmpeg": "ffmpeg"}
+          "ffmpeg": "ffmpeg", "icebox_vlog": "fpga-icestorm"}
 
 
 def part(name):
