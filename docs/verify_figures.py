@@ -18,6 +18,8 @@ def verify(table, data) -> str:
     limits = [textwrap.fill(f"- `{rung}`, {name}: {why}.", 120, subsequent_indent="  ", break_on_hyphens=False,
                             break_long_words=False)
               for name, family in sorted(families.items()) for rung, why in sorted(family.limits.items())]
+    if rows:
+        found.append("`gle-5-6-3` has random words and inputs; what `lagline` learns is in [learning](learning.md).")
     return "\n\n".join([*found, "Where the tools stop short:", "\n".join(limits)])
 
 

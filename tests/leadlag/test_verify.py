@@ -151,7 +151,8 @@ def test_where_the_tools_stop_short(monkeypatch, rates, spikes):
     with pytest.raises(ValueError, match="^ulx3s-12f has no rung netlist: there are no models of cells of strange$"):
         rungs.check_rung(strange, "netlist")
     routed = SimpleNamespace(times={}, cells={"SB_MAC16": 3, "SB_LUT4": 9}, module={})
-    monkeypatch.setattr(Whole, "routed", lambda self, folder, say: routed)
+    monkeypatch.setattr(rungs, "Whole", lambda net, board, **options: SimpleNamespace(
+        key="", routed=lambda folder, say: routed))
     monkeypatch.setattr(rungs, "check_rung", lambda target, rung: None)
     monkeypatch.setattr(rungs.SimulatedBoard, "of", lambda design, reset, quick: design.verilog())
     with pytest.raises(ValueError, match="^ice40-hx8k has no rung bitstream for few: icebox_vlog drops SB_MAC16; "
