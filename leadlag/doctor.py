@@ -56,7 +56,7 @@ def _program(wanted: programs.Program) -> Callable:
     def found():
         path = programs.compiler() if wanted is programs.CXX else programs.program(wanted)
         if not wanted.ask:
-            return "", path, "ok"
+            return "unknown", path, "ok"
         done = programs.run([path, *wanted.ask], check=False, timeout=PATIENCE)
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d\.\d", line)]
         if not lines:
