@@ -1,4 +1,4 @@
-"""Groups `verify` of `leadlag bench`: netlists, routed boards and a bitstream against golden, word by word."""
+"""Group `ladder` of `leadlag bench`: what `leadlag verify` finds, on small networks and on one of the zoo."""
 
 import numpy as np
 
@@ -11,38 +11,22 @@ from leadlag.terminal import status
 from leadlag.verify import rungs
 from leadlag.verify.vectors import Samples, vectors
 
-#: lagline has 41 block RAMs, an LFE5U-12F 32
 SMALL, MIDDLE, LARGE = "ulx3s-12f", "ulx3s-25f", "ice40-hx8k"
 SIZES, TICKS, SEED = (5, 6, 3), 60, 0
 
 
-def netlists(console) -> dict:
-    """Synthesised netlists of small networks against golden: words equal, cycles, CPU seconds of the tools."""
-    return _rows("netlist", ((gle(100), SMALL), (vectors("delays-digits", LARGE, count=200), LARGE)), console)
-
-
-def routed(console) -> dict:
-    """A whole board after place and route against golden, through the host driver."""
-    return _rows("routed", ((gle(20), SMALL),), console)
-
-
-def learning(console) -> dict:
-    """The same of a network that learns: its words, and what it has learnt."""
-    return _rows("routed", ((taught.ticks_of("lagline", 400), MIDDLE),), console)
-
-
-def bitstreams(console) -> dict:
-    """A whole board decoded from its bitstream against golden, through the host driver."""
-    return _rows("bitstream", ((vectors("delays-digits", LARGE, count=200), LARGE),), console)
-
-
-def _rows(rung: str, of, console) -> dict:
+def ladder(console) -> dict:
+    """Netlists, whole boards after place and route, and a bitstream, against golden, word by word."""
     rows = []
-    for found, board in of:
+    # what learns is compared in what it has learnt, too
+    digits = vectors("delays-digits", LARGE, count=200)
+    for rung, found, board in (("netlist", gle(100), SMALL), ("netlist", digits, LARGE), ("routed", gle(20), SMALL),
+                               ("routed", taught.ticks_of("lagline", 400), MIDDLE), ("bitstream", digits, LARGE)):
         what = f"{found.net.name} on {board}, {rung}"
         with status(console, what) as say:
-            rows.append(rungs.verify(found, flow.board(board), rung, quick=rung != "bitstream",
-                                     progress=lambda text, say=say, what=what: say(f"{what}: {text}")))
+            row = rungs.verify(found, flow.board(board), rung, quick=rung != "bitstream",
+                               progress=lambda text, say=say, what=what: say(f"{what}: {text}"))
+        rows.append(row | {"words_equal": row["equal"]})
     return {"rows": rows, "seed": SEED}
 
 
@@ -60,5 +44,4 @@ def gle(count: int) -> Samples:
     return Samples(case, flow.samples(case, "test", count).x)
 
 
-GROUPS = {"verify.netlist": netlists, "verify.routed": routed, "verify.learning": learning,
-          "verify.bitstream": bitstreams}
+GROUPS = {"ladder": ladder}
