@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_boards import network
 from test_ice40 import spiking
@@ -49,6 +49,7 @@ def test_board_elaborates(name):
 
 
 @given(st.fractions(min_value=4, max_value=600), st.sampled_from(["GW1N", "GW2A"]))
+@settings(deadline=None)
 def test_gowin_pll_is_near_and_within_its_limits(mhz, series):
     low, high = GOWIN_OUT_MHZ[series]
     mhz = min(max(mhz, low), high)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import BOARDS, build
@@ -53,6 +53,7 @@ def multiplying() -> Network:
 
 
 @given(st.fractions(min_value=16, max_value=275))
+@settings(deadline=None)
 def test_pll_is_near_and_within_its_limits(mhz):
     pll = Ice40Pll.for_clock(12, mhz)
     for (low, high), value in ((ICE40_VCO_MHZ, pll.vco_mhz), (ICE40_PHASE_MHZ, pll.phase_mhz),
