@@ -49,21 +49,22 @@ _FAMILY = Family(
     lut=("LUT1", "LUT2", "LUT3", "LUT4"))
 
 _WHAT = ("nextpnr has no delays for {} multipliers and block RAMs: Fmax is that of a path which is as long as the "
-         "slowest timed one behind {:g} ns for a block's pins, at most that of {:g} ns inside a block ({})")
+         "slowest timed one behind {:g} ns for a block's pins, at most that of {:g} ns inside a block; both are bounds "
+         "that were assumed, not those of a data sheet")
 
 
-def _family(series: str, device: str, source: str, *, inside: float, beyond: float) -> Family:
+def _family(series: str, device: str, *, inside: float, beyond: float) -> Family:
     own = replace(_FAMILY, clock=partial(GowinPll.for_clock, series=series, device=device),
-                   untimed=Untimed(_WHAT.format(series, beyond, inside, source), inside=inside, beyond=beyond))
+                   untimed=Untimed(_WHAT.format(series, beyond, inside), inside=inside, beyond=beyond))
     # where there are not cells of LUT RAM enough
     return replace(own, other=replace(own, vendor="gowin", blocks=_memory))
 
 
-#: ns of speed grades C6/I5 and C8/I7. beyond: from an output register to the pin, the slower one of a block RAM and a
-#: multiplier, and the longest setup at a pin of a block RAM; inside: from an input register to the next one is less
-#: than what data sheets say to the pin without it
-GW1N = _family("GW1N", "GW1NR-9C", "Gowin DS117", inside=4.8, beyond=1.2)
-GW2A = _family("GW2A", "GW2A-18C", "Gowin DS102", inside=4.8, beyond=1.2)
+#: ns of speed grades C6/I5 and C8/I7, assumed: larger than what Apycula's chip database has for block RAMs; for
+#: multipliers it has none. beyond: from an output register to the pin, and a setup at a pin; inside: from an input
+#: register through the multiplier to the next one
+GW1N = _family("GW1N", "GW1NR-9C", inside=4.8, beyond=1.2)
+GW2A = _family("GW2A", "GW2A-18C", inside=4.8, beyond=1.2)
 
 
 def part(name: str, device: str, family: Family, *, pins: tuple[str, ...], **holds) -> Part:
