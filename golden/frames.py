@@ -13,6 +13,8 @@ CHAINED, FIXED = 0x40, 0x80
 MAX_WORDS = 64
 #: requests that may be under way at a time, hence responses that the device keeps
 WINDOW = 2
+#: of a request beside its words: sync, op, number, count, address, CRC
+FRAME_BYTES = 12
 STATUS_SHIFT = 4
 
 

@@ -75,7 +75,14 @@ REGISTERS = {
                      "the message itself was sent; a one clears"),
     "boot": Register(22, "r", "what became of the frames in the flash (golden.flash.Boot): 0 being played, 1 done, 2 "
                      "none there, 3 refused; only in designs that play them at power-up"),
+    "kept": Register(23, "r", "what became of the slots for learnt weights (golden.keeper.State): bits 3..0 at "
+                     "power-up, bits 7..4 in the last save, bits 31..8 sequence number of the newer valid one; only in "
+                     "designs that keep what they learn, as the next two"),
+    "save": Register(24, "w", "any value: save the words that learn into the older slot"),
+    "save_every": Register(25, "rw", "ticks with errors after which they are saved without being asked; 0: never"),
 }
+#: registers that only some designs have, by what has to be there
+BOOT_REGISTERS, KEEPER_REGISTERS = ("boot",), ("kept", "save", "save_every")
 
 
 def parameter_address(bank: int, word: int) -> int:

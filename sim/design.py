@@ -36,10 +36,14 @@ class Mapped(NamedTuple):
     verilog: Callable[[str, str, dict], str]
 
 
-def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped | None = None) -> Design:
-    """`component` without reset, with the models of `vendor` primitives: as it is, or by way of `mapped`."""
+def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped | None = None,
+              verilog: str = "") -> Design:
+    """`component` without reset, with the models of `vendor` primitives: as it is, or by way of `mapped`.
+
+    verilog: of what the component has from others.
+    """
     text, times = to_rtlil(component, name=name, reset=False), {}
-    models = "".join(path.read_text(encoding="utf-8") for name, path in MODELS.items()
+    models = verilog + "".join(path.read_text(encoding="utf-8") for name, path in MODELS.items()
                      if vendor.startswith(name) or vendor == "all")
     # RTLIL and the file that turns it into Verilog stand for the Verilog, which takes seconds to write
     converter = Path(to_verilog.__code__.co_filename).read_text(encoding="utf-8")
@@ -47,7 +51,7 @@ def design_of(component, *, name: str, vendor: str = "generic", mapped: Mapped |
         return Design(name, "\0".join((text, mapped.key, models)),
                       lambda: mapped.verilog(text, name, times) + models, times)
 
-    def verilog():
+    def converted():
         with timed(times, "convert"):
             return to_verilog(text) + models
-    return Design(name, "\0".join((text, converter, models)), verilog, times)
+    return Design(name, "\0".join((text, converter, models)), converted, times)

@@ -40,16 +40,16 @@ _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
 def build_library(component, *, name: str, harness: str, vendor: str = "generic", quick: bool = False,
-                  mapped: Mapped | None = None) -> ctypes.CDLL:
+                  mapped: Mapped | None = None, verilog: str = "") -> ctypes.CDLL:
     """Compile `component` with `harness` (C++) into a library with a C ABI and load it.
 
     The model is the class V<name>, without reset; its pins are `clk` and the members' paths joined by `_`. The models
-    of `vendor` primitives are compiled in ("all": of every one). mapped: the netlist that tools make of the component,
-    in its place. quick: see build_design.
+    of `vendor` primitives are compiled in ("all": of every one), and `verilog`, of what the component has from others.
+    mapped: the netlist that tools make of the component, in its place. quick: see build_design.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
-    return build_design(design_of(component, name=name, vendor=vendor, mapped=mapped), harness=harness, quick=quick)
+    return build_design(design_of(component, name=name, vendor=vendor, mapped=mapped, verilog=verilog), harness=harness, quick=quick)
 
 
 def build_design(design: Design, *, harness: str, quick: bool = False) -> ctypes.CDLL:

@@ -8,9 +8,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.description import Description
 from golden.flash import Boot
+from golden.keeper import Slots
 from rtl.host.bus import BusSignature
 from rtl.host.control import Control
 from rtl.host.flash import FlashReader
+from rtl.host.gate import Gate
+from rtl.host.keeper import Keeper
 from rtl.host.link import HostLink
 from rtl.host.player import FramePlayer
 from rtl.host.uart import UartRx, UartTx
@@ -56,10 +59,14 @@ class NetworkTop(wiring.Component):
 
 
 class Flash(NamedTuple):
-    """A flash that frames are played from at power-up: see rtl.host.flash.FlashReader."""
+    """A flash that frames are played from at power-up: see rtl.host.flash.FlashReader.
+
+    slots: where what is learnt is kept (rtl.host.keeper.Keeper), None for a design that forgets it.
+    """
 
     address: int
     half: int
+    slots: Slots | None = None
 
 
 class SerialTop(wiring.Component):
@@ -77,6 +84,8 @@ class SerialTop(wiring.Component):
         if ack_cycles is not None and ack_cycles < Control.PARAMETER_ACCESS:
             raise ValueError(f"ack_cycles must be at least {Control.PARAMETER_ACCESS}, which an access may take, not "
                              f"{ack_cycles}")
+        if flash is not None and flash.slots is not None and net.teacher is None:
+            raise ValueError(f"{net.name} has no teacher and no plastic layer: there is nothing to keep")
         self.net, self.divisor, self.vendor, self.flash = net, divisor, vendor, flash
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
@@ -98,7 +107,10 @@ class SerialTop(wiring.Component):
         given = rx.o if self.flash is None else self._played(m, link, rx.o)
         m.d.comb += [link.i.valid.eq(given.valid), link.i.payload.eq(given.payload)]
         connect(m, link.o, tx.i)
-        connect(m, link.bus, top.bus)
+        if self.flash is None or self.flash.slots is None:
+            connect(m, link.bus, top.bus)
+        else:
+            self._kept(m, link)
         return m
 
     def _played(self, m, link, line):
@@ -107,11 +119,28 @@ class SerialTop(wiring.Component):
         m.submodules.flash = flash = FlashReader(address=self.flash.address, half=self.flash.half)
         m.submodules.player = player = FramePlayer(self.net.fingerprint)
         connect(m, flash.o, player.i)
-        m.d.comb += [*(getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins),
-                     flash.cipo.eq(self.flash_cipo), flash.start.eq(player.active), player.errors.eq(top.errors),
+        if self.flash.slots is None:
+            m.d.comb += [getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins]
+        m.d.comb += [flash.cipo.eq(self.flash_cipo), flash.start.eq(player.active), player.errors.eq(top.errors),
                      *(getattr(player, name).eq(getattr(link, name)) for name in ("framing", "answered", "status")),
                      top.boot.eq(player.state), self.refused.eq(player.state == Boot.REFUSED)]
         given = stream.Signature(8).create(path=("given",))
         m.d.comb += [given.valid.eq(Mux(player.active, player.o.valid, line.valid)),
                      given.payload.eq(Mux(player.active, player.o.payload, line.payload))]
         return given
+
+    def _kept(self, m, link):
+        """The processor shares the bus with the link, and has the flash when the frames came to their end."""
+        top, player, reader = self.top, m.submodules.player, m.submodules.flash
+        m.submodules.gate = gate = Gate()
+        m.submodules.keeper = keeper = Keeper(readable=top.core.info.readable, image=self.flash.address,
+                                              slots=self.flash.slots, half=self.flash.half)
+        connect(m, link.bus, gate.host)
+        connect(m, keeper.bus, gate.own)
+        connect(m, gate.bus, top.bus)
+        m.d.comb += [*(getattr(gate, name).eq(getattr(keeper, name)) for name in ("shut", "kept", "taken")),
+                     *(getattr(keeper, name).eq(getattr(gate, name)) for name in ("asked", "another", "every")),
+                     gate.playing.eq(player.active), keeper.boot.eq(player.state), keeper.cipo.eq(self.flash_cipo),
+                     self.flash_cs.eq(Mux(player.active, reader.cs, keeper.select)),
+                     self.flash_clk.eq(Mux(player.active, reader.clk, keeper.clk)),
+                     self.flash_copi.eq(Mux(player.active, reader.copi, keeper.copi))]

@@ -69,12 +69,14 @@ void board_delete(Board* b) { delete b; }
 uint64_t board_cycles(const Board* b) { return b->cycles; }
 
 #ifdef FLASH
-// What the flash holds: before the first cycle, and at any time; it may be taken out with its last write half done.
+// What the flash holds: before the first cycle, and at any time; with `cut` as if the power went now, which leaves its
+// last write half done. The board goes on.
 void board_fill(Board* b, const uint8_t* data, int64_t length) { b->flash.memory.assign(data, data + length); }
 
-void board_dump(Board* b, uint8_t* data, int cut, uint32_t random) {
-    if (cut) b->flash.cut(random);
-    std::copy(b->flash.memory.begin(), b->flash.memory.end(), data);
+void board_dump(const Board* b, uint8_t* data, int cut, uint32_t random) {
+    SpiFlash flash = b->flash;
+    if (cut) flash.cut(random);
+    std::copy(flash.memory.begin(), flash.memory.end(), data);
 }
 
 int board_refused(const Board* b) { return b->top.refused; }

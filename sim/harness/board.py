@@ -7,6 +7,8 @@ import numpy as np
 
 from firmware.transport import PortError, Transport
 from golden.description import Description
+from golden.flash import ERASED
+from golden.keeper import Slots, processor, slot_bytes
 from rtl.host.top import Flash, SerialTop
 from sim.design import Design, Mapped, design_of
 from sim.verilated import build_design
@@ -15,6 +17,8 @@ from sim.verilated import build_design
 DIVISOR = 4
 #: the flash of a simulated board holds what it plays from its first byte on
 FLASH = Flash(address=0, half=2)
+#: and from here on what it has learnt
+SLOTS = 1 << 19
 #: simulated cycles for which `read` waits, per second of its timeout
 CYCLES_PER_SECOND = 2_000_000
 
@@ -23,16 +27,22 @@ class SimulatedBoard(Transport):
     """What SerialTransport is to a real board. Time passes only while bytes are written or waited for.
 
     Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles; flash,
-    what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading; mapped, the
-    netlist that tools make of the design, in its place (sim.netlist).
+    what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading; keeps, whether it
+    keeps what it learns, in slots from SLOTS on; mapped, the netlist that tools make of the design, in its place
+    (sim.netlist).
     ToolError where a tool is missing.
-    Attributes: cycles, clock cycles so far; times, CPU seconds that each step of building took.
+    Attributes: cycles, clock cycles so far; slots, where they are; times, CPU seconds that each step of building took.
     """
 
+    slots = None
+
     def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False,
-                 flash: bytes | None = None, mapped: Mapped | None = None):
-        top = SerialTop(net, divisor=DIVISOR, vendor=vendor, flash=None if flash is None else FLASH)
-        self._open(design_of(top, name="board", vendor=vendor, mapped=mapped), quick, flash)
+                 flash: bytes | None = None, keeps: bool = False, mapped: Mapped | None = None):
+        self.slots = Slots(SLOTS, slot_bytes(net)) if keeps else None
+        top = SerialTop(net, divisor=DIVISOR, vendor=vendor,
+                        flash=None if flash is None else FLASH._replace(slots=self.slots))
+        self._open(design_of(top, name="board", vendor=vendor, mapped=mapped, verilog=processor() if keeps else ""),
+                   quick, flash)
 
     @classmethod
     def of(cls, design: Design, *, reset: int, quick: bool = False) -> "SimulatedBoard":
@@ -57,6 +67,7 @@ class SimulatedBoard(Transport):
         if flash is not None:
             library.board_fill.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64]
             library.board_refused.argtypes = [ctypes.c_void_p]
+            library.board_dump.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
         self.plug(flash)
 
     def plug(self, flash: bytes | None = None) -> None:
@@ -65,7 +76,19 @@ class SimulatedBoard(Transport):
             self.close()
         self._board, self._buffer = self._library.board_new(DIVISOR), bytearray()
         if flash is not None:
+            if self.slots is not None:
+                flash = flash.ljust(self.slots.address + 2 * self.slots.size, bytes([ERASED]))
             self._library.board_fill(self._board, flash, len(flash))
+            self._held = len(flash)
+
+    def flash(self, cut: int | None = None) -> bytes:
+        """What the flash holds now. The board goes on.
+
+        cut: what it would hold if the power went now; the number draws the bits of what was being written.
+        """
+        found = np.zeros(self._held, np.uint8)
+        self._library.board_dump(self._require(), found.ctypes.data, cut is not None, cut or 0)
+        return found.tobytes()
 
     @property
     def refused(self) -> bool:

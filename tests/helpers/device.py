@@ -13,9 +13,11 @@ from golden.rate.layer import Dense
 from golden.rate.network import Network
 from golden.rate.plastic import Plastic, Teacher
 from golden.regmap import (
+    BOOT_REGISTERS,
     ERRORS,
     FIRST_BIT,
     INPUT,
+    KEEPER_REGISTERS,
     LAST_BIT,
     LEARN_BIT,
     MAGIC,
@@ -31,7 +33,8 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 from sim.harness.line import Responder
 
-OFFSETS = {register.offset: name for name, register in REGISTERS.items() if name != "boot"}
+OFFSETS = {register.offset: name for name, register in REGISTERS.items()
+           if name not in BOOT_REGISTERS + KEEPER_REGISTERS}
 
 
 def learner(*, streams: int = 2, loss: str = "squared_error") -> Network:
