@@ -30,6 +30,7 @@ from boards.family import Family, columns
 from boards.flash import SpiFlash
 from boards.floorplan import Grid
 from golden.description import Description
+from golden.keeper import Slots, processor, slot_bytes
 from rtl.host import top as tops
 from rtl.inventory import Budget, Memory
 from rtl.systems import circuit
@@ -42,6 +43,10 @@ MAX_BAUD_ERROR = 0.02
 LINK_BLOCKS = 2
 #: what the name of a board ends with where it plays what its flash holds
 BOOTING = "+flash"
+#: and where it keeps what it learns, too
+KEEPING = "+learn"
+#: rough LUTs of the processor for that, its ports and its gate
+LUT_KEEPER = 750
 #: rough LUTs of the control and link
 LUT_BASE = 1250
 
@@ -72,6 +77,7 @@ class Board:
     """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
 
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
+    keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
     """
 
     name: str
@@ -87,6 +93,7 @@ class Board:
     leds: int = 0
     flash: SpiFlash | None = None
     boots: bool = False
+    keeps: bool = False
 
     @property
     def booting(self) -> "Board":
@@ -94,6 +101,21 @@ class Board:
         if self.flash is None:
             raise ValueError(f"{self.name} has no flash that a design could read")
         return replace(self, name=f"{self.name}{BOOTING}", boots=True)
+
+    @property
+    def keeping(self) -> "Board":
+        """The same board, which also keeps what it learns; ValueError as for `booting`."""
+        return replace(self.booting, name=f"{self.name}{KEEPING}", keeps=True)
+
+    def slots(self, net: Description) -> Slots | None:
+        """Where `net` keeps what it learns: at the end of the flash."""
+        size = slot_bytes(net)
+        return Slots(self.flash.size - 2 * size, size) if self.keeps else None
+
+    @property
+    def verilog(self) -> str:
+        """Of what a design has from others."""
+        return processor() if self.keeps else ""
 
     @property
     def budget(self) -> Budget:
@@ -170,7 +192,7 @@ class Board:
     def top(self, net: Description, clock: Clock, divisor: int) -> tops.SerialTop:
         """What is the same on all boards."""
         return tops.SerialTop(net, divisor=divisor, vendor=self.family_for(net).vendor,
-                              flash=self.flash.read(clock.mhz) if self.boots else None)
+                              flash=self.flash.read(clock.mhz, self.slots(net)) if self.boots else None)
 
 
 def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
@@ -249,7 +271,7 @@ def resources_needed(net: Description, board: Board) -> Resources:
     clock = board.clock_for(None, net)
     top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
     _count(Fragment.get(top, None), family, counts)
-    lut4 = LUT_BASE + family.luts(circuit(net).inventory(net))
+    lut4 = LUT_BASE + LUT_KEEPER * board.keeps + family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
                      details=counts)
 

@@ -26,6 +26,9 @@ from golden.programs import BuildError, exclusive
 from golden.tools import locate, tell
 from rtl.systems import circuit
 
+#: Verilog of what a design has from others
+OTHERS = "others.v"
+
 
 @dataclass(frozen=True)
 class BuildResult:
@@ -123,6 +126,8 @@ def tool_versions(family: Family) -> dict[str, str]:
 def _elaborate(net, board, clock_mhz) -> dict[str, str]:
     plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
     files = {name: plan.files[name] for name in ("design.il", f"design.{board.part.family.constraints}")}
+    if board.verilog:
+        files[OTHERS] = board.verilog
     return {name: text if isinstance(text, str) else text.decode() for name, text in files.items()}
 
 
@@ -157,7 +162,8 @@ def _run(family: Family, name: str, arguments, work: Path, log: str) -> None:
 
 
 def _synthesise(work: Path, family: Family, options, plan) -> dict:
-    script = (f"read_rtlil design.il\n{family.synth} {' '.join(options)} -top design -json design.json\n"
+    others = f"read_verilog {OTHERS}\n" if (work / OTHERS).exists() else ""
+    script = (f"{others}read_rtlil design.il\n{family.synth} {' '.join(options)} -top design -json design.json\n"
               f"tee -q -o stat.json stat -json\n")
     write_whole(work / "design.ys", script)
     # without -q, YoWASP's standard output goes dead after the first ABC run and later errors are lost

@@ -6,6 +6,7 @@ from math import ceil
 from amaranth.hdl import Const, Instance, Module
 from amaranth.lib import io
 
+from golden.keeper import Slots
 from rtl.host.flash import FlashReader
 from rtl.host.top import Flash
 
@@ -26,9 +27,9 @@ class SpiFlash:
     size: int
     loader: str
 
-    def read(self, mhz) -> Flash:
-        """How a design with a clock of `mhz` reads it."""
-        return Flash(self.address, max(FlashReader.LEAST_HALF, ceil(mhz / (2 * READ_MHZ))))
+    def read(self, mhz, slots: Slots | None = None) -> Flash:
+        """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""
+        return Flash(self.address, max(FlashReader.LEAST_HALF, ceil(mhz / (2 * READ_MHZ))), slots)
 
     def connect(self, m: Module, platform, top) -> None:
         """The pins of a SerialTop that plays frames. An ECP5 has the clock's pin behind a primitive of its own."""

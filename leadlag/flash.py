@@ -69,8 +69,9 @@ def flash_image(network, board, count, frames_only, out):
     held = content(case, count)
     if not frames_only:
         held = _bitstream(folder, case.net, board).ljust(board.flash.address, bytes([flash.ERASED])) + held
-    check(len(held) <= board.flash.size, f"{case.net.name} with {count} samples takes {len(held):,} bytes, the flash "
-                                         f"of {board.name} holds {board.flash.size:,}")
+    room = board.slots(case.net).address if board.keeps else board.flash.size
+    check(len(held) <= room, f"{case.net.name} with {count} samples takes {len(held):,} bytes, the flash of "
+                             f"{board.name} has room for {room:,}")
     write_whole(out, held)
     said = f"{case.net.name}: {out}, {len(held):,} bytes, {count} samples"
     answer({"network": case.net.name, "board": board.name, "design": case.net.fingerprint, "file": out,
@@ -168,7 +169,7 @@ def board_command(network, board, pty, image, link):
     net = flow.prepare(network, board.name).net
     held = frames_of(image.read_bytes(), board, net, image) if image is not None else b"" if board.boots else None
     with status(notes, "compile the simulated board"):
-        transport = SimulatedBoard(net, flash=held)
+        transport = SimulatedBoard(net, flash=held, keeps=board.keeps)
     with transport, Port(transport, link) as port:
         answer({"network": net.name, "board": board.name, "port": port.name},
                f"{net.name} on a simulated {board.name}: {port.name}",

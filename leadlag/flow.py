@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS
-from boards.base import BOOTING
+from boards.base import BOOTING, KEEPING
 from boards.base import check_fits as check_part
 from golden import systems
 from golden.data import sets
@@ -64,11 +64,15 @@ def find(name: str) -> Trained:
 
 
 def board(name: str):
-    """A board by name; with +flash behind it the one that plays what its flash holds at power-up."""
-    plain = name.removesuffix(BOOTING)
-    if plain not in BOARDS:
+    """A board by name; with +flash behind it the one that plays what its flash holds at power-up.
+
+    With +learn the one that keeps what it learns there, too.
+    """
+    plain = name.removesuffix(BOOTING).removesuffix(KEEPING)
+    if plain not in BOARDS or name.removeprefix(plain) not in ("", BOOTING, KEEPING):
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}")
-    return BOARDS[plain] if name == plain else BOARDS[plain].booting
+    board = BOARDS[plain]
+    return board.booting if name.endswith(BOOTING) else board.keeping if name.endswith(KEEPING) else board
 
 
 def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:

@@ -33,7 +33,7 @@ LEFT_OUT = {("leadlag.report.page", None), ("leadlag.report.pictures", None), ("
 #: or where it names none those whose folders it runs anyway
 TABLES = {("golden.systems", "descriptions"): "DESCRIPTION", ("golden.systems", "trained_kinds"): "TRAINED",
           ("rtl.systems", "circuit"): "CIRCUIT"}
-_FILES = (".cpp", ".h", ".v", ".j2", ".safetensors", ".toml", ".py")
+_FILES = (".cpp", ".h", ".hex", ".v", ".j2", ".safetensors", ".toml", ".py")
 
 
 class Reached(NamedTuple):

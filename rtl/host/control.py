@@ -35,6 +35,9 @@ from rtl.host.image import loader, waits
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
+#: registers by whether a design plays frames at power-up; those of rtl.host.gate are not here
+_HERE = {boots: {name: register for name, register in REGISTERS.items()
+                 if name not in KEEPER_REGISTERS + (() if boots else BOOT_REGISTERS)} for boots in (False, True)}
 
 
 class Held(NamedTuple):
@@ -94,8 +97,6 @@ class Control(wiring.Component):
 
     def __init__(self, net: Description, info: CoreInfo, *, i, o, boots: bool = False):
         self.net, self.info, self._learns, self._boots = net, info, info.learns, boots
-        self.registers = {name: register for name, register in REGISTERS.items()
-                          if name not in KEEPER_REGISTERS and (boots or name not in BOOT_REGISTERS)}
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
@@ -124,7 +125,7 @@ class Control(wiring.Component):
         bus = self.bus
         addr, data, is_write = Signal(32, reset_less=True), Signal(32, reset_less=True), Signal(reset_less=True)
         held = Held(addr, data, is_write)
-        for name, register in self.registers.items():
+        for name, register in _HERE[self._boots].items():
             if "w" in register.access and name not in self.constants:
                 file.writes[name] = Signal(name=f"write_{name}")
                 m.d.sync += file.writes[name].eq(0)
@@ -179,7 +180,7 @@ class Control(wiring.Component):
         if self.info.drain:
             m.d.sync += self.hold.eq(load.loading | load.settling | begin)
         with m.Switch(held.addr[:8]):
-            for name, register in self.registers.items():
+            for name, register in _HERE[self._boots].items():
                 with m.Case(register.offset):
                     if name in file.values:
                         m.d.sync += found.value.eq(file.values[name])
