@@ -6,8 +6,9 @@ from firmware import keeper as asking
 from firmware.board import Board
 from firmware.learning import Learner
 from firmware.playback import content, heard, listen
+from golden.flash import ERASED
 from golden.image import build_image, learning_addresses
-from golden.keeper import Kept, parse_slot
+from golden.keeper import Kept, Slot, parse_slot
 from golden.tasks import learning as tasks
 from leadlag import flow
 from leadlag.terminal import status
@@ -66,9 +67,8 @@ def saves(console) -> dict:
         moments = _moments(line, board)
         good = 0
         for held in random.Random(SEED).sample(moments, CUTS):
-            board = power(held)
-            valid = [parse_slot(held[at:at + line.slots.size]) for at in line.slots.addresses]
-            newest = max((slot.sequence for slot in valid if slot), default=0)
+            board = power(content(net, image).ljust(line.slots.address, bytes([ERASED])) + held)
+            newest = max((slot.sequence for slot in _valid(line, held) if slot), default=0)
             good += newest > 0 and asking.state(board).kept == Kept.RESTORED and words(board) == before[newest - 1]
     assert before[0] != before[1]
     return {"kept_network": net.name, "kept_words": len(addresses), "save_cycles": STEP * len(moments),
@@ -76,18 +76,18 @@ def saves(console) -> dict:
 
 
 def _moments(line, board) -> list[bytes]:
-    """What the flash would hold if the power went, in every STEP of a save."""
+    """What the slots would hold if the power went, in every STEP of a save."""
     board.set("save", 1)
     found = []
-    while not (found and _both(line, found[-1])):
+    while not (found and all(_valid(line, found[-1]))):
         line.read(1, STEP / CYCLES_PER_SECOND)
-        found.append(line.flash(cut=len(found)))
+        found.append(line.flash(cut=len(found), start=line.slots.address))
     return found
 
 
-def _both(line, held) -> bool:
-    """Whether both slots are valid."""
-    return all(parse_slot(held[at:at + line.slots.size]) for at in line.slots.addresses)
+def _valid(line, held: bytes) -> list[Slot | None]:
+    """The two slots."""
+    return [parse_slot(held[at:at + line.slots.size]) for at in (0, line.slots.size)]
 
 
 GROUPS = {"flash": flash}

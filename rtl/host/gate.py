@@ -66,11 +66,15 @@ class Gate(wiring.Component):
                 m.next = "IDLE"
             with m.State("HOST"):
                 give(host)
-                m.d.sync += forgotten.eq(forgotten + 1)
                 with m.If(host.write & (host.addr == REGISTERS["load_begin"].offset) & ~self.playing):
                     m.d.sync += self.another.eq(1)
-                with m.If(wants):
-                    m.d.sync += forgotten.eq(0)
+                with m.If(bus.ack):
+                    m.next = "IDLE"
+                with m.Elif(~wants):
+                    m.next = "WITHDRAWN"
+            with m.State("WITHDRAWN"):
+                m.d.comb += [host.ack.eq(bus.ack), host.error.eq(bus.error)]
+                m.d.sync += forgotten.eq(forgotten + 1)
                 with m.If(bus.ack | (forgotten == FORGOTTEN - 1)):
                     m.next = "IDLE"
             with m.State("OWN"):

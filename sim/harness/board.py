@@ -81,14 +81,14 @@ class SimulatedBoard(Transport):
             self._library.board_fill(self._board, flash, len(flash))
             self._held = len(flash)
 
-    def flash(self, cut: int | None = None) -> bytes:
-        """What the flash holds now. The board goes on.
+    def flash(self, cut: int | None = None, *, start: int = 0) -> bytes:
+        """What the flash holds now from `start` on. The board goes on.
 
         cut: what it would hold if the power went now; the number draws the bits of what was being written.
         """
         found = np.zeros(self._held, np.uint8)
         self._library.board_dump(self._require(), found.ctypes.data, cut is not None, cut or 0)
-        return found.tobytes()
+        return found[start:].tobytes()
 
     @property
     def refused(self) -> bool:

@@ -87,24 +87,34 @@ def test_two_masters():
         assert [entry for entry in log if entry[1] & ~0xFFF == base] == found
 
 
-def test_what_the_host_withdraws():
-    """The other master waits until the device must have forgotten it."""
-    dut, log = Gate(), []
+@pytest.mark.parametrize("late", [None, 1, BusMaster.GRACE])
+def test_what_the_host_withdraws(late):
+    """Whoever comes next waits until the device must have forgotten it; a late acknowledgement is the host's."""
+    dut, waited = Gate(), []
 
     async def host(ctx):
         assert await access(ctx, dut.host, INPUT, 3, limit=20) is None
+        # the access has let a cycle pass
         ctx.set(dut.own.read, 1)
         ctx.set(dut.own.addr, 77)
-        for _ in range(FORGOTTEN - 3):
-            await ctx.tick()
+        ctx.set(dut.host.read, 1)
+        ctx.set(dut.host.addr, REGISTERS["kept"].offset)
+        for n in range(1, FORGOTTEN + 4):
+            ctx.set(dut.bus.ack, n == late)
+            assert not ctx.get(dut.bus.write)
+            if n == late:
+                assert (ctx.get(dut.host.ack), ctx.get(dut.own.ack)) == (1, 0)
+            elif ctx.get(dut.host.ack):
+                waited.append(n)
+                break
             assert not ctx.get(dut.bus.read)
-        for _ in range(5):
             await ctx.tick()
+        ctx.set(dut.host.read, 0)
+        await ctx.tick().repeat(2)
         assert (ctx.get(dut.bus.read), ctx.get(dut.bus.addr)) == (1, 77)
-        log.append(True)
 
     run(dut, host, cycles=300)
-    assert log == [True]
+    assert waited == [late + 2 if late else FORGOTTEN + 2]
     assert FORGOTTEN > BusMaster.GRACE
 
 
