@@ -18,6 +18,8 @@ NETWORK, SAMPLES = "gle-mnist1d", 20
 CUTS, SEED, TICKS = 100, 0, 400
 #: clock cycles from one look at the flash to the next
 STEP = 97
+#: seconds of the board's time after which it has said everything
+SILENCE = 0.005
 
 
 def flash(console) -> dict:
@@ -52,11 +54,11 @@ def saves(console) -> dict:
 
     def power(held):
         line.plug(held)
-        heard(listen(line))
-        return Board(line, net)
+        heard(listen(line, silence=SILENCE))
 
     with line, status(console, f"LagLine learns, and its power goes {CUTS} times"):
-        board, stream = power(content(net, image)), tasks.lagline_stream(net, TICKS)
+        board, stream = Board(line, net), tasks.lagline_stream(net, TICKS)
+        power(content(net, image))
         half, before = len(stream.x) // 2, []
         for part, first in ((slice(0, half), True), (slice(half, None), False)):
             Learner(board).learn(stream.x[part], stream.target[part], first=first, learn=stream.learn[part],
@@ -67,7 +69,7 @@ def saves(console) -> dict:
         moments = _moments(line, board)
         good = 0
         for held in random.Random(SEED).sample(moments, CUTS):
-            board = power(content(net, image).ljust(line.slots.address, bytes([ERASED])) + held)
+            power(content(net, image).ljust(line.slots.address, bytes([ERASED])) + held)
             newest = max((slot.sequence for slot in _valid(line, held) if slot), default=0)
             good += newest > 0 and asking.state(board).kept == Kept.RESTORED and words(board) == before[newest - 1]
     assert before[0] != before[1]
