@@ -49,7 +49,8 @@ def build_library(component, *, name: str, harness: str, vendor: str = "generic"
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"the name of a library is lower-case letters, digits and _, not {name!r}")
-    return build_design(design_of(component, name=name, vendor=vendor, mapped=mapped, verilog=verilog), harness=harness, quick=quick)
+    design = design_of(component, name=name, vendor=vendor, mapped=mapped, verilog=verilog)
+    return build_design(design, harness=harness, quick=quick)
 
 
 def build_design(design: Design, *, harness: str, quick: bool = False) -> ctypes.CDLL:

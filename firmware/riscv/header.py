@@ -24,7 +24,7 @@ def header() -> str:
         {f"REGISTER_{name.upper()}": register.offset for name, register in REGISTERS.items()},
         {f"STATUS_{name}": 1 << bit for name, bit in _STATUS.items()},
         {"PARAMETER_BASE": PARAMETER_BASE, "WORD_MASK": WORD_MASK},
-        {"REQUEST_SYNC": frames.REQUEST_SYNC, "WRITE": frames.WRITE, "FRAME_BYTES": frames.FRAME_BYTES,
+        {"REQUEST_SYNC": frames.REQUEST_SYNC, "READ": frames.READ, "WRITE": frames.WRITE, "FRAME_BYTES": frames.FRAME_BYTES,
          "FLASH_HEADER": flash.HEADER},
         {f"BOOT_{each.name}": each.value for each in flash.Boot},
         {f"KEPT_{each.name}": each.value for each in keeper.Kept},

@@ -100,7 +100,9 @@ static word walk(enum what what, word slot) {
     word place = PORT(IMAGE) + FLASH_HEADER, done = 0;
     for (;;) {
         command(FLASH_READ, place);
-        word sync = swap(0), op = swap(0), count = swap(0), at = get();
+        word sync = swap(0), op = swap(0);
+        swap(0);    // its number
+        word count = swap(0), at = get();
         if (sync != REQUEST_SYNC) break;
         if (op == WRITE) {
             if (at == REGISTER_LOAD_COMMIT) {
@@ -108,8 +110,8 @@ static word walk(enum what what, word slot) {
                 break;
             }
             if (at & PARAMETER_BASE && what != FIND) done = carry(what, slot, at, count, done);
-            place += 4 * count;
         }
+        if (op != READ) place += 4 * count;
         close();
         place += FRAME_BYTES;
     }

@@ -54,9 +54,10 @@ typedef unsigned int word;
 #define PARAMETER_BASE 0x80000000u
 #define WORD_MASK 0x3ffffu
 
-#define REQUEST_SYNC 0xa5u
+#define REQUEST_SYNC 0xc5u
+#define READ 0x1u
 #define WRITE 0x2u
-#define FRAME_BYTES 0x9u
+#define FRAME_BYTES 0xcu
 #define FLASH_HEADER 0xcu
 
 #define BOOT_PLAYING 0x0u

@@ -19,7 +19,7 @@ def test_registers_stay_where_they_are():
 
 
 def test_words_and_their_flags():
-    assert (regmap.MAGIC.to_bytes(4, "big"), regmap.VERSION) == (b"LLAG", 1)
+    assert (regmap.MAGIC.to_bytes(4, "big"), regmap.VERSION) == (b"LLAG", 2)
     assert (regmap.INPUT, regmap.OUTPUT, regmap.AWAITED) == (0x100, 0x101, 0x102)
     assert (regmap.FIRST_BIT, regmap.LEARN_BIT, regmap.TEACH_BIT) == (31, 30, 29)
     assert (regmap.VALID_BIT, regmap.LAST_BIT) == (31, 30)
