@@ -47,6 +47,8 @@ BOOTING = "+flash"
 KEEPING = "+learn"
 #: rough LUTs of the processor for that, its ports and its gate
 LUT_KEEPER = 750
+#: the clock that the processor reaches on an ECP5
+KEEPER_MHZ = 80
 #: rough LUTs of the control and link
 LUT_BASE = 1250
 
@@ -105,7 +107,8 @@ class Board:
     @property
     def keeping(self) -> "Board":
         """The same board, which also keeps what it learns; ValueError as for `booting`."""
-        return replace(self.booting, name=f"{self.name}{KEEPING}", keeps=True)
+        return replace(self.booting, name=f"{self.name}{KEEPING}", keeps=True,
+                       clock_mhz=min(self.clock_mhz, KEEPER_MHZ))
 
     def slots(self, net: Description) -> Slots | None:
         """Where `net` keeps what it learns: at the end of the flash."""
