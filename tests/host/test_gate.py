@@ -101,9 +101,10 @@ def test_what_the_host_withdraws(late):
         ctx.set(dut.host.addr, REGISTERS["kept"].offset)
         for n in range(1, FORGOTTEN + 4):
             ctx.set(dut.bus.ack, n == late)
+            ctx.set(dut.bus.error, n == late)
             assert not ctx.get(dut.bus.write)
             if n == late:
-                assert (ctx.get(dut.host.ack), ctx.get(dut.own.ack)) == (1, 0)
+                assert (ctx.get(dut.host.ack), ctx.get(dut.host.error), ctx.get(dut.own.ack)) == (1, 1, 0)
             elif ctx.get(dut.host.ack):
                 waited.append(n)
                 break
