@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from boards import build
 from boards.base import RESET_BITS, Board, check_fits
-from boards.floorplan import floorplan
 from golden.description import Description
 from golden.files import write_json, write_whole
 from golden.programs import build_once, timed
@@ -33,7 +32,7 @@ class Whole:
         self.board, self.seed = board, seed
         self.mhz = float(board.clock_for(clock_mhz, net).mhz)
         self._files = build._elaborate(net, replace(board, baud=round(self.mhz * 1_000_000 / divisor)), clock_mhz)
-        self._plan = floorplan(net, board.part.grid)
+        self._plan = build._plan(net, board)
         self.key = build._key(self._files, self._plan, build.tool_versions(board.part.family), board, [str(seed)])
         # ports as Amaranth names them
         self.pads = {"clk": f"{board.clock}_0__io", "rx": f"{board.uart}_0__rx__io", "tx": f"{board.uart}_0__tx__io"}
