@@ -33,9 +33,19 @@ def boards(console) -> dict:
     for name, path in networks.items():
         for board in flow.BOARDS:
             with status(console, f"{name} on {board}") as say:
-                rows.append({"network": name, "board": board} | row(path, board, name in ROUTED, say))
+                found = row(path, board, name in ROUTED, say)
+                rows.append({"network": name, "board": board, "fits": "short" not in found,
+                             "short_of": found.get("short")} | found | pace(found))
             write_whole(OUT, to_json(rows))
     return {"rows": rows, "seed": SEEDS[0]}
+
+
+def pace(found: dict) -> dict:
+    """What a routed network does in a second, at the clock of the bitstream."""
+    for name, unit in (("ticks_per_s", "ticks"), ("images_per_s", "images")):
+        if name in found:
+            return {"rate": found[name], "rate_unit": f"{unit} a second"}
+    return {}
 
 
 def row(network: str, board: str, routed: bool, say) -> dict:
