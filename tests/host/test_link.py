@@ -654,7 +654,8 @@ class SimLine(Transport):
                 if taken and byte is not None:
                     self.out.popleft()
                     ctx.set(i.valid, 0)
-                    await ctx.tick().repeat(gap)
+                    if gap:
+                        await ctx.tick().repeat(gap)
 
         async def receive(ctx):
             ctx.set(o.ready, 1)

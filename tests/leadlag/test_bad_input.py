@@ -59,7 +59,7 @@ def there(tmp_path_factory):
     network(folder / "wide.safetensors", layers__0__weight=np.full((4, 1), 99, np.float32))
     network(folder / "slash.safetensors", title="../outside")
     network(folder / "relu.safetensors", activations=("linear", "swish"))
-    network(folder / "many.safetensors", "many", sizes=[20] * 8, activations=["tanh"] * 7)
+    network(folder / "many.safetensors", "many", sizes=[64] * 8, activations=["tanh"] * 7)
     save_file({"x": np.ones(1, np.float32)}, folder / "bare.safetensors")
     save_file({"x": np.ones(1, np.float32)}, folder / "spiking.safetensors", {"spiking_network": "{}", "weights": "[]"})
     save_file({"x": np.ones(1, np.float32)}, folder / "json.safetensors", {"network": "{"})
@@ -165,7 +165,6 @@ verify gle-mnist1d -n 0                               | '-n' / '--samples': 0 is
 verify gle-mnist1d -n 1001                            | mnist1d test has 1 to 1000 sequences, not 1001
 verify gle-mnist1d --fault dsp                        | '--fault': 'dsp' is not one of 'lut', 'ram'
 verify lagline --data mnist1d                         | lagline has data of its own, not mnist1d
-verify lagline --board ulx3s-12f                      | lagline needs 41 block RAMs, ulx3s-12f .LFE5U-12F. has 32
 import                                                | Missing argument 'FILE'
 import no/such.nir                                    | no/such.nir: no such file
 import {there}/file                                   | neither HDF5 \\(NIR\\) nor JSON
@@ -221,7 +220,7 @@ quantize gle-mnist1d --bits 3                         | '--bits': 3 is not in th
 quantize gle-mnist1d --points -1                      | '--points': -1.0 is not in the range
 quantize {there}/big.safetensors --bits 16 --data {there}/late.npz | big: layer 1: weight.0, 0. of 1e.06 fits no word
 quantize gle-mnist1d --board nexys                    | no board 'nexys': there is ulx3s-12f, .*ice40-hx8k
-quantize gle-mnist1d --board ulx3s-12f                | gle-mnist1d needs 73 block RAMs, ulx3s-12f .* has 32
+quantize gle-mnist1d --board ulx3s-12f                | gle-mnist1d needs 35 block RAMs, ulx3s-12f .* has 32
 quantize gle-mnist1d --board ice40-hx8k               | ice40-hx8k \\(iCE40HX8K\\) has no multipliers
 quantize {tiny} --out {there}/file                    | Directory '.*/file' is a file
 quantize {tiny} --out {there}/file/below               | file/below/network.json cannot be written: .*/file is no folder
@@ -367,7 +366,7 @@ run {tiny} --port sim --data cifar                    | no data set 'cifar': the
 run delays-digits --port sim --data mnist1d           | delays-digits takes 64 inputs, mnist1d has 1 channels
 demo --network nothing                                | no network 'nothing'
 demo --network nothing --train                        | no network 'nothing' to train here
-demo --board ulx3s-12f                                | gle-mnist1d needs 73 block RAMs
+demo --board ulx3s-12f                                | gle-mnist1d needs 35 block RAMs
 demo --no-build --seed 3                              | --seed: only for place and route, not for --no-build
 demo -n 0                                             | 0 is not in the range
 demo more                                             | unexpected extra argument
