@@ -41,6 +41,7 @@ class Responder(wiring.Component):
       ready, send; head, reply_seq              to the Sender
       hello, slot                               where its words are: in the request of a hello, or in a response
       keep                                      half of the memory of responses that the BusMaster writes
+      forget                                    who has spoken so far goes: the next one has to say hello
     """
 
     def __init__(self):
@@ -50,7 +51,7 @@ class Responder(wiring.Component):
             "start": Out(1), "op_held": Out(2), "fixed_held": Out(1),
             "done": In(1), "done_status": In(STATUS_BITS), "words": In(COUNT_BITS),
             "ready": In(1), "send": Out(1), "head": Out(HEAD), "reply_seq": Out(SEQ_BITS),
-            "hello": Out(1), "slot": Out(1), "keep": Out(1),
+            "hello": Out(1), "slot": Out(1), "keep": Out(1), "forget": In(1),
         })
 
     def elaborate(self, platform):
@@ -110,11 +111,13 @@ class Responder(wiring.Component):
                     m.next = "HELLO"
             with m.State("HELLO"), m.If(self.ready):     # its word is in the request
                 m.next = "IDLE"
-        self._say(m, refusal, kept[seq[0]])
+        self._say(m, refusal, kept[seq[0]], met)
         return m
 
-    def _say(self, m, refusal, kept):
-        """What the response says before its words."""
+    def _say(self, m, refusal, kept, met):
+        """What the response says before its words; and who has said hello is forgotten where that is asked for."""
+        with m.If(self.forget):
+            m.d.sync += met.eq(0)
         head = self.head
         with m.If(refusal != Status.OK):
             m.d.comb += head.status.eq(refusal)
@@ -131,7 +134,7 @@ class HostLink(wiring.Component):
     host's side makes within a frame (USB: some ms); ack_cycles, how long an access may take before it counts as busy,
     more than a tick, since a full input waits for the next; vendor form of the memory.
     Members: i, o, bytes from and to the host (`i` never stalls); bus, master; framing, bytes of a request are awaited;
-    answered, for one cycle: a response is out, with `status`.
+    answered, for one cycle: a response is out, with `status`; forget, whose numbers these were.
     """
 
     def __init__(self, *, idle_cycles: int, ack_cycles: int, vendor: str = "generic"):
@@ -141,7 +144,8 @@ class HostLink(wiring.Component):
         self.receiver, self.responder = Receiver(idle_cycles), Responder()
         self.master, self.sender, self.old = BusMaster(ack_cycles), Sender(), OldHost()
         super().__init__({"i": In(stream.Signature(8, always_ready=True)), "o": Out(stream.Signature(8)),
-                          "bus": Out(BusSignature()), "framing": Out(1), "answered": Out(1), "status": Out(Status)})
+                          "bus": Out(BusSignature()), "framing": Out(1), "answered": Out(1), "status": Out(Status),
+                          "forget": In(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -167,8 +171,8 @@ class HostLink(wiring.Component):
         self._memory(m)
         rests = Signal(init=1)
         m.d.sync += rests.eq(sender.ready)
-        m.d.comb += [self.framing.eq(receiver.framing), self.answered.eq(sender.ready & ~rests),
-                     self.status.eq(responder.head.status)]
+        m.d.comb += [self.framing.eq(receiver.framing), responder.forget.eq(self.forget),
+                     self.answered.eq(sender.ready & ~rests), self.status.eq(responder.head.status)]
         return m
 
     def _memory(self, m):

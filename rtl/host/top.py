@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -124,6 +124,10 @@ class SerialTop(wiring.Component):
         m.d.comb += [flash.cipo.eq(self.flash_cipo), flash.start.eq(player.active), player.errors.eq(top.errors),
                      *(getattr(player, name).eq(getattr(link, name)) for name in ("framing", "answered", "status")),
                      top.boot.eq(player.state), self.refused.eq(player.state == Boot.REFUSED)]
+        # a host that knew the device before its power went does not know the numbers of these frames
+        played = Signal()
+        m.d.sync += played.eq(player.active)
+        m.d.comb += link.forget.eq(played & ~player.active)
         given = stream.Signature(8).create(path=("given",))
         m.d.comb += [given.valid.eq(Mux(player.active, player.o.valid, line.valid)),
                      given.payload.eq(Mux(player.active, player.o.payload, line.payload))]

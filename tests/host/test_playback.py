@@ -72,6 +72,20 @@ def test_a_board_answers_from_its_flash_alone(kind):
         assert np.array_equal(board.run(x), want)
 
 
+def test_a_host_of_before_the_power_went():
+    """Its numbers are worth nothing, whatever they are: the device says so, and it says hello."""
+    net, params, x = rate()
+    held = content(net, build_image(net, params))
+    with SimulatedBoard(net, flash=held, quick=True) as line:
+        board = Board(line, net)
+        for asked in range(12):
+            heard(listen(line))
+            for _ in range(asked):
+                board.get("scratch")
+            assert flash.Boot(board.get("boot")) == flash.Boot.DONE, asked
+            line.plug(held)
+
+
 def test_parameters_alone():
     net, params, x = rate()
     with SimulatedBoard(net, flash=content(net, build_image(net, params)), quick=True) as line:
