@@ -30,7 +30,7 @@ class BusMaster(wiring.Component):
     """
 
     GRACE = 4
-    CYCLES_PER_WORD = Bank.LATENCY + 2
+    CYCLES_PER_WORD = Bank.LATENCY + 3
 
     def __init__(self, ack_cycles: int):
         self.ack_cycles = ack_cycles
@@ -53,16 +53,12 @@ class BusMaster(wiring.Component):
             m.d.sync += [self.done.eq(1), self.status.eq(status)]
             m.next = "IDLE"
 
+        # what comes over the bus is a long way from here: it is looked at a cycle later
+        error = Signal(reset_less=True)
+
         def acknowledged():
-            with m.If(bus.error):
-                end(Status.ADDRESS)
-            with m.Else():
-                m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
-                             self.write_data.eq(bus.r_data), self.write_index.eq(self.words),
-                             bus.addr.eq(bus.addr + ~self.fixed)]
-                m.next = "FETCH"
-                with m.If(last):
-                    end(Status.OK)
+            m.d.sync += [error.eq(bus.error), self.write_data.eq(bus.r_data)]
+            m.next = "ANSWERED"
 
         requested, fetched = bus.read | bus.write, Signal(range(Bank.LATENCY))
         late = timer(m, self.ack_cycles, ~requested, name="ack_timer")
@@ -89,6 +85,15 @@ class BusMaster(wiring.Component):
                     acknowledged()
                 with m.Elif(late):
                     m.next = "WITHDRAWN"
+            with m.State("ANSWERED"):
+                with m.If(error):
+                    end(Status.ADDRESS)
+                with m.Else():
+                    m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
+                                 self.write_index.eq(self.words), bus.addr.eq(bus.addr + ~self.fixed)]
+                    m.next = "FETCH"
+                    with m.If(last):
+                        end(Status.OK)
             with m.State("WITHDRAWN"):
                 with m.If(bus.ack):
                     acknowledged()
