@@ -68,7 +68,7 @@ class Whole:
         for name in (f"{self.seed}.{family.routed}", f"nextpnr-{self.seed}.log", f"design.{family.constraints}"):
             text = (routed.folder / name).read_text(encoding="utf-8")
             write_whole(work / name, change(text) if name.endswith(family.routed) else text)
-        build._keep(work, family, self.seed)
+        build._keep(work, self.board, self.seed)
 
 
 class Routed(NamedTuple):
