@@ -38,7 +38,7 @@ class Sender(wiring.Component):
         m.d.comb += [room.eq(~o.valid | o.ready), check.data.eq(o.payload), check.valid.eq(summed),
                      self.read_index.eq(begun), left.eq((head.op != WRITE) & (begun != head.count))]
         # the CRC takes a byte from the output register, a cycle after it was put there: in NEXT
-        m.d.sync += summed.eq(0)
+        m.d.sync += [summed.eq(0), self.read_en.eq(0)]
         with m.If(o.ready):
             m.d.sync += o.valid.eq(0)
 
@@ -62,7 +62,6 @@ class Sender(wiring.Component):
             state("SEQ", seq, "COUNT")
             state("COUNT", head.count, "NEXT")
             with m.State("FETCH"):
-                m.d.comb += self.read_en.eq(fetched == 0)
                 m.d.sync += fetched.eq(fetched + 1)
                 with m.If(fetched == Bank.LATENCY):
                     m.d.sync += [fetched.eq(0), word.eq(self.read_data), begun.eq(begun + 1)]
@@ -71,6 +70,7 @@ class Sender(wiring.Component):
             with m.State("NEXT"):
                 m.next = "CRC"
                 with m.If(left):
+                    m.d.sync += self.read_en.eq(1)
                     m.next = "FETCH"
             state("CRC", check.crc.word_select(position, 8), "FLUSH", add=False)
             with m.State("FLUSH"):

@@ -20,7 +20,7 @@ def test_names():
     assert flow.board("ulx3s-85f+learn") == board.keeping
     assert (board.keeping.name, board.keeping.boots, board.keeping.keeps) == ("ulx3s-85f+learn", True, True)
     assert board.booting.verilog == board.verilog == ""
-    assert (board.clock_mhz, board.booting.clock_mhz, board.keeping.clock_mhz) == (130, 130, 80)
+    assert (board.clock_mhz, board.booting.clock_mhz, board.keeping.clock_mhz) == (140, 140, 80)
     for name in ("ulx3s+learn", "ulx3s-85f+learn+flash", "ulx3s-85f+flash+learn", "+learn"):
         with pytest.raises(ValueError, match=re.escape(f"no board {name!r}")):
             flow.board(name)
