@@ -36,7 +36,8 @@ class Responder(wiring.Component):
       valid; status, op, fixed, chained, seq    a frame of the Receiver; taken, for one cycle, when it may go
       filling                                   half of the memory of requests that the Receiver writes; the request
                                                 under way has the other one
-      start, op_held, fixed_held                to the BusMaster, which takes count and address by itself
+      start, op_held, fixed_held                to the BusMaster, a cycle after `taken`; it takes count and address by
+                                                itself, which the Receiver holds for as long
       done, done_status, words                  what it did
       ready, send; head, reply_seq              to the Sender
       hello, slot                               where its words are: in the request of a hello, or in a response
@@ -78,6 +79,7 @@ class Responder(wiring.Component):
                          refusal.eq(refused), self.filling.eq(~self.filling)]
             m.next = "SEND"
 
+        m.d.sync += self.start.eq(0)
         with m.FSM():
             with m.State("IDLE"), m.If(self.valid):
                 m.d.sync += self.hello.eq(0)
@@ -96,7 +98,7 @@ class Responder(wiring.Component):
                     with m.If(self.chained & ~whole):
                         done(self.seq, Status.SKIPPED, 0, self.op, self.fixed)
                     with m.Else():
-                        m.d.comb += self.start.eq(1)
+                        m.d.sync += self.start.eq(1)     # a register: the BusMaster is far away
                         m.next = "DO"
                 with m.Else():
                     take(Mux(is_known, Status.OK, Status.SEQUENCE))

@@ -52,7 +52,7 @@ class TimeConstant(wiring.Component):
         # 1 - tau lag
         lag = later(m, self.i.p.lag, at, name="lag_tau").as_signed()
         product = self._product(m, "rest", tau, lag)
-        rest = Signal(shape(layer.lag), reset_less=True)
+        rest = Signal(shape(layer.lag), name="remainder", reset_less=True)
         one = Const(1 << layer.lag.frac_bits, signed(layer.lag.frac_bits + 2))
         m.d.sync += exact(rest, saturate(one - round_shift(product, plastic.tau.frac_bits), layer.lag))
         wait = Multiplier.LATENCY + 2
