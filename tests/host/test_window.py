@@ -152,7 +152,7 @@ HostMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=15
 TestHostMachine = HostMachine.TestCase
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def link():
     """HostLink, compiled."""
     try:
