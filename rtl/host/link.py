@@ -36,8 +36,7 @@ class Responder(wiring.Component):
       valid; status, op, fixed, chained, seq    a frame of the Receiver; taken, for one cycle, when it may go
       filling                                   half of the memory of requests that the Receiver writes; the request
                                                 under way has the other one
-      start, op_held, fixed_held                to the BusMaster, a cycle after `taken`; it takes count and address by
-                                                itself, which the Receiver holds for as long
+      start, op_held, fixed_held                to the BusMaster, with `taken`; it takes count and address by itself
       done, done_status, words                  what it did
       ready, send; head, reply_seq              to the Sender
       hello, slot                               where its words are: in the request of a hello, or in a response
@@ -74,12 +73,12 @@ class Responder(wiring.Component):
             m.d.sync += [into.op.eq(op), into.status.eq(status), into.fixed.eq(fixed), into.count.eq(words)]
 
         def take(refused):
-            m.d.comb += self.taken.eq(1)
-            m.d.sync += [seq.eq(self.seq), self.op_held.eq(self.op), self.fixed_held.eq(self.fixed),
+            m.d.sync += [self.taken.eq(1), seq.eq(self.seq), self.op_held.eq(self.op), self.fixed_held.eq(self.fixed),
                          refusal.eq(refused), self.filling.eq(~self.filling)]
             m.next = "SEND"
 
-        m.d.sync += self.start.eq(0)
+        # registers: Receiver and BusMaster are far away
+        m.d.sync += [self.taken.eq(0), self.start.eq(0)]
         with m.FSM():
             with m.State("IDLE"), m.If(self.valid):
                 m.d.sync += self.hello.eq(0)
@@ -98,7 +97,7 @@ class Responder(wiring.Component):
                     with m.If(self.chained & ~whole):
                         done(self.seq, Status.SKIPPED, 0, self.op, self.fixed)
                     with m.Else():
-                        m.d.sync += self.start.eq(1)     # a register: the BusMaster is far away
+                        m.d.sync += self.start.eq(1)
                         m.next = "DO"
                 with m.Else():
                     take(Mux(is_known, Status.OK, Status.SEQUENCE))

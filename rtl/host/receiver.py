@@ -61,7 +61,7 @@ class Receiver(wiring.Component):
     LATENCY: from the last byte of a good request to `done`.
     """
 
-    LATENCY = 3
+    LATENCY = 4
 
     def __init__(self, idle_cycles: int):
         self.idle_cycles = idle_cycles
@@ -78,7 +78,7 @@ class Receiver(wiring.Component):
         m.d.sync += byte.eq(self.i.payload)
         valid = later(m, self.i.valid, 1, name="valid", reset_less=False)
         m.submodules.crc = check = CRC32(8).create()
-        field, missed = Signal(Field), Signal()
+        field, missed, matched = Signal(Field), Signal(), Signal()
         m.d.sync += self.write_en.eq(0)
         at = Place(Signal(2), Signal(COUNT_BITS), Signal(INDEX_BITS))
 
@@ -101,12 +101,16 @@ class Receiver(wiring.Component):
                         with m.Case(Field.CRC):
                             m.d.sync += at.position.eq(at.position + 1)
                             with m.If(at.position == 3):
-                                m.next = "CHECK"
+                                m.next = "SUM"
                 with m.Elif(quiet):
                     drain(Status.BAD_CRC)
+            with m.State("SUM"):        # 32 bits are compared: a cycle of its own
+                m.d.sync += [missed.eq(valid), matched.eq(check.match_detected)]
+                m.next = "CHECK"
             with m.State("CHECK"):
-                m.d.sync += missed.eq(valid)
-                with m.If(check.match_detected):
+                with m.If(valid):
+                    m.d.sync += missed.eq(1)
+                with m.If(matched):
                     m.next = "DONE"
                 with m.Else():
                     drain(Status.BAD_CRC)

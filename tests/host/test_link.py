@@ -479,19 +479,21 @@ def test_responder_waits_for_what_is_on_its_way():
             ctx.set(dut.valid, 1)
 
         async def started():
-            assert ctx.get(dut.taken)
             await ctx.tick()
+            assert ctx.get(dut.taken)
             return ctx.get(dut.start)
 
         async def done():
             assert await started()
+            ctx.set(dut.valid, 0)
+            await ctx.tick()
             ctx.set(dut.done, 1)
             await ctx.tick()
             ctx.set(dut.done, 0)
 
         await frame(HELLO, 255)
-        assert ctx.get(dut.taken)
-        await ctx.tick()
+        assert not await started()
+        ctx.set(dut.valid, 0)
         await frame(READ, 0)
         await done()
         assert ctx.get(dut.send)
