@@ -42,6 +42,9 @@ CELLS = {
     "ice40": Cells("read_verilog -defer -overwrite +/ice40/cells_sim.v", Sites(
         luts={"SB_LUT4": ("LUT_INIT", "O")}, registers=("SB_DFF", "D", "Q"),
         rams={"SB_RAM40_4K": ("INIT_", "RDATA", 16)})),
+    "gowin": Cells("read_verilog -overwrite +/gowin/cells_sim.v", Sites(
+        luts={"LUT4": ("INIT", "F")}, registers=("DFF", "D", "Q"),
+        rams={"SDPX9B": ("INIT_RAM_", "DO", 36), "SDPB": ("INIT_RAM_", "DO", 32)})),
 }
 
 

@@ -46,7 +46,11 @@ _FAMILY = Family(
     prices={"layer": 240, "mac_lane": 90, "table": 200, "engine": 600, "neuron_lane": 70, "column": 8},
     fill=(0.95, 0.7), base=1250,
     cells={"comb": ("LUT4", "ALU"), "ff": "DFF", "dsp": "MULT18X18", "bram": "BSRAM"},
-    lut=("LUT1", "LUT2", "LUT3", "LUT4"))
+    lut=("LUT1", "LUT2", "LUT3", "LUT4"),
+    limits={"routed": "nothing here turns what nextpnr-himbaechel routes back into cells that have models: --rung "
+                      "netlist is the lowest",
+            "bitstream": "gowin_unpack gives neither multipliers nor the contents of block RAMs: --rung netlist is the "
+                         "lowest"})
 
 _WHAT = ("nextpnr has no delays for {} multipliers and block RAMs: Fmax is that of a path which is as long as the "
          "slowest timed one behind {:g} ns for a block's pins, at most that of {:g} ns inside a block; both are bounds "

@@ -10,7 +10,7 @@ from leadlag.terminal import status
 from leadlag.verify import rungs
 from leadlag.verify.vectors import Samples, vectors
 
-SMALL, LARGE = "ulx3s-12f", "ice40-hx8k"
+SMALL, LARGE, TAUGHT, GOWIN = "ulx3s-12f", "ice40-hx8k", "ulx3s-25f", "tang-nano-9k"
 SIZES, TICKS, SEED = (5, 6, 3), 60, 0
 
 
@@ -18,7 +18,8 @@ def ladder(console) -> dict:
     """Netlists, whole boards after place and route, and a bitstream, against golden, word by word."""
     rows = []
     digits = vectors("delays-digits", LARGE, count=200)
-    for rung, found, board in (("netlist", gle(100), SMALL), ("netlist", digits, LARGE), ("routed", gle(20), SMALL),
+    for rung, found, board in (("netlist", gle(100), SMALL), ("netlist", gle(100), GOWIN), ("netlist", digits, LARGE),
+                               ("routed", gle(20), SMALL), ("routed", vectors("lagline", TAUGHT, count=1000), TAUGHT),
                                ("bitstream", digits, LARGE)):
         what = f"{found.net.name} on {board}, {rung}"
         with status(console, what) as say:

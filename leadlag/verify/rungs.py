@@ -84,9 +84,9 @@ def table(rows) -> Table:
 
 def _netlist(net, target, rung, fault, quick, say):
     check_fits(net, target)
-    family = target.part.family
+    family = target.family_for(net)
     mapped = netlist(family.name, " ".join((family.synth, *family.synth_options)), fault)
-    device = Device(net, family.name, quick=quick, mapped=mapped)
+    device = Device(net, family.vendor, quick=quick, mapped=mapped)
     return device, device.times
 
 

@@ -30,7 +30,7 @@ from leadlag.verify import rungs
 from leadlag.verify.vectors import Samples, vectors
 from sim.harness.device import SimulationError
 
-SMALL, HX8K = BOARDS["ulx3s-12f"], BOARDS["ice40-hx8k"]
+SMALL, HX8K, NANO = BOARDS["ulx3s-12f"], BOARDS["ice40-hx8k"], BOARDS["tang-nano-9k"]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,9 @@ def test_vectors_of_a_network_that_learns():
 
 def test_where_the_tools_stop_short(monkeypatch, rates, spikes):
     for board, rung, why in ((SMALL, "bitstream", "no tool makes a netlist of an ECP5 bitstream"),
-                             (HX8K, "routed", "what nextpnr-ice40 writes of a routed design has no clock at its pad")):
+                             (HX8K, "routed", "what nextpnr-ice40 writes of a routed design has no clock at its pad"),
+                             (NANO, "routed", "nothing here turns what nextpnr-himbaechel routes back into cells"),
+                             (NANO, "bitstream", "gowin_unpack gives neither multipliers nor the contents")):
         with pytest.raises(ValueError, match=f"^{board.name} has no rung {rung}: {why}"):
             rungs.check_rung(board, rung)
     part = SMALL.part
@@ -203,7 +205,8 @@ def available(vectors, *arguments, **options) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("of", "board", "rung"), [("rates", SMALL, "netlist"), ("rates", SMALL, "routed"),
-                                                   ("spikes", HX8K, "netlist"), ("spikes", HX8K, "bitstream")])
+                                                   ("spikes", HX8K, "netlist"), ("spikes", HX8K, "bitstream"),
+                                                   ("rates", NANO, "netlist")])
 def test_rungs_equal_golden_and_find_faults(request, of, board, rung):
     given = request.getfixturevalue(of)
     row = available(given, board, rung, quick=True)
@@ -216,8 +219,9 @@ def test_rungs_equal_golden_and_find_faults(request, of, board, rung):
 
 @pytest.mark.slow
 def test_learning_board_equals_golden():
-    row = available(taught.ticks_of("lagline", 200), BOARDS["ulx3s-25f"], "netlist", quick=True)
-    assert row["words"] == 200
+    for rung in ("netlist", "routed"):
+        row = available(taught.ticks_of("lagline", 200), BOARDS["ulx3s-25f"], rung, quick=True)
+        assert row["words"] == row["equal"] == 200
 
 
 def test_table_and_limits_of_the_docs():
@@ -229,7 +233,7 @@ def test_table_and_limits_of_the_docs():
             "synth 1, place 21 |") in text
     assert text.count("\n|") == 2
     limits = {(rung, board.part.family.name) for board in BOARDS.values() for rung in board.part.family.limits}
-    assert {("bitstream", "ecp5"), ("routed", "ice40")} <= limits
+    assert {("bitstream", "ecp5"), ("routed", "ice40"), ("bitstream", "gowin")} <= limits
     assert text.count("\n- `") == len(limits)
     assert verify_figures.summary(data) == [("ulx3s-12f, tiny, bitstream: output words equal to golden",
                                              "4,000 of 4,000, 6 sequences", "ladder")]
