@@ -53,6 +53,9 @@ class BusMaster(wiring.Component):
             m.d.sync += [self.done.eq(1), self.status.eq(status)]
             m.next = "IDLE"
 
+        # addresses are added up while the request is out, the way from the Responder before that
+        fixed, following = Signal(), Signal(32, reset_less=True)
+        m.d.sync += [fixed.eq(self.fixed), following.eq(bus.addr + ~fixed)]
         # what comes over the bus is a long way from here: it is looked at a cycle later
         error = Signal(reset_less=True)
 
@@ -93,7 +96,7 @@ class BusMaster(wiring.Component):
                     end(Status.ADDRESS)
                 with m.Else():
                     m.d.sync += [self.words.eq(self.words + 1), left.eq(left - 1), self.write_en.eq(self.op == READ),
-                                 self.write_index.eq(self.words), bus.addr.eq(bus.addr + ~self.fixed)]
+                                 self.write_index.eq(self.words), bus.addr.eq(following)]
                     m.next = "FETCH"
                     with m.If(last):
                         end(Status.OK)
