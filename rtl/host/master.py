@@ -63,8 +63,7 @@ class BusMaster(wiring.Component):
             m.d.sync += [error.eq(bus.error), self.write_data.eq(bus.r_data)]
             m.next = "ANSWERED"
 
-        requested, fetched, taken = bus.read | bus.write, Signal(range(Bank.LATENCY)), Signal()
-        m.d.sync += taken.eq(self.read_taken)
+        requested = bus.read | bus.write
         late = timer(m, self.ack_cycles, ~requested, name="ack_timer")
         forgotten = timer(m, self.GRACE, requested, name="grace_timer")
         with m.FSM():
@@ -72,14 +71,7 @@ class BusMaster(wiring.Component):
                 with m.If(self.start):
                     m.d.sync += [self.words.eq(0), left.eq(self.count), bus.addr.eq(self.addr)]
                     m.next = "FETCH"
-            with m.State("FETCH"):      # the word of the index that has just changed comes Bank.LATENCY later
-                with m.If((fetched == 1) & taken):      # the cycle before was another's: this one is the first
-                    m.d.sync += fetched.eq(1)
-                with m.Elif(fetched == Bank.LATENCY - 1):
-                    m.d.sync += fetched.eq(0)
-                    m.next = "LOAD"
-                with m.Else():
-                    m.d.sync += fetched.eq(fetched + 1)
+            self._fetch(m)
             with m.State("LOAD"):
                 m.d.sync += [bus.w_data.eq(self.read_data),
                              bus.read.eq(self.op == READ), bus.write.eq(self.op == WRITE)]
@@ -106,3 +98,16 @@ class BusMaster(wiring.Component):
                 with m.Elif(forgotten):
                     end(Status.BUSY)
         return m
+
+    def _fetch(self, m):
+        """The word of the index that has just changed comes Bank.LATENCY cycles after one in which we have the port."""
+        fetched, taken = Signal(range(Bank.LATENCY)), Signal()
+        m.d.sync += taken.eq(self.read_taken)
+        with m.State("FETCH"):
+            with m.If((fetched == 1) & taken):      # the cycle before was another's: this one is the first
+                m.d.sync += fetched.eq(1)
+            with m.Elif(fetched == Bank.LATENCY - 1):
+                m.d.sync += fetched.eq(0)
+                m.next = "LOAD"
+            with m.Else():
+                m.d.sync += fetched.eq(fetched + 1)
