@@ -56,16 +56,20 @@ class Neuron(wiring.Component):
     The state is kept decayed, so that an update is a sum, then a comparison beside the decay of the next tick.
     Two updates of one neuron are SPACING[order] cycles apart or more. Latency LATENCY[order] from `en` to `valid`.
 
-    Parameters: layer; spiking, False for outputs that only carry their membrane.
+    Parameters: layer; spiking, False for outputs that only carry their membrane; neurons that it serves, by default
+    those of a lane; ahead, whether `fold` comes a cycle before the rest: states are block RAM then, and two updates of
+    one neuron a cycle further apart.
     Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
     """
 
     SPACING = {1: 2, 2: 4}
     LATENCY = {1: 2, 2: 2}
 
-    def __init__(self, layer: SpikingLayer, *, spiking: bool):
-        self.layer, self.spiking = layer, spiking
-        super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
+    def __init__(self, layer: SpikingLayer, *, spiking: bool, neurons: int | None = None, ahead: bool = False):
+        self.layer, self.spiking, self.ahead = layer, spiking, ahead
+        self.neurons = layer.folds if neurons is None else neurons
+        self._fold_bits = max(1, (self.neurons - 1).bit_length())
+        super().__init__({"en": In(1), "clear": In(1), "fold": In(self._fold_bits),
                           "arrived": In(signed(layer.sum_bits)),
                           "fired": Out(1), "x": Out(signed(layer.state.width))})
 
@@ -83,22 +87,23 @@ class Neuron(wiring.Component):
                 members |= {"r_q": word, "r_p": word}
         shape = data.StructLayout(members)
         old, new = Signal(shape), Signal(shape)
-        write_en, write_fold = Signal(), Signal(fold_bits(layer))
-        if layer.folds == 1:
+        write_en, write_fold = Signal(), Signal(self._fold_bits)
+        fold = later(m, self.fold, 1, name="fold") if self.ahead else self.fold
+        if self.neurons == 1:
             state = Signal(shape, reset_less=True)
             m.d.comb += old.eq(state)
             with m.If(write_en):
                 m.d.sync += state.eq(new)
         else:
-            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=layer.folds, init=())
-            read, write = mem.read_port(domain="comb"), mem.write_port()
+            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=self.neurons, init=())
+            read, write = mem.read_port(domain="sync" if self.ahead else "comb"), mem.write_port()
             m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
                          write.en.eq(write_en)]
         silent = (old.rest != 0) if len(old.rest) else Const(0)
         arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
         x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
         en, clear, at = Signal(), Signal(reset_less=True), Signal.like(self.fold, reset_less=True)
-        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(self.fold), rest.eq(old.rest)]
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(fold), rest.eq(old.rest)]
         fired, zero = Signal(), Signal()
         over = (x >= layer.threshold) & ~later(m, silent, 1, name="silent") if self.spiking else Const(0)
         m.d.comb += [fired.eq(over & ~clear), zero.eq(clear if layer.kick else fired | clear)]
