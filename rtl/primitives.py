@@ -3,7 +3,7 @@
 Every form has the ports and the latency of the generic one and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
 """
 
-from rtl.vendor import ecp5, gowin, ice40, logic, small, spram
+from rtl.vendor import ecp5, gowin, ice40, logic, scratch, small, spram
 from rtl.vendor.generic import Accumulator, Bank, Multiplier
 
 #: what a name ends with where banks of few words are LUT RAM
@@ -28,7 +28,7 @@ def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
 
 def store(vendor: str, *, depth: int, **kwargs) -> Bank:
     """A Bank that nobody reads while it is written: what is read in a cycle of a write, and in the next, is not told."""
-    return spram.Bank(depth=depth, **kwargs) if in_spram(vendor, depth) else bank(vendor, depth=depth, **kwargs)
+    return (spram.Bank if in_spram(vendor, depth) else scratch.Bank)(depth=depth, **kwargs)
 
 
 def multiplier(vendor: str, **kwargs) -> Multiplier:

@@ -22,6 +22,7 @@ from rtl.fixed import saturate
 from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import bank, in_blocks
 from rtl.units.weights import BlockWeights
+from rtl.vendor.scratch import Scratch
 
 
 class Kind(IntEnum):
@@ -94,9 +95,13 @@ class Neuron(wiring.Component):
             m.d.comb += old.eq(state)
             with m.If(write_en):
                 m.d.sync += state.eq(new)
+        elif self.ahead:
+            m.submodules.state = mem = Scratch(depth=self.neurons, width=shape.size)
+            m.d.comb += [mem.read_addr.eq(self.fold), old.eq(mem.read_data), mem.write_addr.eq(write_fold),
+                         mem.write_data.eq(new), mem.write_en.eq(write_en)]
         else:
             m.submodules.state = mem = memory.Memory(shape=shape.size, depth=self.neurons, init=())
-            read, write = mem.read_port(domain="sync" if self.ahead else "comb"), mem.write_port()
+            read, write = mem.read_port(domain="comb"), mem.write_port()
             m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
                          write.en.eq(write_en)]
         silent = (old.rest != 0) if len(old.rest) else Const(0)

@@ -10,7 +10,7 @@ the layer, and waits while there is no room for what may come of it. Sums and st
 from typing import NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spiking.layer import SpikingLayer
@@ -20,6 +20,7 @@ from rtl.primitives import in_spram, store
 from rtl.spiking.engine import IMAGE_BITS, Token, addr_bits, token_layout
 from rtl.spiking.lanes import Kind, Neuron, fetch_cycles
 from rtl.units.weights import BlockWeights, SourceHash
+from rtl.vendor.scratch import Scratch
 
 
 class Ways(NamedTuple):
@@ -144,15 +145,18 @@ class Way(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, op, steps = self.layer, self.op, Ways.of(self.layer).steps
-        m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=steps << layer.delay_bits, init=())
-        write = ring.write_port()
-        read = ring.read_port(transparent_for=[write] if steps == 1 else [])
+        m.submodules.ring = ring = Scratch(depth=steps << layer.delay_bits, width=layer.sum_bits)
         slot = Signal(layer.delay_bits)
         m.d.comb += slot.eq(op.slot + Mux(op.kind == Kind.SPIKE, self.delay, 0))
-        addr = Cat(slot, op.step)[:len(read.addr)]
+        addr = Cat(slot, op.step)[:len(ring.read_addr)]
         weight = later(m, self.weight, 1, name="weight").as_signed()
-        m.d.comb += [read.addr.eq(addr), write.addr.eq(later(m, addr, 1, name="addr")), write.en.eq(self.write),
-                     write.data.eq(Mux(self.add, read.data + weight, 0)), self.arrived.eq(read.data)]
+        before = later(m, addr, 1, name="addr")
+        m.d.comb += [ring.read_addr.eq(addr), ring.write_addr.eq(before), ring.write_en.eq(self.write),
+                     ring.write_data.eq(Mux(self.add, self.arrived + weight, 0)), self.arrived.eq(ring.read_data)]
+        if steps == 1:
+            handed_on = later(m, self.write & (addr == before), 1, name="handed_on")
+            with m.If(handed_on):
+                m.d.comb += self.arrived.eq(later(m, ring.write_data, 1, name="written"))
         return m
 
 
