@@ -3,8 +3,10 @@
 Every form has the ports and the latency of the generic one and lives in `rtl/vendor/`; `vendor` is one of VENDORS.
 """
 
-from rtl.vendor import ecp5, gowin, ice40, logic, scratch, small, spram
+from rtl.vendor import ecp5, gowin, ice40, logic, small, spram
 from rtl.vendor.generic import Accumulator, Bank, Multiplier
+from rtl.vendor.scratch import Bank as Store
+from rtl.vendor.scratch import Ice40Scratch, Scratch
 
 #: what a name ends with where banks of few words are LUT RAM
 SMALL = "_small"
@@ -14,7 +16,7 @@ SPRAM = "_spram"
 VENDORS = ("generic", "ecp5", f"ecp5{SMALL}", "ice40", "up5k", f"up5k{SPRAM}", "gowin", f"gowin{SMALL}")
 #: words of a cell of LUT RAM
 CELL = 16
-__all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier", "store"]
+__all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier", "scratch", "store"]
 
 
 def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
@@ -26,9 +28,23 @@ def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
     return form(depth=depth, columns=columns, **kwargs)
 
 
-def store(vendor: str, *, depth: int, **kwargs) -> Bank:
-    """A Bank that nobody reads while it is written: what is read in a cycle of a write, and in the next, is not told."""
-    return (spram.Bank if in_spram(vendor, depth) else scratch.Bank)(depth=depth, **kwargs)
+def store(vendor: str, *, depth: int, width: int, columns: int = 1) -> Bank:
+    """A Bank that nobody reads while it is written: what is read in a cycle of a write is not told.
+
+    It has columns where it is single-port RAM only.
+    """
+    if in_spram(vendor, depth):
+        return spram.Bank(depth=depth, width=width, columns=columns)
+    return Store(_scratch(vendor), depth=depth, width=width)
+
+
+def scratch(vendor: str, *, depth: int, width: int) -> Scratch:
+    """A memory whose reader never meets its writer."""
+    return _scratch(vendor)(depth=depth, width=width)
+
+
+def _scratch(vendor):
+    return _form(vendor, up5k=Ice40Scratch, otherwise=Scratch)
 
 
 def multiplier(vendor: str, **kwargs) -> Multiplier:

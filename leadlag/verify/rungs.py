@@ -86,7 +86,7 @@ def _netlist(net, target, rung, fault, quick, say):
     check_fits(net, target)
     family = target.part.family
     mapped = netlist(family.name, " ".join((family.synth, *family.synth_options)), fault)
-    device = Device(net, family.name, quick=quick, mapped=mapped)
+    device = Device(net, target.family_for(net).vendor, quick=quick, mapped=mapped)
     return device, device.times
 
 

@@ -29,15 +29,16 @@ class SpikingCore(wiring.Component):
 
     Input words of an image: for every tick the lines that spike, then a word with TICK_BIT; behind the last tick a word
     with IMAGE_BIT. One output word an image. What still comes of an image that is decided is dropped, unless
-    `stop_early` is False.
+    `stop_early` is False. shared: whether lanes share a neuron unit (rtl.spiking.shared); by default as `vendor` wants.
 
     Members: i, o; params; half follows want_half (there is but one half of the banks); busy; tick, stall events;
     tokens of each hidden layer as they pass (for benches).
     """
 
-    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True):
+    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True,
+                 shared: bool | None = None):
         self.net, self.vendor, self.stop_early = net, vendor, stop_early
-        self.shared = shares_neurons(vendor)
+        self.shared = shares_neurons(vendor) if shared is None else shared
         super().__init__({
             "i": In(stream.Signature(input_layout())), "o": Out(stream.Signature(output_layout())),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1), "busy": Out(1), "tick": Out(1),
@@ -46,7 +47,8 @@ class SpikingCore(wiring.Component):
 
         # a spiking network has no fixed period: it takes as long as there are spikes
         self.info = CoreInfo(constants={"cycles_per_tick": 0, "output_ticks": self.output_ticks}, halves=1,
-                             settle=settle_cycles(net), patience=(longest_wait if self.shared else self.longest_wait)(net))
+                             settle=settle_cycles(net),
+                             patience=(longest_wait if self.shared else self.longest_wait)(net))
 
     #: answers that wait until they are read
     output_ticks = QUEUE

@@ -20,9 +20,8 @@ from golden.spiking.layer import SpikingLayer
 from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import bank, in_blocks
+from rtl.primitives import bank, in_blocks, scratch
 from rtl.units.weights import BlockWeights
-from rtl.vendor.scratch import Scratch
 
 
 class Kind(IntEnum):
@@ -59,15 +58,16 @@ class Neuron(wiring.Component):
 
     Parameters: layer; spiking, False for outputs that only carry their membrane; neurons that it serves, by default
     those of a lane; ahead, whether `fold` comes a cycle before the rest: states are block RAM then, and two updates of
-    one neuron a cycle further apart.
+    one neuron a cycle further apart; vendor form of that.
     Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
     """
 
     SPACING = {1: 2, 2: 4}
     LATENCY = {1: 2, 2: 2}
 
-    def __init__(self, layer: SpikingLayer, *, spiking: bool, neurons: int | None = None, ahead: bool = False):
-        self.layer, self.spiking, self.ahead = layer, spiking, ahead
+    def __init__(self, layer: SpikingLayer, *, spiking: bool, neurons: int | None = None, ahead: bool = False,
+                 vendor: str = "generic"):
+        self.layer, self.spiking, self.ahead, self.vendor = layer, spiking, ahead, vendor
         self.neurons = layer.folds if neurons is None else neurons
         self._fold_bits = max(1, (self.neurons - 1).bit_length())
         super().__init__({"en": In(1), "clear": In(1), "fold": In(self._fold_bits),
@@ -96,7 +96,7 @@ class Neuron(wiring.Component):
             with m.If(write_en):
                 m.d.sync += state.eq(new)
         elif self.ahead:
-            m.submodules.state = mem = Scratch(depth=self.neurons, width=shape.size)
+            m.submodules.state = mem = scratch(self.vendor, depth=self.neurons, width=shape.size)
             m.d.comb += [mem.read_addr.eq(self.fold), old.eq(mem.read_data), mem.write_addr.eq(write_fold),
                          mem.write_data.eq(new), mem.write_en.eq(write_en)]
         else:

@@ -9,18 +9,20 @@ the layer, and waits while there is no room for what may come of it. Sums and st
 
 from typing import NamedTuple
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spiking.layer import SpikingLayer
-from golden.units.weights import BLOCK
-from rtl.pipeline import ParameterBus, hop, later
-from rtl.primitives import in_spram, store
+from golden.units.weights import BLOCK, BLOCK_ROUNDS, SOURCE_ROUNDS
+from rtl.pipeline import ParameterBus, later
+from rtl.primitives import in_spram, scratch, store
 from rtl.spiking.engine import IMAGE_BITS, Token, addr_bits, token_layout
-from rtl.spiking.lanes import Kind, Neuron, fetch_cycles
+from rtl.spiking.lanes import Kind, Neuron
 from rtl.units.weights import BlockWeights, SourceHash
-from rtl.vendor.scratch import Scratch
+
+#: cycles from an address to the words of synapses; weights, all rounds of the hash in a cycle, take as long
+FETCH = 2
 
 
 class Ways(NamedTuple):
@@ -109,8 +111,9 @@ class SharedIssue(wiring.Component):
         real = ~is_tick | (count < ways.neurons)
         runs = go & ~dropped
         m.d.sync += [self.op.kind.eq(Mux(runs & real, kind, Kind.NONE)), self.op.step.eq(step), self.op.way.eq(way),
-                     self.op.slot.eq(Mux(is_image, way, now)), self.addr.eq(i.payload.source + (offset if layer.folds > 1 else 0)),
-                     self.source.eq(i.payload.source), self.image.eq(ends & go & (count == 0)),
+                     self.op.slot.eq(Mux(is_image, way, now)), self.source.eq(i.payload.source),
+                     self.addr.eq(i.payload.source + (offset if layer.folds > 1 else 0)),
+                     self.image.eq(ends & go & (count == 0)),
                      self.last.eq(runs & is_tick & (count == ways.neurons))]
         with m.If(runs):
             m.d.sync += [count.eq(count + 1), step.eq(step + 1), offset.eq(offset + layer.inputs)]
@@ -132,22 +135,23 @@ class Way(wiring.Component):
     Two operations in a row never read and write one word: their steps differ, or there is one step only and the memory
     hands on what is being written.
 
-    Members: op, delay and weight of the synapse with it; then, a cycle later, add and write (what is not added is
-    emptied) and arrived.
+    Parameters: layer; vendor form of the memory.
+    Members: op, whether it is_spike, delay and weight of the synapse with it; then, a cycle later, add and write (what
+    is not added is emptied) and arrived.
     """
 
-    def __init__(self, layer: SpikingLayer):
-        self.layer = layer
+    def __init__(self, layer: SpikingLayer, *, vendor: str = "generic"):
+        self.layer, self.vendor = layer, vendor
         bits = 2 if layer.regenerates else layer.weight.width
         super().__init__({"op": In(shared_operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),
-                          "add": In(1), "write": In(1), "arrived": Out(signed(layer.sum_bits))})
+                          "is_spike": In(1), "add": In(1), "write": In(1), "arrived": Out(signed(layer.sum_bits))})
 
     def elaborate(self, platform):
         m = Module()
         layer, op, steps = self.layer, self.op, Ways.of(self.layer).steps
-        m.submodules.ring = ring = Scratch(depth=steps << layer.delay_bits, width=layer.sum_bits)
+        m.submodules.ring = ring = scratch(self.vendor, depth=steps << layer.delay_bits, width=layer.sum_bits)
         slot = Signal(layer.delay_bits)
-        m.d.comb += slot.eq(op.slot + Mux(op.kind == Kind.SPIKE, self.delay, 0))
+        m.d.comb += slot.eq(Mux(self.is_spike, op.slot + self.delay, op.slot))
         addr = Cat(slot, op.step)[:len(ring.read_addr)]
         weight = later(m, self.weight, 1, name="weight").as_signed()
         before = later(m, addr, 1, name="addr")
@@ -173,9 +177,9 @@ class SharedEngine(wiring.Component):
 
     def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, spiking: bool):
         self.layer, self.vendor, self.bank0, self.spiking, self.ways = layer, vendor, bank0, spiking, Ways.of(layer)
-        self._hashed = SourceHash.LATENCY if layer.regenerates else 0
+        self._hashed = 1 if layer.regenerates else 0
         #: cycles from `last` of SharedIssue to that of the engine
-        self.latency = self._hashed + fetch_cycles(layer) + 2 + Neuron.LATENCY[layer.order]
+        self.latency = self._hashed + FETCH + 2 + Neuron.LATENCY[layer.order]
         super().__init__({
             "i": In(stream.Signature(token_layout(layer.inputs))), "room": In(1), "decided": In(1),
             "number": In(IMAGE_BITS), "params": In(ParameterBus()), "seed": In(32), "update": Out(1), "fired": Out(1),
@@ -189,20 +193,26 @@ class SharedEngine(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), issue.i)
         m.d.comb += [getattr(issue, name).eq(getattr(self, name)) for name in ("room", "decided", "number")]
         hashed = shared_operation(layer)(later(m, issue.op.as_value(), self._hashed, name="op", reset_less=False))
-        op = shared_operation(layer)(later(m, hashed.as_value(), fetch_cycles(layer), name="fetched", reset_less=False))
+        ahead = shared_operation(layer)(later(m, hashed.as_value(), FETCH - 1, name="ahead", reset_less=False))
+        op = shared_operation(layer)(later(m, ahead.as_value(), 1, name="fetched", reset_less=False))
         weights = self._weights(m, issue, hashed, op)
         synapses = self._synapses(m, issue, op)
         # a cycle later sums are there, and are written; all ways are emptied with the last of them
         kind, step, way = (later(m, op[name], 1, name=name) for name in ("kind", "step", "way"))
+        # one bit, and not two of a kind, leaves a sum with its choice within a table of four inputs
+        is_spike = later(m, ahead.kind == Kind.SPIKE, 1, name="is_spike")
+        add = later(m, is_spike, 1, name="add")
         write = (kind == Kind.SPIKE) | (kind == Kind.CLEAR) | ((kind == Kind.UPDATE) & (way == ways.count - 1))
         arrivals = []
         for n, (word, weight) in enumerate(zip(synapses, weights, strict=True)):
-            m.submodules[f"way{n}"] = unit = Way(layer)
-            m.d.comb += [unit.op.eq(op), unit.delay.eq(word[:layer.delay_bits]), unit.add.eq(kind == Kind.SPIKE),
+            m.submodules[f"way{n}"] = unit = Way(layer, vendor=self.vendor)
+            m.d.comb += [unit.op.eq(op), unit.delay.eq(word[:layer.delay_bits]), unit.is_spike.eq(is_spike),
+                         unit.add.eq(add),
                          unit.weight.eq(word[layer.delay_bits:].as_signed() if weight is None else weight),
                          unit.write.eq(write)]
             arrivals.append(unit.arrived)
-        m.submodules.unit = neuron = Neuron(layer, spiking=self.spiking, neurons=ways.neurons, ahead=True)
+        m.submodules.unit = neuron = Neuron(layer, spiking=self.spiking, neurons=ways.neurons, ahead=True,
+                                            vendor=self.vendor)
         number = Signal.like(self.neuron)
         m.d.comb += [number.eq(step * ways.count + way if ways.count > 1 else step), neuron.fold.eq(number)]
         update = later(m, (kind == Kind.UPDATE) & (number < layer.outputs), 1, name="update", reset_less=False)
@@ -223,13 +233,13 @@ class SharedEngine(wiring.Component):
         layer, ways, found = self.layer, self.ways, []
         if not layer.regenerates:
             return [None] * ways.count
-        m.submodules.hash = source = SourceHash()
+        m.submodules.hash = source = SourceHash(SOURCE_ROUNDS)
         m.d.comb += [source.seed.eq(self.seed), source.source.eq(issue.source)]
         one = layer.folds == 1
         for first in range(0, ways.count, BLOCK):
             blocks = [n // BLOCK for n in range(0, ways.neurons)] if one else \
                 [(step * ways.count + first) // BLOCK for step in range(ways.steps)]
-            m.submodules[f"weights{first}"] = unit = BlockWeights(layer.weight, blocks)
+            m.submodules[f"weights{first}"] = unit = BlockWeights(layer.weight, blocks, BLOCK_ROUNDS)
             m.d.comb += [unit.word.eq(source.word), unit.fold.eq(hashed.step)]
             pairs = list(zip(unit.plus, unit.minus, strict=True))
             if one:
@@ -242,8 +252,7 @@ class SharedEngine(wiring.Component):
     def _synapses(self, m, issue, op):
         """The word of each way's synapse, with `op`."""
         layer, deep = self.layer, in_spram(self.vendor, self.layer.bank_depth)
-        params = hop(m, self.params, name="params")
-        addr = later(m, issue.addr, self._hashed + fetch_cycles(layer) - 2, name="addr")
+        params, addr = self.params, later(m, issue.addr, self._hashed, name="addr")
         chosen = [params.en & (params.bank == self.bank0 + n) for n in range(layer.banks)]
         first = layer.bank_first
         lanes = [end - start for start, end in zip(first, first[1:], strict=False)]
