@@ -51,4 +51,4 @@ _UP5K = replace(ICE40, name="up5k", vendor="up5k", clock=Ice40PadPll.for_clock,
                 cells=ICE40.cells | {"dsp": "ICESTORM_DSP", "spram": "ICESTORM_SPRAM"})
 #: spiking networks that have not room so: synapses in large RAMs, neurons one after the other
 UP5K = replace(_UP5K, other=replace(_UP5K, vendor=f"up5k{SPRAM}", blocks=_blocks, deep=_deep,
-                                    prices=_UP5K.prices | {"shared_engine": 600, "way": 30}))
+                                    prices=_UP5K.prices | {"shared_engine": 1050, "way": 60}))

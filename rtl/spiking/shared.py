@@ -178,13 +178,17 @@ class SharedEngine(wiring.Component):
     def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, spiking: bool):
         self.layer, self.vendor, self.bank0, self.spiking, self.ways = layer, vendor, bank0, spiking, Ways.of(layer)
         self._hashed = 1 if layer.regenerates else 0
-        #: cycles from `last` of SharedIssue to that of the engine
-        self.latency = self._hashed + FETCH + 2 + Neuron.LATENCY[layer.order]
+        self.latency = self.latency_of(layer)
         super().__init__({
             "i": In(stream.Signature(token_layout(layer.inputs))), "room": In(1), "decided": In(1),
             "number": In(IMAGE_BITS), "params": In(ParameterBus()), "seed": In(32), "update": Out(1), "fired": Out(1),
             "neuron": Out(range(max(2, self.ways.neurons))), "last": Out(1), "image": Out(1),
             "x": Out(signed(layer.state.width))})
+
+    @staticmethod
+    def latency_of(layer: SpikingLayer) -> int:
+        """Cycles from what SharedIssue says to what comes of it."""
+        return layer.regenerates + FETCH + 2 + Neuron.LATENCY[layer.order]
 
     def elaborate(self, platform):
         m = Module()
