@@ -61,6 +61,13 @@ class SpikingCore(wiring.Component):
                      for below, above in zip(layers, layers[1:], strict=False))
         return queued + sum(layer.folds << layer.delay_bits for layer in layers) + 256
 
+    def _engine(self, layer, bank, is_last):
+        options = {"vendor": self.vendor, "bank0": bank,
+                   "spiking": not is_last or self.net.decision == "first_spike"}
+        if self.shared:
+            return SharedEngine(layer, **options)
+        return SpikingEngine(layer, rest=Decision.rest(layer) if is_last else 0, **options)
+
     def _decision(self, layer):
         return (Answer if self.shared else Decision)(layer, stop_early=self.stop_early)
 
@@ -79,10 +86,7 @@ class SpikingCore(wiring.Component):
         seed_bank = sum(layer.banks for layer in layers)
         for n, layer in enumerate(layers):
             is_last = n == len(layers) - 1
-            spiking = not is_last or self.net.decision == "first_spike"
-            m.submodules[f"layer{n}"] = engine = SharedEngine(
-                layer, vendor=self.vendor, bank0=bank, spiking=spiking) if self.shared else SpikingEngine(
-                layer, vendor=self.vendor, bank0=bank, rest=Decision.rest(layer) if is_last else 0, spiking=spiking)
+            m.submodules[f"layer{n}"] = engine = self._engine(layer, bank, is_last)
             bank += layer.banks
             params = hop(m, params, name=f"params{n}")
             seed = Signal(32, name=f"seed{n}", reset_less=True)

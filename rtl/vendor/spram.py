@@ -22,9 +22,13 @@ def is_deep(depth: int) -> bool:
 class Bank(generic.Bank):
     """Blocks side by side; a column of a word lies on nibbles of its own, so that a write leaves the others alone.
 
-    The one port is the writer's in a cycle in which any column is written: what is read then, and what is read of the
-    word being written, is not told. The latency of a read is that of any Bank: a register before the port, and that of
-    the block. There is none behind it, which would cost a logic cell a bit.
+    The one port is the writer's in a cycle in which any column is written: what is read then is not told. That does for
+    parameters that are loaded in place. From `load_begin` until a good commit a device has none (rtl.host.image), and
+    says so; nothing holds an image that runs meanwhile, whose synapses are partly old and partly new in every form, and
+    which leaves nothing behind: sums and states are cleared with its end. No word that is loaded is lost.
+
+    The latency of a read is that of any Bank: a register before the port, and that of the block. There is none behind
+    it, which would cost a logic cell a bit.
     """
 
     def __init__(self, *, depth: int, width: int, columns: int = 1):
