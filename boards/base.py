@@ -167,12 +167,15 @@ class Board:
         return (family,) if family.other is None else (family, family.other)
 
     def family_for(self, net: Description) -> Family:
-        """The form that a folded network is built in: the first for which there is room in memories, or the last."""
+        """The form that a folded network is built in: the first for which there is room, or the last."""
         return next((family for family in self._families if self._holds(net, family)), self._families[-1])
 
     def _holds(self, net: Description, family: Family) -> bool:
-        need = circuit(net).inventory(net)
-        return family.block_rams(need) <= self.part.bram - LINK_BLOCKS and self._holds_other(need, family)
+        need, room = circuit(net).inventory(net), self._room(family)
+        # where there is a slimmer form, this one has to have the logic cells, too
+        slims = need.shared is not None and family.other is not None and family.other.shared
+        return family.block_rams(need) <= room.bram and self._holds_other(need, family) and (
+            not slims or family.luts(need) <= room.routable_lut4)
 
     def _holds_other(self, need, family: Family) -> bool:
         """Whether there is room in memories that are no block RAM."""

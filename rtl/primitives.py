@@ -29,7 +29,7 @@ def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
 
 
 def store(vendor: str, *, depth: int, width: int, columns: int = 1) -> Bank:
-    """A Bank that nobody reads while it is written: what is read in a cycle of a write is not told.
+    """A Bank that nobody reads while it is written: what is read in a cycle of a write, or in that before, is not told.
 
     It has columns where it is single-port RAM only.
     """
