@@ -35,6 +35,8 @@ def store(vendor: str, *, depth: int, width: int, columns: int = 1) -> Bank:
     """
     if in_spram(vendor, depth):
         return spram.Bank(depth=depth, width=width, columns=columns)
+    if columns > 1:
+        raise ValueError(f"{depth} words are no single-port RAM of {vendor}: they have no columns")
     return Store(_scratch(vendor), depth=depth, width=width)
 
 

@@ -107,5 +107,7 @@ def test_forms():
     assert [spram.Bank.blocks(*each) for each in ((4,), (17,), (64, 16), (10, 2), (65, 13))] == [1, 2, 4, 1, 7]
     assert [blocks(*each) for each in ((256, 16), (256, 17), (257, 16), (1024, 5), (2048, 2), (2049, 1))] == [
         1, 2, 2, 2, 1, 0]
+    with pytest.raises(ValueError, match="1000 words are no single-port RAM of up5k_spram: they have no columns"):
+        store(VENDOR, depth=1000, width=8, columns=2)
     with pytest.raises(ValueError, match="a SB_SPRAM256KA holds 16384 words, not 16385"):
         spram.Bank(depth=16385, width=4)
