@@ -59,8 +59,8 @@ Clock = PinClock | Pll | Ice40Pll | GowinPll
 class Part:
     """An FPGA as the tools call it, and what it holds: LUTs, block RAMs, multipliers that the flow can use.
 
-    With a `grid`, lanes are placed by boards.floorplan. lut_ram: cells of 16 x 4 bits of LUT RAM that the placer finds
-    a place for, where they are fewer than LUTs. pack: arguments of the packer.
+    spram: large RAMs with one port. With a `grid`, lanes are placed by boards.floorplan. lut_ram: cells of 16 x 4 bits
+    of LUT RAM that the placer finds a place for, where they are fewer than LUTs. pack: arguments of the packer.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Part:
     grid: Grid | None = None
     lut_ram: int | None = None
     pack: tuple[str, ...] = ()
+    spram: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,11 +130,12 @@ class Board:
         part, bram = self.part, self.part.bram - LINK_BLOCKS
 
         def luts(need):
-            # what has no cells of LUT RAM left has no room, however many LUTs there are
-            return family.luts(need) if part.lut_ram is None or family.columns(need) <= part.lut_ram else 2 * part.lut4
+            # what has no cells of LUT RAM left, or no large RAM, has no room, however many LUTs there are
+            return family.luts(need) if self._holds_other(need, family) else 2 * part.lut4
         return Budget(multipliers=None if self._multiplies_in_luts else part.dsp, bram=bram, lut4=part.lut4,
                       routable_bram=family.fill[0] * bram, routable_lut4=family.fill[1] * part.lut4 - family.base,
-                      blocks=family.block_rams, luts=luts)
+                      blocks=family.block_rams, luts=luts, spram=part.spram if family.deep else 0,
+                      shared=family.shared)
 
     @property
     def _multiplies_in_luts(self) -> bool:
@@ -165,13 +167,20 @@ class Board:
         return (family,) if family.other is None else (family, family.other)
 
     def family_for(self, net: Description) -> Family:
-        """The form that a folded network is built in: the first for which there is room in memories, or the last."""
+        """The form that a folded network is built in: the first for which there is room, or the last."""
         return next((family for family in self._families if self._holds(net, family)), self._families[-1])
 
     def _holds(self, net: Description, family: Family) -> bool:
-        need, part = circuit(net).inventory(net), self.part
-        return family.block_rams(need) <= part.bram - LINK_BLOCKS and (
-            part.lut_ram is None or family.columns(need) <= part.lut_ram)
+        need, room = circuit(net).inventory(net), self._room(family)
+        # where there is a slimmer form, this one has to have the logic cells, too
+        slims = need.shared is not None and family.other is not None and family.other.shared
+        return family.block_rams(need) <= room.bram and self._holds_other(need, family) and (
+            not slims or family.luts(need) <= room.routable_lut4)
+
+    def _holds_other(self, need, family: Family) -> bool:
+        """Whether there is room in memories that are no block RAM."""
+        part = self.part
+        return family.sprams(need) <= part.spram and (part.lut_ram is None or family.columns(need) <= part.lut_ram)
 
     def check_kind(self, net: Description) -> None:
         """ValueError for a network that multiplies where nothing can."""
@@ -258,32 +267,34 @@ class BoardDesign(Elaboratable):
 
 @dataclass(frozen=True)
 class Resources:
-    """Block RAMs, multipliers, cells of LUT RAM are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
+    """Memories and multipliers are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
 
     lut4: int
     bram: int
     dsp: int
     lut_ram: int
+    spram: int = 0
     details: dict = field(default_factory=dict, compare=False)
 
 
 def resources_needed(net: Description, board: Board) -> Resources:
     """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
     board.check_kind(net)
-    counts, family = {"bram": 0, "dsp": 0, "inferred": 0, "lut_ram": 0}, board.family_for(net)
+    counts, family = {"bram": 0, "dsp": 0, "inferred": 0, "lut_ram": 0, "spram": 0}, board.family_for(net)
     clock = board.clock_for(None, net)
     top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
     _count(Fragment.get(top, None), family, counts)
     lut4 = LUT_BASE + LUT_KEEPER * board.keeps + family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
-                     details=counts)
+                     spram=counts["spram"], details=counts)
 
 
 def check_fits(net: Description, board: Board) -> Resources:
     """`resources_needed`; ValueError (one line) where the part has less."""
     need = resources_needed(net, board)
     for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True),
-                               ("lut_ram", "cells of LUT RAM", True), ("lut4", "LUTs", False)):
+                               ("spram", "large RAMs", True), ("lut_ram", "cells of LUT RAM", True),
+                               ("lut4", "LUTs", False)):
         needed, available = getattr(need, name), getattr(board.part, name)
         if available is not None and needed > available:
             about = "" if exact else "about "

@@ -53,7 +53,8 @@ class BuildResult:
         verdict = "meets" if self.ok else "FAILS"
         pace = "".join(f"{r[f'{name}_per_s']:,.0f} {name}/s, " for name in ("ticks", "frames") if f"{name}_per_s" in r)
         return (f"{r['network']} on {r['board']} {verdict} {r['clock_mhz']:g} MHz (Fmax {r['fmax_mhz']:.1f}, seed "
-                f"{r['nextpnr_seed']}): {pace}{r['lut4']} LUT4, {r['ff']} FF, {r['dsp']} DSP, {r['bram']} BRAM")
+                f"{r['nextpnr_seed']}): {pace}{r['lut4']} LUT4, {r['ff']} FF, {r['dsp']} DSP, {r['bram']} BRAM"
+                + (f", {r['spram']} SPRAM" if r.get("spram") else ""))
 
 
 def build(net: Description, board: Board, *, out_dir, clock_mhz: float | None = None, seeds=(1,), jobs: int = 1,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from golden.tools import Tool
 from rtl.inventory import Inventory, Memory
+from rtl.primitives import shares_neurons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Family:
       instances             block RAMs and multipliers in the elaborated circuit
       inferred              (depth, width) -> block RAMs that yosys makes of a memory which is read a cycle late
       blocks                Memory -> block RAMs of each of its `count`
+      deep                  Memory -> large RAMs of each, where a family has them
       prices                LUTs of a feature of an Inventory; "column": of 4 bits of 16 words of LUT RAM, "state" and
                             "ring": of a bit of memories that are registers, read at once or a cycle late; "product": of
                             a bit times a bit of a multiplier of LUTs, in families without multipliers
@@ -66,13 +68,28 @@ class Family:
     other: Family | None = None
     untimed: Untimed | None = None
     limits: dict[str, str] = field(default_factory=dict)
+    deep: Callable[[Memory], int] | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether lanes of spiking layers share a neuron unit in this form."""
+        return shares_neurons(self.vendor)
+
+    def in_form(self, need: Inventory) -> Inventory:
+        """What an inventory is in the form of this family."""
+        return need.shared if self.shared and need.shared is not None else need
 
     def block_rams(self, need: Inventory) -> int:
         """Block RAMs of an inventory."""
-        return sum(memory.count * self.blocks(memory) for memory in need.memories)
+        return sum(memory.count * self.blocks(memory) for memory in self.in_form(need).memories)
+
+    def sprams(self, need: Inventory) -> int:
+        """Single-port RAMs of an inventory."""
+        return sum(memory.count * self.deep(memory) for memory in self.in_form(need).memories) if self.deep else 0
 
     def luts(self, need: Inventory) -> int:
         """Rough number of LUTs of an inventory, of logic cells where each has its flip-flop."""
+        need = self.in_form(need)
         found = sum(self.prices[name] * amount for name, amount in need.logic.items())
         found += self.prices.get("product", 0) * sum(a * b * count for a, b, count in need.factors)
         found += self.prices.get("column", 0) * self.columns(need)
@@ -90,7 +107,7 @@ class Family:
                    if self._is_small(memory))
 
     def _is_small(self, memory: Memory) -> bool:
-        return memory.form != "inferred" and not self.blocks(memory)
+        return memory.form not in ("inferred", "store") and not self.blocks(memory)
 
     @property
     def packer(self) -> str:

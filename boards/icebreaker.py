@@ -10,7 +10,7 @@ from boards.families.ice40 import UP5K
 from boards.flash import SpiFlash
 
 # Lattice FPGA-DS-02008, table of the family
-_UP5K = Part("iCE40UP5K", ("--up5k", "--package", "sg48"), UP5K, lut4=5_280, bram=30, dsp=8)
+_UP5K = Part("iCE40UP5K", ("--up5k", "--package", "sg48"), UP5K, lut4=5_280, bram=30, dsp=8, spram=4)
 
 BOARDS = (
     Board(name="icebreaker", title="iCEBreaker", part=_UP5K, platform=ICEBreakerPlatform, clock="clk12", input_mhz=12,

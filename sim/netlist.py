@@ -35,13 +35,21 @@ class Cells(NamedTuple):
     sites: Sites
 
 
-#: by vendor form
+_ICE40 = Cells("read_verilog -defer -overwrite +/ice40/cells_sim.v", Sites(
+    luts={"SB_LUT4": ("LUT_INIT", "O")}, registers=("SB_DFF", "D", "Q"),
+    rams={"SB_RAM40_4K": ("INIT_", "RDATA", 16)}))
+_SPRAM = """module SB_SPRAM256KA(
+    input CLOCK, WREN, CHIPSELECT, STANDBY, SLEEP, POWEROFF, input [3:0] MASKWREN, input [13:0] ADDRESS,
+    input [15:0] DATAIN, output [15:0] DATAOUT);
+endmodule"""
+#: by family
 CELLS = {
     "ecp5": Cells("read_verilog -overwrite +/ecp5/cells_sim.v", Sites(
         luts={"LUT4": ("INIT", "Z")}, registers=("TRELLIS_FF", "DI", "Q"), rams={"DP16KD": ("INITVAL_", "DO", 20)})),
-    "ice40": Cells("read_verilog -defer -overwrite +/ice40/cells_sim.v", Sites(
-        luts={"SB_LUT4": ("LUT_INIT", "O")}, registers=("SB_DFF", "D", "Q"),
-        rams={"SB_RAM40_4K": ("INIT_", "RDATA", 16)})),
+    "ice40": _ICE40,
+    # the model of its large RAM is ours: yosys' own would be a register a bit
+    "up5k": _ICE40._replace(library=f"{_ICE40.library}\ndelete $abstract\\SB_SPRAM256KA\nread_verilog -lib <<EOF\n"
+                                    f"{_SPRAM}\nEOF"),
     "gowin": Cells("read_verilog -overwrite +/gowin/cells_sim.v", Sites(
         luts={"LUT4": ("INIT", "F")}, registers=("DFF", "D", "Q"),
         rams={"SDPX9B": ("INIT_RAM_", "DO", 36), "SDPB": ("INIT_RAM_", "DO", 32)})),

@@ -5,6 +5,9 @@ from dataclasses import replace
 from boards.clocks import Ice40PadPll, Ice40Pll
 from boards.family import Family
 from golden.tools import ICEPACK, NEXTPNR_ICE40, YOSYS
+from rtl.inventory import Memory
+from rtl.primitives import SPRAM
+from rtl.vendor import scratch, spram
 
 #: words x bits of a block RAM of an iCE40, and up to how many bits a block yosys takes registers (measured)
 ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 72
@@ -29,7 +32,23 @@ ICE40 = Family(
     limits={"routed": "what nextpnr-ice40 writes of a routed design has no clock at its pad: --rung bitstream goes "
                       "further"})
 
+def _blocks(memory: Memory) -> int:
+    if memory.form != "store":
+        return ICE40.blocks(memory)
+    # what is instantiated is a block RAM however few words it has
+    return 0 if _deep(memory) else scratch.blocks(memory.depth, memory.width) or ICE40.blocks(memory)
+
+
+def _deep(memory: Memory) -> int:
+    return spram.Bank.blocks(memory.width, memory.columns) if memory.form == "store" and spram.is_deep(memory.depth) \
+        else 0
+
+
 #: multipliers are instantiated, with all their registers on
-UP5K = replace(ICE40, name="up5k", vendor="up5k", clock=Ice40PadPll.for_clock,
-               instances={"SB_MAC16": "dsp"}, prices=ICE40.prices | {"table": 300},
-               cells=ICE40.cells | {"dsp": "ICESTORM_DSP"})
+_UP5K = replace(ICE40, name="up5k", vendor="up5k", clock=Ice40PadPll.for_clock,
+                instances={"SB_MAC16": "dsp", "SB_SPRAM256KA": "spram", "SB_RAM40_4K": "bram"},
+                prices=ICE40.prices | {"table": 300},
+                cells=ICE40.cells | {"dsp": "ICESTORM_DSP", "spram": "ICESTORM_SPRAM"})
+#: spiking networks that have not room so: synapses in large RAMs, neurons one after the other
+UP5K = replace(_UP5K, other=replace(_UP5K, vendor=f"up5k{SPRAM}", blocks=_blocks, deep=_deep,
+                                    prices=_UP5K.prices | {"shared_engine": 1050, "way": 60}))

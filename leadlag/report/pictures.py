@@ -27,7 +27,8 @@ _RC = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "sv
        "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
        "ytick.color": MUTED, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
        "axes.axisbelow": True, "grid.color": GRID, "grid.linewidth": 0.8, "legend.frameon": False}
-_UNITS = {"comb": "LUTs and carries", "ff": "Flip-flops", "dsp": "Multipliers", "bram": "Block RAMs"}
+_UNITS = {"comb": "LUTs and carries", "ff": "Flip-flops", "dsp": "Multipliers", "bram": "Block RAMs",
+          "spram": "Large RAMs"}
 
 
 def ladder_svg(ladder, narrow: bool = False) -> str:
@@ -260,7 +261,7 @@ def _mosaic(groups, high, wide) -> np.ndarray:
 
 def utilisation_svg(build, narrow: bool = False) -> str:
     """What the routed design takes of the part."""
-    names = [name for name in ("dsp", "bram", "comb", "ff") if build["available"].get(name)]
+    names = [name for name in ("dsp", "bram", "spram", "comb", "ff") if build["available"].get(name)]
 
     def draw(figure):
         axes = figure.subplots()

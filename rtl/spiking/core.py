@@ -8,7 +8,10 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
 from rtl.host.core import CoreInfo, settle_cycles
 from rtl.pipeline import ParameterBus, hop
+from rtl.primitives import shares_neurons
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
+from rtl.spiking.serial import Answer, Spikes, longest_wait
+from rtl.spiking.shared import SharedEngine
 
 
 def input_layout() -> data.StructLayout:
@@ -26,14 +29,16 @@ class SpikingCore(wiring.Component):
 
     Input words of an image: for every tick the lines that spike, then a word with TICK_BIT; behind the last tick a word
     with IMAGE_BIT. One output word an image. What still comes of an image that is decided is dropped, unless
-    `stop_early` is False.
+    `stop_early` is False. shared: whether lanes share a neuron unit (rtl.spiking.shared); by default as `vendor` wants.
 
     Members: i, o; params; half follows want_half (there is but one half of the banks); busy; tick, stall events;
     tokens of each hidden layer as they pass (for benches).
     """
 
-    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True):
+    def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True,
+                 shared: bool | None = None):
         self.net, self.vendor, self.stop_early = net, vendor, stop_early
+        self.shared = shares_neurons(vendor) if shared is None else shared
         super().__init__({
             "i": In(stream.Signature(input_layout())), "o": Out(stream.Signature(output_layout())),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1), "busy": Out(1), "tick": Out(1),
@@ -42,7 +47,8 @@ class SpikingCore(wiring.Component):
 
         # a spiking network has no fixed period: it takes as long as there are spikes
         self.info = CoreInfo(constants={"cycles_per_tick": 0, "output_ticks": self.output_ticks}, halves=1,
-                             settle=settle_cycles(net), patience=self.longest_wait(net))
+                             settle=settle_cycles(net),
+                             patience=(longest_wait if self.shared else self.longest_wait)(net))
 
     #: answers that wait until they are read
     output_ticks = QUEUE
@@ -54,6 +60,16 @@ class SpikingCore(wiring.Component):
         queued = sum((QUEUE + below.folds + 8) * (below.lanes + 1) * above.folds
                      for below, above in zip(layers, layers[1:], strict=False))
         return queued + sum(layer.folds << layer.delay_bits for layer in layers) + 256
+
+    def _engine(self, layer, bank, is_last):
+        options = {"vendor": self.vendor, "bank0": bank,
+                   "spiking": not is_last or self.net.decision == "first_spike"}
+        if self.shared:
+            return SharedEngine(layer, **options)
+        return SpikingEngine(layer, rest=Decision.rest(layer) if is_last else 0, **options)
+
+    def _decision(self, layer):
+        return (Answer if self.shared else Decision)(layer, stop_early=self.stop_early)
 
     def elaborate(self, platform):
         m = Module()
@@ -70,9 +86,7 @@ class SpikingCore(wiring.Component):
         seed_bank = sum(layer.banks for layer in layers)
         for n, layer in enumerate(layers):
             is_last = n == len(layers) - 1
-            m.submodules[f"layer{n}"] = engine = SpikingEngine(
-                layer, vendor=self.vendor, bank0=bank, rest=Decision.rest(layer) if is_last else 0,
-                spiking=not is_last or self.net.decision == "first_spike")
+            m.submodules[f"layer{n}"] = engine = self._engine(layer, bank, is_last)
             bank += layer.banks
             params = hop(m, params, name=f"params{n}")
             seed = Signal(32, name=f"seed{n}", reset_less=True)
@@ -87,16 +101,23 @@ class SpikingCore(wiring.Component):
                          tokens.ready.eq(engine.i.ready), engine.seed.eq(seed), engine.decided.eq(decided),
                          engine.number.eq(number)]
             if is_last:
-                m.submodules.decision = unit = Decision(layer, stop_early=self.stop_early)
-                m.d.comb += [x.eq(y) for x, y in zip(unit.x, engine.x, strict=True)]
+                m.submodules.decision = unit = self._decision(layer)
+                if not self.shared:
+                    m.d.comb += [x.eq(y) for x, y in zip(unit.x, engine.x, strict=True)]
             else:
-                m.submodules[f"serializer{n}"] = unit = Serializer(layer)
-                m.d.comb += [unit.fold.eq(engine.fold), unit.last.eq(engine.last)]
+                m.submodules[f"serializer{n}"] = unit = Spikes(layer) if self.shared else Serializer(layer)
+                if not self.shared:
+                    m.d.comb += [unit.fold.eq(engine.fold), unit.last.eq(engine.last)]
                 tokens = unit.o
                 m.d.comb += [self.seen[n].valid.eq(tokens.valid & tokens.ready),
                              self.seen[n].kind.eq(tokens.payload.kind), self.seen[n].source.eq(tokens.payload.source)]
-            m.d.comb += [unit.issued.eq(engine.issued), unit.update.eq(engine.update), unit.fired.eq(engine.fired),
-                         unit.image.eq(engine.image), engine.room.eq(unit.room)]
+            if self.shared:
+                names = ("neuron", "last", *(("x",) if is_last else ()))
+                m.d.comb += [getattr(unit, name).eq(getattr(engine, name)) for name in names]
+            else:
+                m.d.comb += unit.issued.eq(engine.issued)
+            m.d.comb += [unit.update.eq(engine.update), unit.fired.eq(engine.fired), unit.image.eq(engine.image),
+                         engine.room.eq(unit.room)]
         m.d.sync += [decided.eq(unit.decided), number.eq(unit.number)]
         m.d.comb += [self.o.valid.eq(unit.o.valid), unit.o.ready.eq(self.o.ready), self.o.p.last.eq(1),
                      self.o.p.y.eq(Cat(unit.o.payload.label, unit.o.payload.tick, unit.o.payload.fired))]

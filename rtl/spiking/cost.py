@@ -4,8 +4,11 @@ from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.units.weights import BLOCK
 from rtl.inventory import Budget, Inventory, Memory
-from rtl.spiking.engine import QUEUE, Serializer, answer_layout
+from rtl.spiking.engine import QUEUE, Serializer, answer_layout, token_layout
 from rtl.spiking.lanes import fold_bits
+from rtl.spiking.serial import WAITING
+from rtl.spiking.shared import Ways
+from rtl.vendor import spram
 from rtl.vendor.ecp5 import Bank
 
 
@@ -27,14 +30,36 @@ def layer_inventory(layer: SpikingLayer, is_last: bool) -> Inventory:
     memories = [*synapse_banks(layer), Memory(*queue, form="inferred"),
                 Memory(layer.folds << layer.delay_bits, layer.sum_bits, layer.lanes, "soft")]
     if layer.folds > 1:
-        words = layer.order + 2 * (layer.kick is not None)
-        memories.append(Memory(layer.folds, layer.state.width * words + 1, layer.lanes, "at_once"))
+        memories.append(Memory(layer.folds, _state_bits(layer), layer.lanes, "at_once"))
     return Inventory(tuple(memories), 0, {"engine": 1, "neuron_lane": layer.lanes})
 
 
+def _state_bits(layer):
+    return layer.state.width * (layer.order + 2 * (layer.kick is not None)) + 1
+
+
+def shared_inventory(layer: SpikingLayer, is_last: bool) -> Inventory:
+    """Of a layer whose lanes share a neuron unit: synapses, sums of each way, states together, and a queue."""
+    ways = Ways.of(layer)
+    if spram.is_deep(layer.bank_depth):
+        width = layer.banks * layer.bank_lanes * layer.synapse_bits
+        memories = [Memory(layer.bank_depth, width, form="store", columns=layer.banks)]
+    else:
+        memories = [memory._replace(form="store") for memory in synapse_banks(layer)]
+    memories.append(Memory(ways.steps << layer.delay_bits, layer.sum_bits, ways.count, "store"))
+    if ways.neurons > 1:
+        memories.append(Memory(ways.neurons, _state_bits(layer), form="store"))
+    queue = (2 * QUEUE, answer_layout().size) if is_last else (WAITING, token_layout(layer.outputs).size)
+    return Inventory((*memories, Memory(*queue, form="inferred")), 0, {"shared_engine": 1, "way": ways.count})
+
+
 def inventory(net: SpikingNetwork) -> Inventory:
-    """That of its layers together."""
-    parts = [layer_inventory(layer, n == len(net.layers) - 1) for n, layer in enumerate(net.layers)]
+    """That of its layers together, in both forms."""
+    return _together(net, layer_inventory)._replace(shared=_together(net, shared_inventory))
+
+
+def _together(net, each):
+    parts = [each(layer, n == len(net.layers) - 1) for n, layer in enumerate(net.layers)]
     return Inventory(tuple(memory for part in parts for memory in part.memories), 0,
                      {name: sum(part.logic[name] for part in parts) for name in parts[0].logic})
 
@@ -42,9 +67,11 @@ def inventory(net: SpikingNetwork) -> Inventory:
 def fold_within(net: SpikingNetwork, budget: Budget) -> SpikingNetwork:
     """The lanes that give the fewest folds within what routes well; the last layer has one.
 
-    ValueError where no number of lanes fits.
+    Where lanes share a neuron unit, layers of several folds only have several ways. ValueError where no number of lanes
+    fits.
     """
-    for folds in range(1, max(layer.outputs for layer in net.layers) + 1):
+    most = max(layer.outputs for layer in net.layers)
+    for folds in range(min(2, most) if budget.shared else 1, most + 1):
         try:
             found = net.with_lanes([*(_lanes(layer, folds) for layer in net.layers[:-1]), net.outputs])
         except ValueError:
@@ -53,7 +80,8 @@ def fold_within(net: SpikingNetwork, budget: Budget) -> SpikingNetwork:
         if budget.blocks(need) <= budget.routable_bram and budget.luts(need) <= budget.routable_lut4:
             return found
     raise ValueError(f"{net.name} has {net.synapses} synapses: there is no number of lanes with which they fit "
-                     f"{budget.bram} block RAMs and {budget.lut4} LUTs")
+                     f"{budget.bram} block RAMs{f', {budget.spram} large RAMs' if budget.spram else ''} and "
+                     f"{budget.lut4} LUTs")
 
 
 def _lanes(layer, folds):

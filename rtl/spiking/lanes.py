@@ -20,7 +20,7 @@ from golden.spiking.layer import SpikingLayer
 from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import bank, in_blocks
+from rtl.primitives import bank, in_blocks, scratch
 from rtl.units.weights import BlockWeights
 
 
@@ -56,16 +56,21 @@ class Neuron(wiring.Component):
     The state is kept decayed, so that an update is a sum, then a comparison beside the decay of the next tick.
     Two updates of one neuron are SPACING[order] cycles apart or more. Latency LATENCY[order] from `en` to `valid`.
 
-    Parameters: layer; spiking, False for outputs that only carry their membrane.
+    Parameters: layer; spiking, False for outputs that only carry their membrane; neurons that it serves, by default
+    those of a lane; ahead, whether `fold` comes a cycle before the rest: states are block RAM then, and two updates of
+    one neuron a cycle further apart; vendor form of that.
     Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
     """
 
     SPACING = {1: 2, 2: 4}
     LATENCY = {1: 2, 2: 2}
 
-    def __init__(self, layer: SpikingLayer, *, spiking: bool):
-        self.layer, self.spiking = layer, spiking
-        super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
+    def __init__(self, layer: SpikingLayer, *, spiking: bool, neurons: int | None = None, ahead: bool = False,
+                 vendor: str = "generic"):
+        self.layer, self.spiking, self.ahead, self.vendor = layer, spiking, ahead, vendor
+        self.neurons = layer.folds if neurons is None else neurons
+        self._fold_bits = max(1, (self.neurons - 1).bit_length())
+        super().__init__({"en": In(1), "clear": In(1), "fold": In(self._fold_bits),
                           "arrived": In(signed(layer.sum_bits)),
                           "fired": Out(1), "x": Out(signed(layer.state.width))})
 
@@ -83,14 +88,19 @@ class Neuron(wiring.Component):
                 members |= {"r_q": word, "r_p": word}
         shape = data.StructLayout(members)
         old, new = Signal(shape), Signal(shape)
-        write_en, write_fold = Signal(), Signal(fold_bits(layer))
-        if layer.folds == 1:
+        write_en, write_fold = Signal(), Signal(self._fold_bits)
+        fold = later(m, self.fold, 1, name="fold") if self.ahead else self.fold
+        if self.neurons == 1:
             state = Signal(shape, reset_less=True)
             m.d.comb += old.eq(state)
             with m.If(write_en):
                 m.d.sync += state.eq(new)
+        elif self.ahead:
+            m.submodules.state = mem = scratch(self.vendor, depth=self.neurons, width=shape.size)
+            m.d.comb += [mem.read_addr.eq(self.fold), old.eq(mem.read_data), mem.write_addr.eq(write_fold),
+                         mem.write_data.eq(new), mem.write_en.eq(write_en)]
         else:
-            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=layer.folds, init=())
+            m.submodules.state = mem = memory.Memory(shape=shape.size, depth=self.neurons, init=())
             read, write = mem.read_port(domain="comb"), mem.write_port()
             m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
                          write.en.eq(write_en)]
@@ -98,7 +108,7 @@ class Neuron(wiring.Component):
         arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
         x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
         en, clear, at = Signal(), Signal(reset_less=True), Signal.like(self.fold, reset_less=True)
-        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(self.fold), rest.eq(old.rest)]
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(fold), rest.eq(old.rest)]
         fired, zero = Signal(), Signal()
         over = (x >= layer.threshold) & ~later(m, silent, 1, name="silent") if self.spiking else Const(0)
         m.d.comb += [fired.eq(over & ~clear), zero.eq(clear if layer.kick else fired | clear)]

@@ -21,39 +21,48 @@ def _round(value, key: int):
     return Cat(*out)
 
 
+def _rounds(m, value, keys, together: int):
+    """The rounds of `keys`, `together` of them between two registers, the first of which comes behind the last."""
+    for n, key in enumerate(keys):
+        q = Signal(32, name=f"round{n}", reset_less=True)
+        domain = m.d.comb if (len(keys) - 1 - n) % together else m.d.sync
+        domain += q.eq(_round(value, key))
+        value = q
+    return value
+
+
 class SourceHash(wiring.Component):
     """What all neurons share of the hash: a word for the presynaptic line, LATENCY cycles later, one a cycle.
 
+    Parameters: rounds of a cycle; few where registers that carry other words along would cost more.
     Members: seed; source; word.
     """
 
     LATENCY = SOURCE_ROUNDS
 
-    def __init__(self):
+    def __init__(self, rounds: int = 1):
+        self.rounds, self.LATENCY = rounds, -(-SOURCE_ROUNDS // rounds)
         super().__init__({"seed": In(32), "source": In(16), "word": Out(32)})
 
     def elaborate(self, platform):
         m = Module()
         value = Cat(self.source, self.source) ^ self.seed
-        for n, key in enumerate(ROUND_KEYS[:SOURCE_ROUNDS]):
-            q = Signal(32, name=f"round{n}", reset_less=True)
-            m.d.sync += q.eq(_round(value, key))
-            value = q
-        m.d.comb += self.word.eq(value)
+        m.d.comb += self.word.eq(_rounds(m, value, ROUND_KEYS[:SOURCE_ROUNDS], self.rounds))
         return m
 
 
 class BlockWeights(wiring.Component):
     """Weights of a block of neurons and a presynaptic line, LATENCY cycles after its word, one block a cycle.
 
-    Parameters: weight, a Ternary; blocks, the numbers of the block in each fold.
+    Parameters: weight, a Ternary; blocks, the numbers of the block in each fold; rounds of a cycle.
     Members: word of SourceHash; fold; minus and plus, a bit a neuron.
     """
 
     LATENCY = BLOCK_ROUNDS + 1
 
-    def __init__(self, weight: Ternary, blocks):
-        self.weight, self.blocks = weight, tuple(blocks)
+    def __init__(self, weight: Ternary, blocks, rounds: int = 1):
+        self.weight, self.blocks, self.rounds = weight, tuple(blocks), rounds
+        self.LATENCY = -(-BLOCK_ROUNDS // rounds) + 1
         super().__init__({"word": In(32), "fold": In(range(max(2, len(self.blocks)))), "plus": Out(BLOCK),
                           "minus": Out(BLOCK)})
 
@@ -61,10 +70,7 @@ class BlockWeights(wiring.Component):
         m = Module()
         keys = [Const(int(key), 32) for key in weights.block_key(self.blocks)]
         value = self.word ^ (Array(keys)[self.fold] if len(keys) > 1 else keys[0])
-        for n, key in enumerate(ROUND_KEYS[:BLOCK_ROUNDS]):
-            q = Signal(32, name=f"round{n}", reset_less=True)
-            m.d.sync += q.eq(_round(value, key))
-            value = q
+        value = _rounds(m, value, ROUND_KEYS[:BLOCK_ROUNDS], self.rounds)
         for n in range(BLOCK):
             nibble = value.word_select(n, 4)
             for name, chosen in (("plus", weights.decode(range(16), self.weight.plus, 0)),

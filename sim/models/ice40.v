@@ -1,5 +1,6 @@
-// Functional model of the iCE40UP5K cell that rtl/vendor/ice40.py instantiates, for simulation only. Written from
-// Lattice FPGA-TN-02007 (DSP function usage guide). What is not modelled stops the simulation with a message; pins that
+// Functional models of the iCE40UP5K cells that rtl/vendor/ice40.py, scratch.py and spram.py instantiate, for simulation
+// only. Written from Lattice FPGA-TN-02007 (DSP function usage guide), FPGA-TN-02002 and FPGA-TN-02022 (memory usage
+// guides). What is not modelled stops the simulation with a message; pins that
 // are not listed are not used here.
 
 // 16 x 16 bits, signed, through input registers, those of the four partial products and that of their sum.
@@ -27,6 +28,48 @@ module SB_MAC16 #(
   end
   always @(posedge CLK) if (AHOLD || BHOLD || IRSTTOP || IRSTBOT) begin
     $display("ice40.v: SB_MAC16 without hold and reset of its inputs only");
+    $finish;
+  end
+endmodule
+
+// 16,384 words of 16 bits behind one port. What is read in a cycle of a write is not told: here, what no circuit may use.
+module SB_SPRAM256KA (
+    input CLOCK, WREN, CHIPSELECT, STANDBY, SLEEP, POWEROFF, input [3:0] MASKWREN, input [13:0] ADDRESS,
+    input [15:0] DATAIN, output reg [15:0] DATAOUT
+);
+  reg [15:0] words [0:16383];
+  wire [15:0] mask = {{4{MASKWREN[3]}}, {4{MASKWREN[2]}}, {4{MASKWREN[1]}}, {4{MASKWREN[0]}}};
+  always @(posedge CLOCK) begin
+    DATAOUT <= WREN ? 16'h5aa5 : words[ADDRESS];
+    if (WREN) words[ADDRESS] <= (DATAIN & mask) | (words[ADDRESS] & ~mask);
+  end
+  always @(posedge CLOCK) if (!CHIPSELECT || STANDBY || SLEEP || !POWEROFF) begin
+    $display("ice40.v: SB_SPRAM256KA is modelled as always selected and awake only");
+    $finish;
+  end
+endmodule
+
+// 4,096 bits with a port to read and one to write, both of one shape. What is read of a word that is being written is
+// not told, either.
+module SB_RAM40_4K #(parameter [1:0] READ_MODE = 0, WRITE_MODE = 0) (
+    input RCLK, RCLKE, RE, WCLK, WCLKE, WE, input [10:0] RADDR, WADDR, input [15:0] MASK, WDATA,
+    output reg [15:0] RDATA
+);
+  reg [15:0] words [0:255];
+  // the pin of a bit within its group, and the group's bit that an address means
+  localparam GROUP = 1 << READ_MODE, PIN = READ_MODE == 0 ? 0 : GROUP / 2 - 1;
+  integer n;
+  always @(posedge RCLK)
+    for (n = 0; n < 16; n = n + GROUP)
+      RDATA[n + PIN] <= WE && RADDR == WADDR ? n[2] ^ n[0] : words[RADDR[7:0]][n + RADDR[10:8] % GROUP];
+  always @(posedge WCLK) if (WE)
+    for (n = 0; n < 16; n = n + GROUP) words[WADDR[7:0]][n + WADDR[10:8] % GROUP] <= WDATA[n + PIN];
+  initial if (READ_MODE != WRITE_MODE) begin
+    $display("ice40.v: SB_RAM40_4K is modelled with ports of one shape only");
+    $finish;
+  end
+  always @(posedge RCLK) if (!RCLKE || !RE || !WCLKE || MASK != 0) begin
+    $display("ice40.v: SB_RAM40_4K is modelled as always enabled and without mask only");
     $finish;
   end
 endmodule

@@ -147,12 +147,22 @@ def test_one_half_of_parameters_where_two_do_not_fit(network, board, lanes):
     assert {layer.halves for layer in flow.prepare(network, "ulx3s-85f").net.layers} == {2}
 
 
+@pytest.mark.parametrize(("network", "lanes", "large"), [("delays-fashion-256", 16, 4), ("delays-digits", 8, 0)])
+def test_large_rams_of_the_icebreaker(network, lanes, large):
+    """16 lanes read all 64 bits of the four large RAMs in every cycle."""
+    net = flow.prepare(network, "icebreaker").net
+    need = check_fits(net, BREAKER)
+    assert (net.layers[0].lanes, need.spram, BREAKER.family_for(net).vendor) == (lanes, large, "up5k_spram")
+    with pytest.raises(ValueError, match=r"^delays-fashion-256 needs 4 large RAMs, icebreaker .iCE40UP5K. has 3$"):
+        check_fits(flow.prepare("delays-fashion-256", "icebreaker").net,
+                   replace(BREAKER, part=replace(BREAKER.part, spram=3)))
+
+
 @pytest.mark.parametrize(("network", "board", "message"), [
     ("gle-mnist1d", "ice40-hx8k", r"^gle-mnist1d multiplies, and ice40-hx8k .iCE40HX8K. has no multipliers for it$"),
     ("gle-mnist1d", "tang-nano-9k", "^gle-mnist1d needs at least 21 multipliers, the board has 20$"),
     ("gle-mnist1d", "ulx3s-12f", r"^gle-mnist1d needs 35 block RAMs, ulx3s-12f .LFE5U-12F. has 32$"),
-    ("delays-fashion-256", "icebreaker", "^delays-fashion-256 has 203264 synapses: there is no number of lanes with w"),
-    ("delays-digits", "icebreaker", "with which they fit 28 block RAMs and 5280 LUTs$")])
+    ("delays-fashion-800", "icebreaker", "with which they fit 28 block RAMs, 4 large RAMs and 5280 LUTs$")])
 def test_what_is_short_is_said_in_a_line(network, board, message):
     with pytest.raises(ValueError, match=message):
         check_fits(flow.prepare(network, board).net, BOARDS[board])

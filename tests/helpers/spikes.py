@@ -51,13 +51,15 @@ def random_images(net: SpikingNetwork, rng, count: int) -> np.ndarray:
 
 
 def run_spiking(net: SpikingNetwork, params, spikes, *, pattern: str = "none", vendor: str = "generic",
-                stop_early: bool = True):
+                stop_early: bool = True, shared: bool | None = None):
     """Answers of the circuit, and the tokens (kind, line) of its first hidden layer."""
-    core = SpikingCore(net, vendor=vendor, stop_early=stop_early)
+    core = SpikingCore(net, vendor=vendor, stop_early=stop_early, shared=shared)
     words, found, tokens = input_words(net, spikes), [], []
     folds = max(layer.folds for layer in net.layers)
     budget = 4 * (len(words) + len(spikes) * (40 << max(layer.delay_bits for layer in net.layers))) * folds + \
         2 * len(build_image(net, params)) + 5000
+    if core.shared:
+        budget *= 3     # a neuron a cycle
     finished = []
 
     async def drive(ctx):

@@ -118,7 +118,8 @@ def forms(name: str) -> list[str]:
     banks = ["generic", "ecp5", "gowin"]
     return {"bank": banks, "filled": banks, "rom": banks, "small": [*banks, "ecp5_small"],
             "accumulator": ["generic", "ecp5"], "fused": ["generic", "ecp5"],
-            "multiplier": ["generic", "ecp5", "ice40", "up5k", "gowin"]}.get(name.split()[0], list(VENDORS[:-1]))
+            "multiplier": ["generic", "ecp5", "ice40", "up5k", "gowin"]}.get(name.split()[0], [
+                name for name in VENDORS if name not in ("gowin_small", "up5k_spram")])
 
 
 def units() -> dict:
