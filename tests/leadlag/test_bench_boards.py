@@ -59,7 +59,7 @@ def test_the_small_network(tmp_path):
 
 
 def test_the_page():
-    needs = {"lut4": 1234, "dsp": 5, "bram": 6, "lut_ram": 7}
+    needs = {"lut4": 1234, "dsp": 5, "bram": 6, "lut_ram": 7, "spram": 0}
     rows = [{"network": "a", "board": "b", "in_place": True, "ticks_per_s": 1.5e6} | REPORT,
             {"network": "a", "board": "c", "untimed": "nothing is timed"} | REPORT | {"timing_met": False},
             {"network": "d", "board": "b", "lanes": 3, "needs": needs}, {"network": "e", "board": "b", "short": "DSP"},
