@@ -54,7 +54,7 @@ class SimulatedBoard(Transport):
 
     def _open(self, design: Design, quick: bool, flash: bytes | None = None):
         harness = _text("board.cpp") if flash is None else f"#define FLASH\n{_text('flash.h')}{_text('board.cpp')}"
-        self._library = library = build_design(design, harness=harness, quick=quick)
+        self._library = library = self._compile(design, harness, quick)
         self.times = design.times
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [ctypes.c_int]
@@ -69,6 +69,9 @@ class SimulatedBoard(Transport):
             library.board_refused.argtypes = [ctypes.c_void_p]
             library.board_dump.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
         self.plug(flash)
+
+    def _compile(self, design: Design, harness: str, quick: bool) -> ctypes.CDLL:
+        return build_design(design, harness=harness, quick=quick)
 
     def plug(self, flash: bytes | None = None) -> None:
         """Take the power away and give it again, with `flash` in the flash of a board that has one."""

@@ -42,11 +42,14 @@ class Device:
         self.net, self.run_cycles = net, 0
         harness = Path(__file__).with_name("device.cpp").read_text(encoding="utf-8")
         design = design_of(NetworkTop(net, vendor=vendor), name="top", vendor=vendor, mapped=mapped)
-        self._library, self.times = build_design(design, harness=harness, quick=quick), design.times
+        self._library, self.times = self._compile(design, harness, quick), design.times
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.simulation_new())
         # beside those whose answers wait, one may wait for room; what has no fixed length would hold up its own end
         self._units_buffered = self.register("output_ticks") - (net.END is not None)
+
+    def _compile(self, design, harness: str, quick: bool) -> ctypes.CDLL:
+        return build_design(design, harness=harness, quick=quick)
 
     def __del__(self):
         if getattr(self, "_handle", None) is not None:
