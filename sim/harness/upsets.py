@@ -17,9 +17,11 @@ from sim.harness.board import SimulatedBoard
 from sim.harness.device import Device, SimulationError
 from sim.verilated import build_design
 
-#: a memory of a flattened design; what the state of a neuron is where it has no memory
-_DECLARED = re.compile(r"^  reg (?P<range>\[\d+:0\] )\\(?P<name>\S+) (?P<words>  ?\[\d+:0\])?;$", re.MULTILINE)
-_STATE = ".neuron.state"
+#: a memory of a flattened design, or a register
+_DECLARED = re.compile(r"^  reg (?P<range>\[\d+:0\] )\\(?P<name>\S+) (?P<words> \[\d+:0\])?(?: = [^;]*)?;$",
+                       re.MULTILINE)
+#: as Amaranth names the register in which a lane of one neuron has its state
+_STATE = ".neuron.$signal"
 #: reads of the output for which an answer may be waited for
 PATIENCE = 100_000
 #: cycles after which nothing moves any more
@@ -37,7 +39,7 @@ class Writable:
         self.numbers = {name: number for number, name in enumerate(self.bits)}
         self._words = {found["name"] for found in _DECLARED.finditer(text) if found["words"]}
         text = re.sub(r"\\(\S+) ", self._renamed, text)
-        text = re.sub(r"^(  reg \[\d+:0\] writable_\d+ [^;]*);$", r"\1 /*verilator public_flat_rw*/;", text,
+        text = re.sub(r"^(  reg \[\d+:0\] writable_\d+ (?: \[\d+:0\])?)((?: = [^;]*)?;)$", r"\1 /*verilator public_flat_rw*/\2", text,
                       flags=re.MULTILINE)
         self.design = Design(design.name, text, lambda: text, design.times)
 

@@ -13,8 +13,9 @@ def place(net: SpikingNetwork, flip: Flip, *, half: int = 0, ticks: int = 0) -> 
     if flip.part == "membranes":
         layer = net.layers[flip.layer]
         fold, lane = divmod(flip.word, layer.lanes)
-        memory = ".memory" if layer.folds > 1 else ""
-        return f"layer{flip.layer}.group{lane // GROUP}.lane{lane % GROUP}.neuron.state{memory}", fold
+        # one neuron a lane has a register
+        name = "state" if layer.folds > 1 else "$signal"
+        return f"layer{flip.layer}.group{lane // GROUP}.lane{lane % GROUP}.neuron.{name}", fold
     word = flip.word
     for n, layer in enumerate(net.layers):
         if word < layer.banks * layer.bank_depth:
