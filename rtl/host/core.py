@@ -19,6 +19,8 @@ class CoreInfo(NamedTuple):
       learns      whether there is what networks that learn have
       drain       of a core of one half that is told to hold its ticks while an image is loaded (its member `hold`):
                   cycles behind `busy` in which parameters are still read; 0: it is not told
+      scrubs      whether every parameter can be read back while no tick runs: read, read_bank, read_addr, read_valid
+                  and read_data are there then
     """
 
     constants: dict[str, int]
@@ -28,6 +30,7 @@ class CoreInfo(NamedTuple):
     readable: tuple[range, ...] = ()
     learns: bool = False
     drain: int = 0
+    scrubs: bool = False
 
 
 def settle_cycles(net: Description) -> int:

@@ -16,23 +16,31 @@ from rtl.host.gate import Gate
 from rtl.host.keeper import Keeper
 from rtl.host.link import HostLink
 from rtl.host.player import FramePlayer
+from rtl.host.scrub import scrub_members
 from rtl.host.uart import UartRx, UartTx
-from rtl.systems import circuit
+from rtl.systems import core_of
+
+
+#: members of Control that a top has where it scrubs; the last two are inputs
+SCRUBBING = ("flipped", "differs", "crc", "committed", "pause", "mended")
 
 
 class NetworkTop(wiring.Component):
     """A core and Control: everything that does not depend on how the host is reached.
 
     Parameters: net; core, that of its kind by default; vendor form of that; boots, whether frames are played to it at
-    power-up.
-    Members: bus, as slave (golden.regmap); busy, a tick is under way; with `boots` those of Control.
+    power-up; scrubs, whether its parameters are held against their checksum (rtl.host.scrub).
+    Members: bus, as slave (golden.regmap); busy, a tick is under way; with `boots` and with `scrubs` those of Control.
     """
 
-    def __init__(self, net: Description, *, core=None, vendor: str = "generic", boots: bool = False, **members):
+    def __init__(self, net: Description, *, core=None, vendor: str = "generic", boots: bool = False,
+                 scrubs: bool = False, **members):
         self.net, self.boots = net, boots
         if boots:
             members |= {"boot": In(Boot), "errors": Out(1)}
-        self.core = circuit(net).core(net, vendor=vendor) if core is None else core
+        self.core = core_of(net, vendor=vendor, scrubs=scrubs) if core is None else core
+        if self.core.info.scrubs:
+            members |= {name: scrub_members()[name] for name in SCRUBBING}
         super().__init__(members | {"bus": In(BusSignature()), "busy": Out(1)})
 
     def elaborate(self, platform):
@@ -52,6 +60,11 @@ class NetworkTop(wiring.Component):
             said += ("probe_valid", "probe_data", "moved", "running", "overflow")
         if core.info.drain:
             told += ("hold",)
+        if core.info.scrubs:
+            told += ("read", "read_bank", "read_addr")
+            said += ("read_valid", "read_data")
+            m.d.comb += [getattr(self, name).eq(getattr(control, name)) for name in SCRUBBING[:-2]]
+            m.d.comb += [getattr(control, name).eq(getattr(self, name)) for name in SCRUBBING[-2:]]
         m.d.comb += [self.busy.eq(core.busy),
                      *(getattr(core, name).eq(getattr(control, name)) for name in told),
                      *(getattr(control, name).eq(getattr(core, name)) for name in said)]
