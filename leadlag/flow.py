@@ -66,8 +66,8 @@ def find(name: str) -> Trained:
 def board(name: str):
     """A board by name; with +flash behind it the one that plays what its flash holds at power-up.
 
-    With +learn the one that keeps what it learns there, too; with +scrub, alone or behind +flash, the one that holds its
-    parameters against their checksum.
+    With +learn the one that keeps what it learns there, too; with +scrub, alone or behind +flash, the one that holds
+    its parameters against their checksum.
     """
     plain, plus, form = name.partition("+")
     if plain not in BOARDS or plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):

@@ -14,7 +14,7 @@ from golden.checks import check
 from golden.faults import Flip, Memory, at, turned
 from golden.fixed import wrap
 from golden.rate.engine import NetworkState, network_step, reset
-from golden.rate.layout import bank_layout
+from golden.rate.layout import bank_layout, unpack
 from golden.rate.network import Network
 from golden.regmap import WORD_BITS
 from golden.units.leadlag import integrator
@@ -65,16 +65,30 @@ def run(net: Network, params, x, flips: Sequence[Flip]) -> np.ndarray:
 
     All sequences of the batch run beside each other in time and see the same flips.
     """
-    bits, state, outputs = stored_bits(net), reset(net, len(x)), []
-    words = wrap(np.concatenate(net.pack(params)).astype(np.int64), WORD_BITS)
+    state, outputs, places = reset(net, len(x)), [], _places(net, params, [f.word for f in flips if f.layer < 0])
+    params = [p._replace(**{name: np.array(getattr(p, name)) for name in layer.names})
+              for layer, p in zip(net.layers, params, strict=True)]
     for tick in range(x.shape[1]):
-        here = list(at(flips, tick, "parameters"))
-        for flip in here:
-            words[flip.word] = turned(words[flip.word], flip.bit, int(bits[flip.word]))
-        if here:
-            params = net.unpack(words)
+        for flip in at(flips, tick, "parameters"):
+            n, name, place = places[flip.word]
+            words = getattr(params[n], name).reshape(-1)
+            words[place] = turned(words[place], flip.bit, net.layers[n].format(name).width)
         if here := list(at(flips, tick, "membranes", "lines")):
             state = flipped_state(net, state, here)
         state, outs = network_step(state, x[:, tick], params, net)
         outputs.append(outs[-1].rate)
     return np.stack(outputs, 1)
+
+
+def _places(net: Network, params, words) -> dict[int, tuple[int, str, int]]:
+    """Layer, parameter and place in that of words of the image."""
+    image, bits = wrap(np.concatenate(net.pack(params)).astype(np.int64), WORD_BITS), stored_bits(net)
+    numbers = np.arange(len(bits))
+    # an image whose words are their numbers, in two digits, as a word may be too short for them
+    digits = (unpack(net, np.where(bits > 0, digit, image)) for digit in (numbers & 0xFFFF, numbers >> 16))
+    found = {}
+    for n, (layer, low, high) in enumerate(zip(net.layers, *digits, strict=True)):
+        for name in layer.names:
+            number = (getattr(low, name) | getattr(high, name) << 16).reshape(-1)
+            found |= {int(number[place]): (n, name, int(place)) for place in np.flatnonzero(np.isin(number, words))}
+    return found

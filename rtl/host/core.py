@@ -2,7 +2,11 @@
 
 from typing import NamedTuple
 
+from amaranth.hdl import signed
+from amaranth.lib.wiring import In, Out
+
 from golden.description import Description
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS
 
 
 class CoreInfo(NamedTuple):
@@ -31,6 +35,12 @@ class CoreInfo(NamedTuple):
     learns: bool = False
     drain: int = 0
     scrubs: bool = False
+
+
+def read_members() -> dict:
+    """Members of what is asked for a word in force: `read`, at a core until `read_valid`, at its parts for a cycle."""
+    return {"read": In(1), "read_bank": In(BANK_BITS), "read_addr": In(ADDR_BITS), "read_valid": Out(1),
+            "read_data": Out(signed(WORD_BITS))}
 
 
 def settle_cycles(net: Description) -> int:

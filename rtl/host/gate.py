@@ -44,7 +44,8 @@ class Gate(wiring.Component):
         wants, held, forgotten = Signal(), Signal(), Signal(range(FORGOTTEN))
         numbers = {name: REGISTERS[name].offset for name in KEEPER_REGISTERS}
         here = Signal()
-        m.d.comb += [wants.eq(host.read | host.write), here.eq(Cat(host.addr == n for n in numbers.values()).any() if self.keeps else 0),
+        ours = Cat(host.addr == n for n in numbers.values()).any() if self.keeps else 0
+        m.d.comb += [wants.eq(host.read | host.write), here.eq(ours),
                      held.eq(host.write & (host.addr == INPUT) & self.shut & ~self.playing)]
 
         def give(master):

@@ -22,7 +22,6 @@ from rtl.host.scrub import scrub_members
 from rtl.host.uart import UartRx, UartTx
 from rtl.systems import core_of
 
-
 #: members of Control that a top has where it scrubs; the last two are inputs
 SCRUBBING = ("flipped", "differs", "crc", "committed", "pause", "mended")
 

@@ -12,12 +12,12 @@ from golden.rate.learn import registers
 from golden.rate.network import Network
 from golden.regmap import MAX_HALVINGS
 from rtl.fixed import shape
-from rtl.host.core import CoreInfo, ranges, settle_cycles
+from rtl.host.core import CoreInfo, ranges, read_members, settle_cycles
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError, target_format
 from rtl.rate.plastic import PlasticLayer
-from rtl.rate.readback import ask_layers, check_readable, read_members
+from rtl.rate.readback import ask_layers, check_readable
 from rtl.rate.schedule import cycles_per_tick, engine, top_latency, waits
 from rtl.rate.ways import ErrorsIn, Far
 
@@ -103,8 +103,8 @@ class NetworkCore(wiring.Component):
         return CoreInfo(
             constants={"cycles_per_tick": self.period, "output_ticks": self.output_ticks, "learn_cycles": learning},
             settle=settle_cycles(net), patience=3 * max(self.period, learning), learns=learns,
-            scrubs=self.scrubs, halves=net.layers[0].halves, drain=0 if net.layers[0].halves == 2 else drain_cycles(net),
-            readable=ranges(bank.number for bank in net.layout() if bank.learns))
+            halves=net.layers[0].halves, drain=0 if net.layers[0].halves == 2 else drain_cycles(net),
+            scrubs=self.scrubs, readable=ranges(bank.number for bank in net.layout() if bank.learns))
 
     def elaborate(self, platform):
         m = Module()

@@ -16,9 +16,10 @@ from golden.rate.layer import Dense
 from golden.units.dense import dense_rows
 from golden.units.leadlag import integrator
 from rtl.fixed import shape
+from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, hop, join
 from rtl.primitives import Bank
-from rtl.rate.readback import read_members, read_weights
+from rtl.rate.readback import read_weights
 from rtl.rate.rows import (
     ROW_LATENCY,
     ask,
@@ -41,7 +42,8 @@ class DenseLayer(wiring.Component):
 
     Parameters: layer; vendor form; first_bank, its first number on the parameter bus (golden.image.bank_layout); ahead,
     for the layer that reads the network's input; streams that take turns, each with membranes of its own; wait, cycles
-    that the predictor of its messages waits for its words; scrubs, whether parameters are read back (rtl.rate.readback).
+    that the predictor of its messages waits for its words; scrubs, whether parameters are read
+    back (rtl.rate.readback).
     Members
       start           open a tick, with
       fresh           the membranes count as zero

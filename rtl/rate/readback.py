@@ -9,12 +9,11 @@ from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Mux, Signal, signed
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Mux, Signal
 
 from golden.checks import check
 from golden.rate.network import Network
-from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, later
+from rtl.pipeline import later
 from rtl.primitives import Bank
 from rtl.rate.probe import Asked, LaneProbe, answer
 from rtl.rate.rows import Walk, row_bits
@@ -26,12 +25,6 @@ def check_readable(net: Network) -> None:
           f"{net.name} learns: its parameters change, so there is no checksum to scrub them against")
     check(all(layer.predictor is None for layer in net.layers),
           f"{net.name} predicts messages: what its predictors are loaded with is not read back, so it is not scrubbed")
-
-
-def read_members() -> dict:
-    """Members of what is asked for a word: `read`, for a cycle at a layer, until `read_valid` at a core."""
-    return {"read": In(1), "read_bank": In(BANK_BITS), "read_addr": In(ADDR_BITS), "read_valid": Out(1),
-            "read_data": Out(signed(WORD_BITS))}
 
 
 class Reading(NamedTuple):

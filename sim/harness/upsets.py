@@ -39,8 +39,8 @@ class Writable:
         self.numbers = {name: number for number, name in enumerate(self.bits)}
         self._words = {found["name"] for found in _DECLARED.finditer(text) if found["words"]}
         text = re.sub(r"\\(\S+) ", self._renamed, text)
-        text = re.sub(r"^(  reg \[\d+:0\] writable_\d+ (?: \[\d+:0\])?)((?: = [^;]*)?;)$", r"\1 /*verilator public_flat_rw*/\2", text,
-                      flags=re.MULTILINE)
+        text = re.sub(r"^(  reg \[\d+:0\] writable_\d+ (?: \[\d+:0\])?)((?: = [^;]*)?;)$",
+                      r"\1 /*verilator public_flat_rw*/\2", text, flags=re.MULTILINE)
         self.design = Design(design.name, text, lambda: text, design.times)
 
     def _renamed(self, found) -> str:
@@ -50,7 +50,8 @@ class Writable:
         """C++: void flip(handle, number, word, bit), for a harness whose handle is a struct `owner`."""
         cases = []
         for name, number in self.numbers.items():
-            word = f"h->top.rootp->{self.design.name}__DOT__writable_{number}" + ("[word]" if name in self._words else "")
+            word = f"h->top.rootp->{self.design.name}__DOT__writable_{number}"
+            word += "[word]" if name in self._words else ""
             one = f"{word} ^= 1ull << bit" if self.bits[name] <= 64 else f"{word}[bit / 32] ^= 1u << bit % 32"
             cases.append(f"        case {number}: {one}; break;")
         return "\n".join((f'\nextern "C" void flip({owner}* h, int number, int word, int bit) {{',

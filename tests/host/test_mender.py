@@ -74,7 +74,8 @@ def test_a_flip_in_mid_run_is_found_and_mended(line, board):
     ticks, got, events = cells.ticks_of(NET, x), [], []
     for tick in range(TICKS):
         if tick == 8:
-            assert board.get("scrub_flips") == 0 and board.get("scrub_rounds") > 0
+            assert board.get("scrub_flips") == 0
+            assert board.get("scrub_rounds") > 0
             flip(line, board, word, bit)
             events.append(Flip(tick, "parameters", -1, word, bit))
         if tick == 12:
@@ -85,11 +86,14 @@ def test_a_flip_in_mid_run_is_found_and_mended(line, board):
     want = rate_faults.run(NET, PARAMS, x[None], events)[0] & WORD_MASK
     assert np.array_equal(got, want)
     right = engine.run(NET, PARAMS, x[None])[0] & WORD_MASK
-    assert np.array_equal(got[:8], right[:8]) and not np.array_equal(got[8:12], right[8:12])
-    assert board.get("scrub_flips") == 1 and board.get("errors") == 0
+    assert np.array_equal(got[:8], right[:8])
+    assert not np.array_equal(got[8:12], right[8:12])
+    assert board.get("scrub_flips") == 1
+    assert board.get("errors") == 0
     rounds = board.get("scrub_rounds")
     wait_for(line, board, "scrub_rounds", rounds + 2)
-    assert board.get("scrub_flips") == 1 and board.get("scrub_mends") == 1
+    assert board.get("scrub_flips") == 1
+    assert board.get("scrub_mends") == 1
     # another run, from rest, is as if nothing had been
     assert np.array_equal(board.run(x[None]), engine.run(NET, PARAMS, x[None]))
 
@@ -109,7 +113,8 @@ def test_the_link_works_while_a_mend_is_under_way(line, board):
     for n in range(200):
         board.write(15, [n])        # scratch
         assert board.get("scratch") == n
-    assert board.get("scrub_mends") == 1 and board.get("errors") == 0
+    assert board.get("scrub_mends") == 1
+    assert board.get("errors") == 0
 
 
 def test_what_the_host_has_loaded_is_not_replaced(line, board):

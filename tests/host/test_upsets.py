@@ -29,7 +29,8 @@ def test_the_draw():
     assert flips != faults.draw(memories, faults.MILLION, 9, np.random.default_rng(2))
     assert {flip.tick for flip in flips} == set(range(1, 9))
     of_state = [flip for flip in flips if flip.part == "membranes"]
-    assert {flip.bit for flip in of_state} == set(range(7)) and {flip.layer for flip in of_state} == {2}
+    assert {flip.bit for flip in of_state} == set(range(7))
+    assert {flip.layer for flip in of_state} == {2}
     assert {(flip.word, flip.layer) for flip in flips if flip.part == "parameters"} == {(0, -1), (2, -1)}
     some = faults.draw(memories, 100_000, 9, np.random.default_rng(3))
     assert 20 < len(some) < 60
@@ -43,7 +44,8 @@ def test_what_is_not_drawn(rate, ticks, says):
 
 
 def test_a_bit():
-    assert faults.turned(0, 17, 18) == -(1 << 17) and faults.turned(-1, 0, 18) == -2
+    assert faults.turned(0, 17, 18) == -(1 << 17)
+    assert faults.turned(-1, 0, 18) == -2
     assert faults.turned(np.array([3, -4]), 2, 3).tolist() == [-1, 0]
     with pytest.raises(ValueError, match="a word of 3 bits has no bit 3"):
         faults.turned(1, 3, 3)
