@@ -1,18 +1,31 @@
 """Mender: the image in the flash, put in force again while the network runs."""
 
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.flash import HEADER
-from golden.frames import FIXED, READ, REQUEST_SYNC
+from golden.frames import CHAINED, READ, REQUEST_SYNC
 from golden.regmap import REGISTERS
 from rtl.host.bus import BusSignature
 
 #: of a frame, behind its sync byte: op, number, count, address; and its CRC
 _HEAD, _CRC = 7, 4
+
+
+class _Registers(NamedTuple):
+    """Bytes counted; words left in a frame; parameters written; a frame's head; a word, its address; to be written."""
+
+    count: Signal
+    left: Signal
+    done: Signal
+    head: Signal
+    word: Signal
+    addr: Signal
+    write: Signal
 
 
 class Mender(wiring.Component):
@@ -39,90 +52,87 @@ class Mender(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        i, bus = self.i, self.bus
-        count, left, done = Signal(range(HEADER + 1)), Signal(8), Signal(range(self.words + 1))
-        head, word, write = Signal(8 * _HEAD), Signal(32), Signal()
-        op, words, addr = head[:8], head[16:24], Signal(32)
-        m.d.comb += [bus.write.eq(write & self.allowed), self.active.eq(1)]
-
-        @contextmanager
-        def state(name: str):
-            with m.State(name):
-                yield
-                with m.If(~self.allowed):
-                    m.next = "IDLE"
-
-        def take(number: int, into, then):
-            """So many bytes, the last of them on top of `into`."""
-            m.d.comb += i.ready.eq(1)
-            with m.If(i.valid):
-                m.d.sync += count.eq(count + 1)
-                if into is not None:
-                    m.d.sync += into.eq(Cat(into[8:], i.payload))
-                with m.If(count == number - 1):
-                    m.d.sync += count.eq(0)
-                    then()
-
-        def put(address, value, then):
-            """A write to the bus."""
-            m.d.comb += [write.eq(1), bus.addr.eq(address), bus.w_data.eq(value)]
-            with m.If(bus.ack):
-                then()
-
-        def go(state):
-            m.next = state
-
-        def next_word():
-            m.d.sync += [left.eq(left - 1), addr.eq(addr + 1)]
-            m.next = "WORD"
-            with m.If(left == 1):
-                m.next = "CRC"
-
+        r = _Registers(Signal(range(HEADER + 1)), Signal(8), Signal(range(self.words + 1)), Signal(8 * _HEAD),
+                       Signal(32), Signal(32), Signal())
+        m.d.comb += [self.bus.write.eq(r.write & self.allowed), self.active.eq(1)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.active.eq(0)
-                m.d.sync += [count.eq(0), done.eq(0)]
+                m.d.sync += [r.count.eq(0), r.done.eq(0)]
                 with m.If(self.start & self.allowed):
                     m.d.comb += self.restart.eq(1)
                     m.next = "HEADER"
-            with state("HEADER"):
-                take(HEADER, None, lambda: go("BEGIN"))
-            with state("BEGIN"):
-                put(REGISTERS["load_begin"].offset, 1, lambda: go("SYNC"))
-            with state("SYNC"):
-                m.d.comb += i.ready.eq(1)
-                with m.If(i.valid):
-                    m.next = "HEAD"
-                    # the end of the frames, or no frame: the image was not whole
-                    with m.If(i.payload != REQUEST_SYNC):
-                        m.next = "IDLE"
-            with state("HEAD"):
-                take(_HEAD, head, lambda: go("LOOK"))
-            with state("LOOK"):
-                m.d.sync += [left.eq(words), addr.eq(head[24:])]
-                m.next = "WORD"
-                with m.If((op & (FIXED - 1)) == READ):
-                    m.next = "CRC"
-            with state("WORD"):
-                def word_came():
-                    m.next = "WRITE"
-                    with m.If(~addr[31]):       # to a register, or samples
-                        next_word()
-                take(4, word, word_came)
-            with state("WRITE"):
-                def written():
-                    m.d.sync += done.eq(done + 1)
-                    next_word()
-                    with m.If(done == self.words - 1):
-                        m.next = "COMMIT"
-                put(addr, word, written)
-            with state("CRC"):
-                take(_CRC, None, lambda: go("SYNC"))
-            with state("COMMIT"):
-                put(REGISTERS["load_commit"].offset, self.crc, lambda: go("SETTLE"))
+            with self._state(m, "HEADER"), self._take(m, r, HEADER):
+                m.next = "BEGIN"
+            with self._state(m, "BEGIN"), self._put(m, r, REGISTERS["load_begin"].offset, 1):
+                m.next = "SYNC"
+            with self._state(m, "SYNC"), self._take(m, r, 1):
+                m.next = "HEAD"
+                # the end of the frames, or no frame: the image was not whole
+                with m.If(self.i.payload != REQUEST_SYNC):
+                    m.next = "IDLE"
+            self._frame(m, r)
+            with self._state(m, "COMMIT"), self._put(m, r, REGISTERS["load_commit"].offset, self.crc):
+                m.next = "SETTLE"
             # the commit has an effect some cycles later: until then the checksum of the damaged words is no news
-            with state("SETTLE"):
-                m.d.sync += count.eq(count + 1)
-                with m.If(count == HEADER - 1):
+            with self._state(m, "SETTLE"):
+                m.d.sync += r.count.eq(r.count + 1)
+                with m.If(r.count == HEADER - 1):
                     m.next = "IDLE"
         return m
+
+    def _frame(self, m, r):
+        """What follows the sync byte of a frame: its words, of which parameters go to the bus."""
+        op, words = r.head[:8], r.head[16:24]
+
+        def next_word():
+            m.d.sync += [r.left.eq(r.left - 1), r.addr.eq(r.addr + 1)]
+            m.next = "WORD"
+            with m.If(r.left == 1):
+                m.next = "CRC"
+
+        with self._state(m, "HEAD"), self._take(m, r, _HEAD, r.head):
+            m.next = "LOOK"
+        with self._state(m, "LOOK"):
+            m.d.sync += [r.left.eq(words), r.addr.eq(r.head[24:])]
+            m.next = "WORD"
+            with m.If((op & (CHAINED - 1)) == READ):
+                m.next = "CRC"
+        with self._state(m, "WORD"), self._take(m, r, 4, r.word):
+            m.next = "WRITE"
+            with m.If(~r.addr[31]):       # to a register, or a sample
+                next_word()
+        with self._state(m, "WRITE"), self._put(m, r, r.addr, r.word):
+            m.d.sync += r.done.eq(r.done + 1)
+            next_word()
+            with m.If(r.done == self.words - 1):
+                m.next = "COMMIT"
+        with self._state(m, "CRC"), self._take(m, r, _CRC):
+            m.next = "SYNC"
+
+    @contextmanager
+    def _state(self, m, name: str):
+        """A state that is left where a mend is not allowed any more."""
+        with m.State(name):
+            yield
+            with m.If(~self.allowed):
+                m.next = "IDLE"
+
+    @contextmanager
+    def _take(self, m, r, number: int, into=None):
+        """So many bytes, each on top of `into`; what happens with the last of them."""
+        m.d.comb += self.i.ready.eq(1)
+        with m.If(self.i.valid):
+            m.d.sync += r.count.eq(r.count + 1)
+            if into is not None:
+                m.d.sync += into.eq(Cat(into[8:], self.i.payload))
+            with m.If(r.count == number - 1):
+                m.d.sync += r.count.eq(0)
+                yield
+
+    @contextmanager
+    def _put(self, m, r, address, value):
+        """A write to the bus; what happens when that is done."""
+        m.d.comb += [r.write.eq(1), self.bus.addr.eq(address), self.bus.w_data.eq(value)]
+        with m.If(self.bus.ack):
+            yield

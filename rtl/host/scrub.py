@@ -32,7 +32,7 @@ def runs(banks: Sequence[Bank]) -> list[tuple[int, int, int]]:
 class Scrubber(wiring.Component):
     """Asks for word after word in the order of the image, and computes CRC-32 as the loader does, a byte a cycle.
 
-    A round takes ROUND + (WORD + the core's time) * words cycles: WORD from an answer to the next word being asked for.
+    A round takes ROUND + (WORD + w) * words cycles, where a word is there w cycles after it was asked for.
     While `active` is low nothing is asked for; a round in which it was low is not counted and begins anew.
 
     Parameters: banks of the image.
@@ -45,7 +45,7 @@ class Scrubber(wiring.Component):
       differs       with `done`: its checksum was not that of the image
     """
 
-    WORD, ROUND = 9, 3
+    WORD, ROUND = 9, 2
 
     def __init__(self, banks: Sequence[Bank]):
         self.runs = runs(banks)

@@ -53,8 +53,7 @@ class NetworkCore(wiring.Component):
     A tick starts when its input vector is complete, the output buffer has room and the last tick is `cycles_per_tick`
     old. All layers start together and nothing stalls inside.
 
-    Parameters: net; vendor form of memories; numbers of the layers here, None for all; far, what of them is elsewhere;
-    scrubs, whether parameters can be read back.
+    Parameters: net; vendor form; numbers of the layers here, None for all; far, what of them is elsewhere; scrubs.
     Members
       i, o      words of input and output vectors, in order
       params    writes to parameter banks
@@ -70,17 +69,13 @@ class NetworkCore(wiring.Component):
       moved     a tick starts in which weights move
       overflow  by layer: an error word was at an end of its format
       probe, probe_bank, probe_addr; probe_valid, probe_data    read a word that learns; ticks wait for it
-    with `scrubs`
-      read, read_bank, read_addr; read_valid, read_data    a word in force is wanted until it is there, for which no
-                tick may run meanwhile; ticks do not wait
+    with `scrubs`: read, read_bank, read_addr; read_valid, read_data    a word in force, wanted until it is there
     output_ticks: how many ticks the output buffer holds.
     """
 
     def __init__(self, net: Network, *, vendor: str = "generic", numbers: range | None = None,
                  far: dict[int, Far] | None = None, scrubs: bool = False, **members):
-        self.net, self.vendor, self.far, self.scrubs = net, vendor, far or {}, scrubs
-        if scrubs:
-            check_readable(net)
+        self.net, self.vendor, self.far, self.scrubs = net, vendor, far or {}, scrubs and check_readable(net)
         self.numbers = range(len(net.layers)) if numbers is None else numbers
         noise = registers(net) if net.teacher else []
         self.engines = {n: self._make_layer(n, noise) for n in self.numbers}
@@ -129,8 +124,7 @@ class NetworkCore(wiring.Component):
         self._layers(m, start, output, given)
         if learns:
             self._probe(m, due & ~go, hold)
-        if self.scrubs:
-            ask_layers(m, self, idle=due & ~go, go=go, drain=drain_cycles(self.net))
+        ask_layers(m, self, due & ~go, go=go, drain=drain_cycles(self.net))
         return m
 
     def _ready(self, vector, hold):
@@ -192,8 +186,7 @@ class NetworkCore(wiring.Component):
 
     def _output_buffer(self, m, go):
         """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
-        size = self.net.outputs
-        layout = output_layout(self.net)
+        size, layout = self.net.outputs, output_layout(self.net)
         m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
         word = Signal(layout)
         index = Signal(range(max(2, size)))
@@ -222,8 +215,7 @@ class NetworkCore(wiring.Component):
         self._ends(m, start, output, params, given)
 
     def _make_layer(self, n: int, noise):
-        net = self.net
-        layer = net.layers[n]
+        net, layer = self.net, self.net.layers[n]
         options = {"vendor": self.vendor, "first_bank": bank_layout(net)[n].lanes, "ahead": n == 0,
                    "streams": net.streams, "wait": waits(net, n)[0]}
         if layer.plastic is None:

@@ -19,12 +19,13 @@ from rtl.rate.probe import Asked, LaneProbe, answer
 from rtl.rate.rows import Walk, row_bits
 
 
-def check_readable(net: Network) -> None:
-    """ValueError, one line, for a network whose parameters cannot be held against their image."""
+def check_readable(net: Network) -> bool:
+    """True; ValueError, one line, for a network whose parameters cannot be held against their image."""
     check(net.teacher is None and all(layer.plastic is None for layer in net.layers),
           f"{net.name} learns: its parameters change, so there is no checksum to scrub them against")
     check(all(layer.predictor is None for layer in net.layers),
           f"{net.name} predicts messages: what its predictors are loaded with is not read back, so it is not scrubbed")
+    return True
 
 
 class Reading(NamedTuple):
@@ -66,11 +67,14 @@ def read_weights(m, unit) -> Reading:
     return Reading(unit, asked, probe)
 
 
-def ask_layers(m, core, *, idle, go, drain: int) -> None:
+def ask_layers(m, core, idle, *, go, drain: int) -> None:
     """Hand what `core` is asked to its layers when nothing has moved for `drain` cycles; anew where a tick began.
 
-    idle: no tick runs, and none begins. An answer comes within `drain` cycles of its question.
+    idle: no tick runs, and none begins. An answer comes within `drain` cycles of its question. Without `scrubs` there
+    is nothing to ask.
     """
+    if not core.scrubs:
+        return
     layers = list(core.engines.values())
     quiet, ask, under_way = Signal(range(drain + 1)), Signal(), Signal()
     most = max(each.layer.lanes for each in layers)

@@ -6,7 +6,6 @@ import pytest
 from cases import random_input, random_network, with_delays
 from device import learner
 
-from golden.description import Bank
 from golden.faults import Flip
 from golden.fixed import QFormat
 from golden.image import build_image
@@ -18,7 +17,6 @@ from golden.spiking.engine import random_synapses
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.units.weights import Ternary
-from rtl.host.scrub import runs
 from rtl.host.top import SerialTop
 from sim.harness.upsets import FaultyDevice
 from sim.rate import cells
@@ -138,11 +136,3 @@ def test_synapses_are_scrubbed_while_images_run(make):
 def test_what_is_not_scrubbed(make, says):
     with pytest.raises(ValueError, match=says):
         SerialTop(make(), divisor=4, scrubs=True)
-
-
-def test_runs_of_banks():
-    assert runs([Bank(0, range(4)), Bank(1, range(4)), Bank(2, range(3)), Bank(3, ()), Bank(5, range(3))]) == [
-        (0, 1, 4), (2, 2, 3), (5, 5, 3)]
-    assert runs([Bank(0, (0, 1)), Bank(1, range(2))]) == [(0, 1, 2)]
-    with pytest.raises(ValueError, match="bank 7 has gaps"):
-        runs([Bank(7, (0, 2))])
