@@ -17,6 +17,7 @@ from golden.spiking.engine import random_synapses
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
 from golden.units.weights import Ternary
+from leadlag import flow
 from rtl.host.top import SerialTop
 from sim.harness.upsets import FaultyDevice
 from sim.rate import cells
@@ -136,3 +137,22 @@ def test_synapses_are_scrubbed_while_images_run(make):
 def test_what_is_not_scrubbed(make, says):
     with pytest.raises(ValueError, match=says):
         SerialTop(make(), divisor=4, scrubs=True)
+
+
+@pytest.mark.parametrize(("name", "boots"), [("ulx3s-85f+scrub", False), ("ulx3s-85f+flash+scrub", True)])
+def test_boards_that_scrub(name, boots):
+    """The whole top has a scrubber, and where it plays its flash a mender; nothing of either without `+scrub`."""
+    net = random_network("scrub 0", largest=3)
+    for each, has in ((name, True), (name.removesuffix("+scrub"), False)):
+        board = flow.board(each)
+        assert (board.name, board.boots, board.scrubs) == (each, boots, has)
+        text = board.platform().prepare(board.design(net), "top").files["top.il"]
+        text = text if isinstance(text, str) else text.decode()
+        assert ("scrubber" in text, "mender" in text) == (has, has and boots)
+        assert ("flipped" in text) == has
+
+
+@pytest.mark.parametrize("name", ["ulx3s-85f+learn+scrub", "ulx3s-85f+scrub+flash", "ulx3s-85f+scrub+scrub", "+scrub"])
+def test_forms_of_boards_that_are_none(name):
+    with pytest.raises(ValueError, match="no board"):
+        flow.board(name)
