@@ -45,6 +45,10 @@ LINK_BLOCKS = 2
 BOOTING = "+flash"
 #: and where it keeps what it learns, too
 KEEPING = "+learn"
+#: and where it holds its parameters against their checksum, alone or behind BOOTING
+SCRUBBING = "+scrub"
+#: rough LUTs of what does that, and of what mends from the flash
+LUT_SCRUB, LUT_MENDER = 250, 350
 #: rough LUTs of the processor for that, its ports and its gate
 LUT_KEEPER = 750
 #: the clock that the processor reaches on an ECP5
@@ -81,6 +85,7 @@ class Board:
 
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
+    scrubs: parameters are held against their checksum (rtl/host/scrub.py); `scrubbing` is the board with that.
     """
 
     name: str
@@ -97,6 +102,7 @@ class Board:
     flash: SpiFlash | None = None
     boots: bool = False
     keeps: bool = False
+    scrubs: bool = False
 
     @property
     def booting(self) -> "Board":
@@ -110,6 +116,11 @@ class Board:
         """The same board, which also keeps what it learns; ValueError as for `booting`."""
         return replace(self.booting, name=f"{self.name}{KEEPING}", keeps=True,
                        clock_mhz=min(self.clock_mhz, KEEPER_MHZ))
+
+    @property
+    def scrubbing(self) -> "Board":
+        """The same board, which holds its parameters against their checksum; mends them where it `boots`."""
+        return replace(self, name=f"{self.name}{SCRUBBING}", scrubs=True)
 
     def slots(self, net: Description) -> Slots | None:
         """Where `net` keeps what it learns: at the end of the flash."""
@@ -203,7 +214,7 @@ class Board:
 
     def top(self, net: Description, clock: Clock, divisor: int) -> tops.SerialTop:
         """What is the same on all boards."""
-        return tops.SerialTop(net, divisor=divisor, vendor=self.family_for(net).vendor,
+        return tops.SerialTop(net, divisor=divisor, vendor=self.family_for(net).vendor, scrubs=self.scrubs,
                               flash=self.flash.read(clock.mhz, self.slots(net)) if self.boots else None)
 
 
@@ -220,7 +231,7 @@ def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
 class BoardDesign(Elaboratable):
     """The top: what needs a platform. Lights: 0 heartbeat, 1 receiving, 2 sending, 3 computing.
 
-    The heartbeat stays on where the flash holds frames that were refused.
+    The heartbeat stays on where the flash holds frames that were refused, and where a parameter has flipped.
 
     The reset lasts 1024 cycles of the input clock after the clock has locked or the button was let go.
     """
@@ -259,6 +270,8 @@ class BoardDesign(Elaboratable):
             count = Signal(max(2, int(self.clock.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
             beat = count[-1] | top.refused if board.boots else count[-1]
+            if board.scrubs:
+                beat = beat | top.flipped
             for n, light in enumerate((beat, ~rx, ~tx, top.busy)[:board.leds]):
                 m.submodules[f"led{n}"] = led = io.Buffer("o", platform.request("led", n, dir="-"))
                 m.d.comb += led.o.eq(light)
@@ -284,7 +297,8 @@ def resources_needed(net: Description, board: Board) -> Resources:
     clock = board.clock_for(None, net)
     top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
     _count(Fragment.get(top, None), family, counts)
-    lut4 = LUT_BASE + LUT_KEEPER * board.keeps + family.luts(circuit(net).inventory(net))
+    extra = LUT_KEEPER * board.keeps + LUT_SCRUB * board.scrubs + LUT_MENDER * (board.scrubs and board.boots)
+    lut4 = LUT_BASE + extra + family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
                      spram=counts["spram"], details=counts)
 

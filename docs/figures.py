@@ -10,6 +10,7 @@ The same input gives the same bytes; tests/test_docs.py compares.
     docs/cascade.svg        accuracy against time of cascaded networks (docs/cascade_figures.py)
     docs/ltc_add.svg        the add task learnt by FPTT and through time (docs/ltc_figures.py)
     docs/ltc_adapt.svg      a new speaker learnt on a board (docs/ltc_figures.py)
+    docs/faults.svg         accuracy with flipped bits (docs/faults_figures.py)
     docs/utilisation.svg    what a routed design takes of its part (where docs/bench.json has a build)
     <!-- name --> blocks    BLOCKS, from docs/bench.json, the code, and a simulated layer
 """
@@ -27,6 +28,7 @@ from docs import (
     boards_figures,
     cascade_figures,
     event_figures,
+    faults_figures,
     late_figures,
     link_figures,
     ltc_figures,
@@ -48,7 +50,7 @@ NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
 PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
          "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md",
-         "docs/flash.md", "docs/boards.md")
+         "docs/flash.md", "docs/boards.md", "docs/faults.md")
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -93,7 +95,8 @@ def bench() -> str:
         lambda g: f"{g['lut4']:,}, {g['ff']:,}, {g['dsp']}, {g['bram']}", "lut4", "ff", "dsp", "bram")
     rows += _learning_rows(data, short=True)
     rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in late_figures.summary(data)]
-    for pages in (spiking_figures, cascade_figures, ltc_figures, event_figures, link_figures, verify_figures):
+    for pages in (spiking_figures, cascade_figures, ltc_figures, event_figures, link_figures, verify_figures,
+                  faults_figures):
         rows += [(label, value, f"`leadlag bench {group}`") for label, value, group in pages.summary(data)]
     row("JapaneseVowels by a recipe, GLE: integers, float (370 test sequences)", "own",
         lambda g: f"{g['vowels_rate_accuracy']:.1%}, {g['vowels_rate_float_accuracy']:.1%}; {g['vowels_rate_size']}",
@@ -339,13 +342,16 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "peers": lambda: peers_figures.peers(_table, _bench()),
     "verify": lambda: verify_figures.verify(_table, _bench()),
     "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench()),
+    "faults": lambda: faults_figures.faults(_table, _bench()),
+    "faults_picture": lambda: faults_figures.faults_picture(_bench()),
     "nir": lambda: nir_figures.nir(_table, _bench()), "link": lambda: link_figures.link(_table, _bench())}
 PICTURES = {"pipeline.svg": lambda: pipeline_svg(network()), "rates.svg": rates_svg,
             "relearn.svg": relearn_svg, "delays.svg": lambda: late_figures.delays_svg(_bench()),
             "video.svg": lambda: late_figures.video_svg(_bench()),
             "cascade.svg": lambda: cascade_figures.cascade_svg(_bench()),
             "ltc_add.svg": lambda: ltc_figures.ltc_svg(_bench()),
-            "ltc_adapt.svg": lambda: ltc_figures.adapt_svg(_bench()), "utilisation.svg": utilisation_svg}
+            "ltc_adapt.svg": lambda: ltc_figures.adapt_svg(_bench()),
+            "faults.svg": lambda: faults_figures.faults_svg(_bench()), "utilisation.svg": utilisation_svg}
 
 
 def fill(text: str) -> str:

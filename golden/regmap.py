@@ -80,9 +80,15 @@ REGISTERS = {
                      "designs that keep what they learn, as the next two"),
     "save": Register(24, "w", "any value: save the words that learn into the older slot"),
     "save_every": Register(25, "rw", "ticks with errors after which they are saved without being asked; 0: never"),
+    "scrub_rounds": Register(26, "rw", "rounds in which all parameters in force were read and held against the "
+                             "checksum of their image, since the last write; only in designs that scrub, as the next "
+                             "two"),
+    "scrub_flips": Register(27, "rw", "those rounds whose checksum was another: a bit has flipped"),
+    "scrub_mends": Register(28, "rw", "how often the image was put in force again from the flash for that"),
 }
 #: registers that only some designs have, by what has to be there
 BOOT_REGISTERS, KEEPER_REGISTERS = ("boot",), ("kept", "save", "save_every")
+SCRUB_REGISTERS = ("scrub_rounds", "scrub_flips", "scrub_mends")
 
 
 def parameter_address(bank: int, word: int) -> int:

@@ -169,7 +169,7 @@ def board_command(network, board, pty, image, link):
     net = flow.prepare(network, board.name).net
     held = frames_of(image.read_bytes(), board, net, image) if image is not None else b"" if board.boots else None
     with status(notes, "compile the simulated board"):
-        transport = SimulatedBoard(net, flash=held, keeps=board.keeps)
+        transport = SimulatedBoard(net, flash=held, keeps=board.keeps, scrubs=board.scrubs)
     with transport, Port(transport, link) as port:
         answer({"network": net.name, "board": board.name, "port": port.name},
                f"{net.name} on a simulated {board.name}: {port.name}",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS
-from boards.base import BOOTING, KEEPING
+from boards.base import BOOTING, KEEPING, SCRUBBING
 from boards.base import check_fits as check_part
 from golden import systems
 from golden.data import sets
@@ -66,13 +66,18 @@ def find(name: str) -> Trained:
 def board(name: str):
     """A board by name; with +flash behind it the one that plays what its flash holds at power-up.
 
-    With +learn the one that keeps what it learns there, too.
+    With +learn the one that keeps what it learns there, too; with +scrub, alone or behind +flash, the one that holds
+    its parameters against their checksum.
     """
-    plain = name.removesuffix(BOOTING).removesuffix(KEEPING)
-    if plain not in BOARDS or name.removeprefix(plain) not in ("", BOOTING, KEEPING):
+    plain, plus, form = name.partition("+")
+    if plain not in BOARDS or plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}")
     board = BOARDS[plain]
-    return board.booting if name.endswith(BOOTING) else board.keeping if name.endswith(KEEPING) else board
+    if form.startswith(BOOTING[1:]):
+        board = board.booting
+    if name.endswith(SCRUBBING):
+        board = board.scrubbing
+    return board.keeping if name.endswith(KEEPING) else board
 
 
 def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:

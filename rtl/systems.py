@@ -30,6 +30,7 @@ class Circuit(NamedTuple):
     notes(net)                lines for a person: what it costs beside its lanes
     chain(net)                hard blocks in the order in which they should lie, neighbours side by side
     clock                     MHz that it reaches on a family, where that is less than boards ask for
+    scrubs                    core takes scrubs=True: its parameters can then be read back (CoreInfo.scrubs)
     """
 
     core: Callable
@@ -39,11 +40,21 @@ class Circuit(NamedTuple):
     notes: Callable[[Description], list[str]]
     chain: Callable[[Description], Iterator[Cell]]
     clock: dict[str, float] = {}
+    scrubs: bool = False
 
 
 def circuit(net: Description) -> Circuit:
     """The circuits of a network's kind."""
     return import_module(f"rtl.{net.kind}").CIRCUIT
+
+
+def core_of(net: Description, *, vendor: str = "generic", scrubs: bool = False):
+    """The core of a network; scrubs: one whose parameters can be read back, ValueError where there is none."""
+    found = circuit(net)
+    if scrubs and not found.scrubs:
+        raise ValueError(f"{net.name}: parameters of networks of this kind ({net.kind}) are not read back, so they are "
+                         "not scrubbed")
+    return found.core(net, vendor=vendor, **({"scrubs": True} if scrubs else {}))
 
 
 def circuits() -> dict[str, Circuit]:

@@ -46,6 +46,9 @@ typedef unsigned int word;
 #define REGISTER_KEPT 0x17u
 #define REGISTER_SAVE 0x18u
 #define REGISTER_SAVE_EVERY 0x19u
+#define REGISTER_SCRUB_ROUNDS 0x1au
+#define REGISTER_SCRUB_FLIPS 0x1bu
+#define REGISTER_SCRUB_MENDS 0x1cu
 
 #define STATUS_LOADING 0x2u
 #define STATUS_TICKING 0x8u

@@ -16,6 +16,7 @@ from leadlag.bench import cascade_circuit as bench_cascade_circuit
 from leadlag.bench import cascade_noise as bench_cascade_noise
 from leadlag.bench import event as bench_event
 from leadlag.bench import event_risp as bench_event_risp
+from leadlag.bench import faults as bench_faults
 from leadlag.bench import flash as bench_flash
 from leadlag.bench import learning as bench_learning
 from leadlag.bench import link as bench_link
@@ -169,7 +170,7 @@ GROUPS = {"gle_15k": gle_15k, "gle_42k": gle_42k, "formats": formats, "lagline":
     bench_ltc_learn.GROUPS | bench_ltc.GROUPS | bench_ltc_add.GROUPS | bench_ltc_study.GROUPS | \
     bench_ltc_circuit.GROUPS | bench_nir.GROUPS | bench_nir_import.GROUPS | bench_event.GROUPS | \
     bench_event_risp.GROUPS | bench_peers.GROUPS | bench_link.GROUPS | bench_verify.GROUPS | bench_boards.GROUPS | \
-    bench_flash.GROUPS
+    bench_flash.GROUPS | bench_faults.GROUPS
 
 
 def _group(name: str):

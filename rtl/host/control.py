@@ -26,18 +26,23 @@ from golden.regmap import (
     MAX_HALVINGS,
     OUTPUT,
     REGISTERS,
+    SCRUB_REGISTERS,
     TEACH_BIT,
     VERSION,
 )
 from rtl.host.bus import BusSignature
 from rtl.host.core import CoreInfo
 from rtl.host.image import loader, waits
+from rtl.host.scrub import scrub, scrub_members
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 
 _COUNTERS = ("ticks", "busy_cycles", "stall_cycles")
-#: registers by whether a design plays frames at power-up; those of rtl.host.gate are not here
-_HERE = {boots: {name: register for name, register in REGISTERS.items()
-                 if name not in KEEPER_REGISTERS + (() if boots else BOOT_REGISTERS)} for boots in (False, True)}
+
+
+def registers_of(*, boots: bool, scrubs: bool) -> dict:
+    """Registers of designs that play frames at power-up, that scrub, or not; those of rtl.host.gate are not here."""
+    absent = KEEPER_REGISTERS + (() if boots else BOOT_REGISTERS) + (() if scrubs else SCRUB_REGISTERS)
+    return {name: register for name, register in REGISTERS.items() if name not in absent}
 
 
 class Held(NamedTuple):
@@ -90,13 +95,14 @@ class Control(wiring.Component):
     the banks only, there are no parameters from `load_begin` on until an image is in force.
     Members: bus; i, o streams of the network; params; half and want_half; tick, busy, stall; hold, where the core has
     it: then load_begin waits until no tick reads parameters; for a network that learns those of its core; with `boots`,
-    what plays frames at power-up: its state, and whether an error is flagged.
+    what plays frames at power-up: its state, and whether an error is flagged; those of scrub_members.
     """
 
     ACCESS, PARAMETER_ACCESS = 4, 11
 
     def __init__(self, net: Description, info: CoreInfo, *, i, o, boots: bool = False):
         self.net, self.info, self._learns, self._boots = net, info, info.learns, boots
+        self._here = registers_of(boots=boots, scrubs=info.scrubs)
         fingerprint = int(net.fingerprint, 16)
         self.constants = {"magic": MAGIC, "version": VERSION, "fingerprint_low": fingerprint & 0xFFFFFFFF,
                           "fingerprint_high": fingerprint >> 32, "shape": net.inputs | net.outputs << 16,
@@ -112,6 +118,7 @@ class Control(wiring.Component):
         if boots:
             members |= {"boot": In(Boot), "errors": Out(1)}
         members |= {"hold": Out(1)} if info.drain else {}
+        members |= scrub_members() if info.scrubs else {}
         super().__init__(members | {
             "bus": In(BusSignature()), "i": Out(stream.Signature(i)), "o": In(stream.Signature(o)),
             "params": Out(ParameterBus()), "want_half": Out(1), "half": In(1),
@@ -125,13 +132,15 @@ class Control(wiring.Component):
         bus = self.bus
         addr, data, is_write = Signal(32, reset_less=True), Signal(32, reset_less=True), Signal(reset_less=True)
         held = Held(addr, data, is_write)
-        for name, register in _HERE[self._boots].items():
+        for name, register in self._here.items():
             if "w" in register.access and name not in self.constants:
                 file.writes[name] = Signal(name=f"write_{name}")
                 m.d.sync += file.writes[name].eq(0)
         load = loader(m, self, held, file)
         self._counters(m, held, file)
         self._keep(m, held, file, "lost", self.lost[:32])
+        if self.info.scrubs:
+            scrub(m, self, held, file, load)
         readable = self._learning(m, held, file) if self._learns else None
         decoded = self._registers(m, held, file, load)
         count, outside = self._parameter_bytes(m, held, load)
@@ -180,7 +189,7 @@ class Control(wiring.Component):
         if self.info.drain:
             m.d.sync += self.hold.eq(load.loading | load.settling | begin)
         with m.Switch(held.addr[:8]):
-            for name, register in _HERE[self._boots].items():
+            for name, register in self._here.items():
                 with m.Case(register.offset):
                     if name in file.values:
                         m.d.sync += found.value.eq(file.values[name])

@@ -2,7 +2,11 @@
 
 from typing import NamedTuple
 
+from amaranth.hdl import signed
+from amaranth.lib.wiring import In, Out
+
 from golden.description import Description
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS
 
 
 class CoreInfo(NamedTuple):
@@ -19,6 +23,8 @@ class CoreInfo(NamedTuple):
       learns      whether there is what networks that learn have
       drain       of a core of one half that is told to hold its ticks while an image is loaded (its member `hold`):
                   cycles behind `busy` in which parameters are still read; 0: it is not told
+      scrubs      whether every parameter can be read back while no tick runs: read, read_bank, read_addr, read_valid
+                  and read_data are there then
     """
 
     constants: dict[str, int]
@@ -28,6 +34,13 @@ class CoreInfo(NamedTuple):
     readable: tuple[range, ...] = ()
     learns: bool = False
     drain: int = 0
+    scrubs: bool = False
+
+
+def read_members() -> dict:
+    """Members of what is asked for a word in force: `read`, at a core until `read_valid`, at its parts for a cycle."""
+    return {"read": In(1), "read_bank": In(BANK_BITS), "read_addr": In(ADDR_BITS), "read_valid": Out(1),
+            "read_data": Out(signed(WORD_BITS))}
 
 
 def settle_cycles(net: Description) -> int:

@@ -28,9 +28,12 @@ class Gate(wiring.Component):
       asked        a save is asked for, until `taken`
       another      the host has begun to load an image (only a reset forgets that)
       playing      what the host's side sends is the image in the flash, which is no other; `shut` does not count
+
+    Parameters: keeps, whether the registers are there, `shut` to `taken` with them.
     """
 
-    def __init__(self):
+    def __init__(self, *, keeps: bool = True):
+        self.keeps = keeps
         super().__init__({"host": In(BusSignature()), "own": In(BusSignature()), "bus": Out(BusSignature()),
                           "shut": In(1), "kept": In(32), "every": Out(32), "asked": Out(1), "taken": In(1),
                           "another": Out(1), "playing": In(1)})
@@ -41,7 +44,8 @@ class Gate(wiring.Component):
         wants, held, forgotten = Signal(), Signal(), Signal(range(FORGOTTEN))
         numbers = {name: REGISTERS[name].offset for name in KEEPER_REGISTERS}
         here = Signal()
-        m.d.comb += [wants.eq(host.read | host.write), here.eq(Cat(host.addr == n for n in numbers.values()).any()),
+        ours = Cat(host.addr == n for n in numbers.values()).any() if self.keeps else 0
+        m.d.comb += [wants.eq(host.read | host.write), here.eq(ours),
                      held.eq(host.write & (host.addr == INPUT) & self.shut & ~self.playing)]
 
         def give(master):

@@ -10,7 +10,8 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 class Load(NamedTuple):
     """The image that is being written: its checksum so far, whether one is, how many words have come.
 
-    loaded: one is in force; settling: the last one is not yet; stray: to be set for a word that belongs to none.
+    loaded: one is in force; settling: the last one is not yet; stray: to be set for a word that belongs to none; right,
+    for one cycle: it is complete, and its checksum is the one given.
     """
 
     crc: crc.Processor
@@ -19,23 +20,24 @@ class Load(NamedTuple):
     loaded: Signal
     settling: Signal
     stray: Signal
+    right: Signal
 
 
 def loader(m, control, held, file) -> Load:
     """The registers of a load of `control`: its begin, its commit, its errors; and the status of the device."""
     expected = control.constants["parameter_words"]
     m.submodules.crc = check = crc.Processor(CRC32_ISO_HDLC(data_width=8))
-    load = Load(check, Signal(), Signal(range(expected + 2)), Signal(), Signal(), Signal(name="_stray"))
+    load = Load(check, Signal(), Signal(range(expected + 2)), Signal(), Signal(), Signal(name="_stray"),
+                Signal())
     begin, commit = file.writes["load_begin"], file.writes["load_commit"]
     # the last words still hop along the lanes when the checksum comes
     hops = control.info.settle
-    right, settle, complete, same = (Signal(), Signal(range(hops + 1)), Signal(reset_less=True),
-                                     Signal(reset_less=True, name="same"))
+    settle, complete, same = Signal(range(hops + 1)), Signal(reset_less=True), Signal(reset_less=True, name="same")
     m.d.sync += [complete.eq(load.count == expected), same.eq(check.crc == held.data)]
     m.d.comb += [load.settling.eq((settle != 0) | (control.want_half != control.half)), check.start.eq(begin),
                  file.flags["load_idle"].eq(commit & ~load.loading | load.stray),
                  file.flags["load_count"].eq(commit & ~complete), file.flags["load_crc"].eq(commit & ~same),
-                 right.eq(commit & load.loading & complete & same)]
+                 load.right.eq(commit & load.loading & complete & same)]
     # like the weights themselves, where they are and that they were learnt outlives a reset
     want_half, learnt = Signal(name="half_wanted", reset_less=True), Signal(reset_less=True)
     m.d.comb += control.want_half.eq(want_half)
@@ -45,7 +47,7 @@ def loader(m, control, held, file) -> Load:
             m.d.sync += load.loaded.eq(0)
     with m.Elif(commit):
         m.d.sync += load.loading.eq(0)
-    with m.If(right):
+    with m.If(load.right):
         m.d.sync += settle.eq(hops)
     with m.Elif(settle != 0):
         m.d.sync += settle.eq(settle - 1)

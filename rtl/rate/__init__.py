@@ -5,4 +5,5 @@ from rtl.rate.core import NetworkCore
 from rtl.rate.cost import fold_within, inventory, notes, pace
 from rtl.systems import Circuit
 
-CIRCUIT = Circuit(core=NetworkCore, fold=fold_within, inventory=inventory, pace=pace, notes=notes, chain=chain)
+CIRCUIT = Circuit(core=NetworkCore, fold=fold_within, inventory=inventory, pace=pace, notes=notes, chain=chain,
+                  scrubs=True)

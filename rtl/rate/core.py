@@ -12,11 +12,12 @@ from golden.rate.learn import registers
 from golden.rate.network import Network
 from golden.regmap import MAX_HALVINGS
 from rtl.fixed import shape
-from rtl.host.core import CoreInfo, ranges, settle_cycles
+from rtl.host.core import CoreInfo, ranges, read_members, settle_cycles
 from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, later
 from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError, target_format
 from rtl.rate.plastic import PlasticLayer
+from rtl.rate.readback import ask_layers, check_readable
 from rtl.rate.schedule import cycles_per_tick, engine, top_latency, waits
 from rtl.rate.ways import ErrorsIn, Far
 
@@ -52,7 +53,7 @@ class NetworkCore(wiring.Component):
     A tick starts when its input vector is complete, the output buffer has room and the last tick is `cycles_per_tick`
     old. All layers start together and nothing stalls inside.
 
-    Parameters: net; vendor form of memories; numbers of the layers here, None for all; far, what of them is elsewhere.
+    Parameters: net; vendor form; numbers of the layers here, None for all; far, what of them is elsewhere; scrubs.
     Members
       i, o      words of input and output vectors, in order
       params    writes to parameter banks
@@ -68,12 +69,13 @@ class NetworkCore(wiring.Component):
       moved     a tick starts in which weights move
       overflow  by layer: an error word was at an end of its format
       probe, probe_bank, probe_addr; probe_valid, probe_data    read a word that learns; ticks wait for it
+    with `scrubs`: read, read_bank, read_addr; read_valid, read_data    a word in force, wanted until it is there
     output_ticks: how many ticks the output buffer holds.
     """
 
     def __init__(self, net: Network, *, vendor: str = "generic", numbers: range | None = None,
-                 far: dict[int, Far] | None = None, **members):
-        self.net, self.vendor, self.far = net, vendor, far or {}
+                 far: dict[int, Far] | None = None, scrubs: bool = False, **members):
+        self.net, self.vendor, self.far, self.scrubs = net, vendor, far or {}, scrubs and check_readable(net)
         self.numbers = range(len(net.layers)) if numbers is None else numbers
         noise = registers(net) if net.teacher else []
         self.engines = {n: self._make_layer(n, noise) for n in self.numbers}
@@ -81,7 +83,7 @@ class NetworkCore(wiring.Component):
         self.period = cycles_per_tick(net)
         # a frame of the host link takes 64 words
         self.output_ticks = max(4, 64 // net.outputs)
-        members |= learning_members(net)
+        members |= learning_members(net) | (read_members() if scrubs else {})
         self.info = self._info()
         members |= {"hold": In(1)} if self.info.drain else {}
         super().__init__(members | {
@@ -97,7 +99,7 @@ class NetworkCore(wiring.Component):
             constants={"cycles_per_tick": self.period, "output_ticks": self.output_ticks, "learn_cycles": learning},
             settle=settle_cycles(net), patience=3 * max(self.period, learning), learns=learns,
             halves=net.layers[0].halves, drain=0 if net.layers[0].halves == 2 else drain_cycles(net),
-            readable=ranges(bank.number for bank in net.layout() if bank.learns))
+            scrubs=self.scrubs, readable=ranges(bank.number for bank in net.layout() if bank.learns))
 
     def elaborate(self, platform):
         m = Module()
@@ -122,6 +124,7 @@ class NetworkCore(wiring.Component):
         self._layers(m, start, output, given)
         if learns:
             self._probe(m, due & ~go, hold)
+        ask_layers(m, self, due & ~go, go=go, drain=drain_cycles(self.net))
         return m
 
     def _ready(self, vector, hold):
@@ -183,8 +186,7 @@ class NetworkCore(wiring.Component):
 
     def _output_buffer(self, m, go):
         """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
-        size = self.net.outputs
-        layout = output_layout(self.net)
+        size, layout = self.net.outputs, output_layout(self.net)
         m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
         word = Signal(layout)
         index = Signal(range(max(2, size)))
@@ -213,12 +215,11 @@ class NetworkCore(wiring.Component):
         self._ends(m, start, output, params, given)
 
     def _make_layer(self, n: int, noise):
-        net = self.net
-        layer = net.layers[n]
+        net, layer = self.net, self.net.layers[n]
         options = {"vendor": self.vendor, "first_bank": bank_layout(net)[n].lanes, "ahead": n == 0,
                    "streams": net.streams, "wait": waits(net, n)[0]}
         if layer.plastic is None:
-            return DenseLayer(layer, **options)
+            return DenseLayer(layer, scrubs=self.scrubs, **options)
         below = (net.layers[n - 1].plastic.error, net.back_shift(n)) if n > net.first_plastic else None
         own = noise[n]
         options |= {"seeds": [int(each[0]) for each in (*own.lanes, own.tau)]}

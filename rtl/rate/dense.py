@@ -8,7 +8,7 @@ A tick reads every operand once a fold and finishes one neuron a cycle when a ro
 the next tick may already accumulate (rtl.rate.schedule says from when on).
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,8 +16,10 @@ from golden.rate.layer import Dense
 from golden.units.dense import dense_rows
 from golden.units.leadlag import integrator
 from rtl.fixed import shape
+from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, hop, join
 from rtl.primitives import Bank
+from rtl.rate.readback import read_weights
 from rtl.rate.rows import (
     ROW_LATENCY,
     ask,
@@ -40,7 +42,8 @@ class DenseLayer(wiring.Component):
 
     Parameters: layer; vendor form; first_bank, its first number on the parameter bus (golden.image.bank_layout); ahead,
     for the layer that reads the network's input; streams that take turns, each with membranes of its own; wait, cycles
-    that the predictor of its messages waits for its words.
+    that the predictor of its messages waits for its words; scrubs, whether parameters are read
+    back (rtl.rate.readback).
     Members
       start           open a tick, with
       fresh           the membranes count as zero
@@ -50,16 +53,19 @@ class DenseLayer(wiring.Component):
       i, o            message words in neuron order; never stall
       params, params_out  parameter bus
       lost            a prediction of a message (bit 0) was not sent; bit 1 is for layers that learn
+    with `scrubs`
+      read, read_bank, read_addr   read a word in force, for a cycle in which no tick runs; held until it is there:
+      read_valid, read_data        at most MacLanes.latency and lanes + 3 cycles later, where no tick began with `read`
     """
 
     def __init__(self, layer: Dense, *, vendor: str = "generic", first_bank: int = 0, ahead: bool,
-                 streams: int = 1, wait: int = 0):
+                 streams: int = 1, wait: int = 0, scrubs: bool = False):
         self.layer, self.vendor, self.first_bank, self.ahead = layer, vendor, first_bank, ahead
-        self.wait, self.streams = wait, streams
+        self.wait, self.streams, self.scrubs = wait, streams, scrubs
         self.lanes = MacLanes(dense_rows(layer), vendor=vendor, first_bank=first_bank)
         self.unit = LeadLag(layer, vendor=vendor)
         self.activation = Activation(layer.activation, layer.state, layer.rate, vendor=vendor)
-        super().__init__(layer_members(layer, streams))
+        super().__init__(layer_members(layer, streams) | (read_members() if scrubs else {}))
 
     @classmethod
     def neuron_latency(cls, layer: Dense) -> int:
@@ -96,16 +102,22 @@ class DenseLayer(wiring.Component):
         now = walk(m, layer, Signal(name="walking"), start=self.start, half=self.half, index_bits=line.index_bits)
         m.d.comb += [line.start.eq(self.start), line.fresh.eq(self.restart)]
         bias = ask(m, line, index=now.index, bias=now.first)
-        m.d.comb += [lanes.addr.eq(now.address), lanes.first.eq(now.first), lanes.last.eq(now.last)]
-        m.d.comb += lanes.operand.eq(operand(m, layer, line, bias))
+        read = read_weights(m, self) if self.scrubs else None
+        over = now if read is None else read.over(now)
+        m.d.comb += [lanes.addr.eq(over.address), lanes.first.eq(over.first), lanes.last.eq(over.last)]
+        word = operand(m, layer, line, bias)
+        m.d.comb += lanes.operand.eq(word if read is None else Mux(read.probe.one, 1, word))
         join(m, self.params_out, behind)
         sum_valid = Signal()
-        m.d.comb += sum_valid.eq(lanes.valid)
+        m.d.comb += sum_valid.eq(lanes.valid if read is None else lanes.valid & ~read.probe.busy)
         flags = {name: getattr(self, name) for name in ("fresh", "half", *(["stream"] if self.streams > 1 else []))}
         row = row_numbers(m, layer, sum_valid, start=self.start, flags=flags)
         s, u, membranes = row_state(m, layer, lanes.sum, row, streams=self.streams, vendor=vendor)
         half = [row["half"]] if layer.halves == 2 else []
         m.d.comb += [store.read_addr.eq(Cat(row["index"], *half)) for store in constants.values()]
+        if read is not None:
+            # below a line's delay stand the turns of streams
+            read.others(m, constants, line.delay[self.streams.bit_length() - 1:])
         m.d.comb += [unit.i.p.i.eq(s), unit.i.p.x.eq(u),
                      *(unit.i.p[name].eq(store.read_data) for name, store in constants.items())]
         row_end(m, row, unit, self.activation, membranes, self.o, wait=0)

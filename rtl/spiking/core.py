@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
-from rtl.host.core import CoreInfo, settle_cycles
+from rtl.host.core import CoreInfo, read_members, settle_cycles
 from rtl.pipeline import ParameterBus, hop
 from rtl.primitives import shares_neurons
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
+from rtl.spiking.readback import answer_words
 from rtl.spiking.serial import Answer, Spikes, longest_wait
 from rtl.spiking.shared import SharedEngine
 
@@ -30,24 +31,29 @@ class SpikingCore(wiring.Component):
     Input words of an image: for every tick the lines that spike, then a word with TICK_BIT; behind the last tick a word
     with IMAGE_BIT. One output word an image. What still comes of an image that is decided is dropped, unless
     `stop_early` is False. shared: whether lanes share a neuron unit (rtl.spiking.shared); by default as `vendor` wants.
+    scrubs: parameters can be read back, at any time; ValueError where neurons are shared.
 
     Members: i, o; params; half follows want_half (there is but one half of the banks); busy; tick, stall events;
-    tokens of each hidden layer as they pass (for benches).
+    tokens of each hidden layer as they pass (for benches); with `scrubs` read, read_bank and read_addr until
+    read_valid, with read_data.
     """
 
     def __init__(self, net: SpikingNetwork, *, vendor: str = "generic", stop_early: bool = True,
-                 shared: bool | None = None):
-        self.net, self.vendor, self.stop_early = net, vendor, stop_early
+                 shared: bool | None = None, scrubs: bool = False):
+        self.net, self.vendor, self.stop_early, self.scrubs = net, vendor, stop_early, scrubs
         self.shared = shares_neurons(vendor) if shared is None else shared
+        if scrubs and self.shared:
+            raise ValueError(f"{net.name} shares neuron units here: its parameters cannot be read back")
         super().__init__({
             "i": In(stream.Signature(input_layout())), "o": Out(stream.Signature(output_layout())),
             "params": In(ParameterBus()), "want_half": In(1), "half": Out(1), "busy": Out(1), "tick": Out(1),
             "stall": Out(1), "lost": Out(2 * len(net.layers)),
-            "seen": Out(data.StructLayout({"valid": 1, "kind": 2, "source": 16})).array(len(net.layers) - 1)})
+            "seen": Out(data.StructLayout({"valid": 1, "kind": 2, "source": 16})).array(len(net.layers) - 1)}
+            | (read_members() if scrubs else {}))
 
         # a spiking network has no fixed period: it takes as long as there are spikes
         self.info = CoreInfo(constants={"cycles_per_tick": 0, "output_ticks": self.output_ticks}, halves=1,
-                             settle=settle_cycles(net),
+                             scrubs=scrubs, settle=settle_cycles(net),
                              patience=(longest_wait if self.shared else self.longest_wait)(net))
 
     #: answers that wait until they are read
@@ -66,7 +72,7 @@ class SpikingCore(wiring.Component):
                    "spiking": not is_last or self.net.decision == "first_spike"}
         if self.shared:
             return SharedEngine(layer, **options)
-        return SpikingEngine(layer, rest=Decision.rest(layer) if is_last else 0, **options)
+        return SpikingEngine(layer, rest=Decision.rest(layer) if is_last else 0, scrubs=self.scrubs, **options)
 
     def _decision(self, layer):
         return (Answer if self.shared else Decision)(layer, stop_early=self.stop_early)
@@ -82,11 +88,12 @@ class SpikingCore(wiring.Component):
         m.d.comb += [tokens.valid.eq(self.i.valid), tokens.payload.eq(first), self.i.ready.eq(tokens.ready)]
         m.d.sync += self.half.eq(self.want_half)
         decided, number = Signal(), Signal(8)
-        params, bank = self.params, 0
+        params, bank, engines, seeds = self.params, 0, [], []
         seed_bank = sum(layer.banks for layer in layers)
         for n, layer in enumerate(layers):
             is_last = n == len(layers) - 1
             m.submodules[f"layer{n}"] = engine = self._engine(layer, bank, is_last)
+            engines.append(engine)
             bank += layer.banks
             params = hop(m, params, name=f"params{n}")
             seed = Signal(32, name=f"seed{n}", reset_less=True)
@@ -95,6 +102,7 @@ class SpikingCore(wiring.Component):
                     m.d.sync += seed[16:].eq(params.data)
                 with m.Else():
                     m.d.sync += seed[:16].eq(params.data)
+            seeds.append(seed)
             for name in ("en", "bank", "half", "addr", "data"):
                 m.d.comb += getattr(engine.params, name).eq(getattr(params, name))
             m.d.comb += [engine.i.valid.eq(tokens.valid), engine.i.payload.eq(tokens.payload),
@@ -121,6 +129,8 @@ class SpikingCore(wiring.Component):
         m.d.sync += [decided.eq(unit.decided), number.eq(unit.number)]
         m.d.comb += [self.o.valid.eq(unit.o.valid), unit.o.ready.eq(self.o.ready), self.o.p.last.eq(1),
                      self.o.p.y.eq(Cat(unit.o.payload.label, unit.o.payload.tick, unit.o.payload.fired))]
+        if self.scrubs:
+            answer_words(m, self, engines, seeds, seed_bank)
         # an image is under way from its first word to its answer
         inside, ends, answers = Signal(), Signal(8), Signal(8)
         taken = self.i.valid & self.i.ready

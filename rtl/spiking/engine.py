@@ -14,8 +14,10 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spiking.layer import GROUP, SpikingLayer
+from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, join, later
 from rtl.spiking.lanes import Kind, Lane, LaneGroup, Neuron, fetch_cycles, fold_bits, operation
+from rtl.spiking.readback import hand_on
 from rtl.units.weights import SourceHash
 
 #: vectors of spikes, or answers, that may wait before a layer stops
@@ -97,7 +99,8 @@ class Issue(wiring.Component):
 class SpikingEngine(wiring.Component):
     """Issue and lanes of one layer.
 
-    Parameters: layer; vendor; bank0, number of the first bank; rest as for Issue; spiking as for Lane.
+    Parameters: layer; vendor; bank0, number of the first bank; rest as for Issue; spiking as for Lane; scrubs as for a
+    LaneGroup, with its members.
     Members
       i, room, decided, number   as for Issue
       params, seed               loads of synapses; seed of the weights
@@ -107,8 +110,10 @@ class SpikingEngine(wiring.Component):
     x is there where one group holds all lanes.
     """
 
-    def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, rest: int = 0, spiking: bool):
+    def __init__(self, layer: SpikingLayer, *, vendor: str, bank0: int, rest: int = 0, spiking: bool,
+                 scrubs: bool = False):
         self.layer, self.vendor, self.bank0, self.rest, self.spiking = layer, vendor, bank0, rest, spiking
+        self.scrubs = scrubs
         self.groups = -(-layer.lanes // GROUP)
         hashed = SourceHash.LATENCY if layer.regenerates else 0
         self._hashed = hashed
@@ -118,7 +123,8 @@ class SpikingEngine(wiring.Component):
             "i": In(stream.Signature(token_layout(layer.inputs))), "room": In(1), "decided": In(1),
             "number": In(IMAGE_BITS), "params": In(ParameterBus()), "seed": In(32), "issued": Out(1),
             "update": Out(1), "fired": Out(layer.lanes), "fold": Out(fold_bits(layer)), "last": Out(1), "image": Out(1),
-            "x": Out(signed(layer.state.width)).array(layer.lanes if self.groups == 1 else 0)})
+            "x": Out(signed(layer.state.width)).array(layer.lanes if self.groups == 1 else 0)}
+            | (read_members() if scrubs else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -133,15 +139,19 @@ class SpikingEngine(wiring.Component):
             word = source.word
         op = later(m, issue.op.as_value(), self._hashed, name="op", reset_less=False)
         addr = later(m, issue.addr, self._hashed, name="addr")
-        params, fired = self.params, []
+        params, fired, groups = self.params, [], []
         for n in range(self.groups):
             m.submodules[f"group{n}"] = group = LaneGroup(
                 layer, first=n * GROUP, count=min(GROUP, layer.lanes - n * GROUP),
-                bank0=self.bank0 + layer.bank_first.index(n * GROUP), vendor=self.vendor, spiking=self.spiking)
+                bank0=self.bank0 + layer.bank_first.index(n * GROUP), vendor=self.vendor, spiking=self.spiking,
+                scrubs=self.scrubs)
+            groups.append(group)
             m.d.comb += [group.i_op.eq(op), group.i_addr.eq(addr), group.i_word.eq(word)]
             join(m, group.i_params, params)
             op, addr, word, params = group.o_op.as_value(), group.o_addr, group.o_word, group.o_params
             fired.append(later(m, group.fired, self.groups - 1 - n, name=f"fired{n}"))
+        if self.scrubs:
+            hand_on(m, self, groups)
         if self.groups == 1:
             m.d.comb += [x.eq(y) for x, y in zip(self.x, group.x, strict=True)]
         for name in ("update", "last", "image"):

@@ -19,8 +19,10 @@ from amaranth.lib.wiring import In, Out
 from golden.spiking.layer import SpikingLayer
 from golden.units.weights import BLOCK
 from rtl.fixed import saturate
+from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import bank, in_blocks, scratch
+from rtl.spiking.readback import gather, pending
 from rtl.units.weights import BlockWeights
 
 
@@ -201,19 +203,22 @@ class LaneGroup(wiring.Component):
     Latency from an update at `i_op` to `fired`: a register, `fetch_cycles`, Lane.LATENCY.
 
     Parameters: layer; first, number of its first lane; count of lanes; vendor; number of its first bank.
-    Members: i_ / o_ op, addr of the synapses, word of the hash; params; fired, x (of every lane).
+    scrubs, whether words of synapses are read back (rtl.spiking.readback).
+    Members: i_ / o_ op, addr of the synapses, word of the hash; params; fired, x (of every lane); with `scrubs` read,
+    for a cycle, read_bank and read_addr, held until read_valid, with read_data.
     """
 
-    def __init__(self, layer: SpikingLayer, *, first: int, count: int, bank0: int, vendor: str, spiking: bool):
+    def __init__(self, layer: SpikingLayer, *, first: int, count: int, bank0: int, vendor: str, spiking: bool,
+                 scrubs: bool = False):
         self.layer, self.first, self.count, self.bank0 = layer, first, count, bank0
-        self.vendor, self.spiking = vendor, spiking
+        self.vendor, self.spiking, self.scrubs = vendor, spiking, scrubs
         depth = (layer.bank_depth - 1).bit_length()
         members = {"op": operation(layer), "addr": unsigned(max(1, depth)), "word": unsigned(32)}
         super().__init__(
             {f"i_{name}": In(shape) for name, shape in members.items()} |
             {f"o_{name}": Out(shape) for name, shape in members.items()} |
             {"i_params": In(ParameterBus()), "o_params": Out(ParameterBus()), "fired": Out(count),
-             "x": Out(signed(layer.state.width)).array(count)})
+             "x": Out(signed(layer.state.width)).array(count)} | (read_members() if scrubs else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -258,6 +263,9 @@ class LaneGroup(wiring.Component):
         # the choice of a bank is a register of its own: it would be the longest path of large networks
         write_addr = later(m, params.addr, 1, name="write_addr")
         write_data = later(m, params.data, 1, name="write_data")
+        if self.scrubs:
+            spikes = later(m, held["op"].kind == Kind.SPIKE, spare, name="spikes", reset_less=False)
+            reads, answers = pending(m, self, spikes), []
         for n in range(-(-self.count // layer.bank_lanes)):
             lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
             m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
@@ -265,7 +273,15 @@ class LaneGroup(wiring.Component):
             chosen = later(m, params.en & (params.bank == self.bank0 + n), 1, name=f"chosen{n}", reset_less=False)
             m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(write_addr),
                          store.write_data.eq(write_data), store.write_en.eq(chosen)]
+            if self.scrubs:
+                mine = Signal(name=f"reads{n}")
+                m.d.comb += mine.eq(reads & (self.read_bank == self.bank0 + n))
+                with m.If(mine):
+                    m.d.comb += store.read_addr.eq(self.read_addr)
+                answers.append((later(m, mine, store.LATENCY, name=f"read{n}", reset_less=False), store.read_data))
             words += [store.read_data.word_select(k, layer.synapse_bits) for k in range(lanes)]
+        if self.scrubs:
+            gather(m, self, answers)
         return words
 
 

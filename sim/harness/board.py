@@ -29,7 +29,7 @@ class SimulatedBoard(Transport):
     Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles; flash,
     what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading; keeps, whether it
     keeps what it learns, in slots from SLOTS on; mapped, the netlist that tools make of the design, in its place
-    (sim.netlist).
+    (sim.netlist); scrubs, whether parameters are held against their checksum.
     ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far; slots, where they are; times, CPU seconds that each step of building took.
     """
@@ -37,9 +37,11 @@ class SimulatedBoard(Transport):
     slots = None
 
     def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False,
-                 flash: bytes | None = None, keeps: bool = False, mapped: Mapped | None = None):
+                 flash: bytes | None = None, keeps: bool = False, mapped: Mapped | None = None,
+                 scrubs: bool = False):
         self.slots = Slots(SLOTS, slot_bytes(net)) if keeps else None
         top = SerialTop(net, divisor=DIVISOR, vendor=vendor,
+                        scrubs=scrubs,
                         flash=None if flash is None else FLASH._replace(slots=self.slots))
         self._open(design_of(top, name="board", vendor=vendor, mapped=mapped, verilog=processor() if keeps else ""),
                    quick, flash)
@@ -54,7 +56,7 @@ class SimulatedBoard(Transport):
 
     def _open(self, design: Design, quick: bool, flash: bytes | None = None):
         harness = _text("board.cpp") if flash is None else f"#define FLASH\n{_text('flash.h')}{_text('board.cpp')}"
-        self._library = library = build_design(design, harness=harness, quick=quick)
+        self._library = library = self._compile(design, harness, quick)
         self.times = design.times
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [ctypes.c_int]
@@ -69,6 +71,9 @@ class SimulatedBoard(Transport):
             library.board_refused.argtypes = [ctypes.c_void_p]
             library.board_dump.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
         self.plug(flash)
+
+    def _compile(self, design: Design, harness: str, quick: bool) -> ctypes.CDLL:
+        return build_design(design, harness=harness, quick=quick)
 
     def plug(self, flash: bytes | None = None) -> None:
         """Take the power away and give it again, with `flash` in the flash of a board that has one."""

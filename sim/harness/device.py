@@ -31,22 +31,26 @@ class Device:
     """The device behind its bus: golden.regmap in C++.
 
     Parameters: net; vendor form of memories and multipliers (vendor models are compiled in); quick, True to compile
-    sooner what runs few cycles; mapped, the netlist that tools make of the device, in its place (sim.netlist).
+    sooner what runs few cycles; mapped, the netlist that tools make of the device, in its place (sim.netlist); scrubs,
+    whether its parameters are held against their checksum.
     Compiling takes half a minute for 140 lanes and is cached (sim.verilated). ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far; run_cycles, those of the last `run`; times, CPU seconds that each step of
     building took.
     """
 
     def __init__(self, net: Description, vendor: str = "generic", *, quick: bool = False,
-                 mapped: Mapped | None = None):
+                 mapped: Mapped | None = None, scrubs: bool = False):
         self.net, self.run_cycles = net, 0
         harness = Path(__file__).with_name("device.cpp").read_text(encoding="utf-8")
-        design = design_of(NetworkTop(net, vendor=vendor), name="top", vendor=vendor, mapped=mapped)
-        self._library, self.times = build_design(design, harness=harness, quick=quick), design.times
+        design = design_of(NetworkTop(net, vendor=vendor, scrubs=scrubs), name="top", vendor=vendor, mapped=mapped)
+        self._library, self.times = self._compile(design, harness, quick), design.times
         _declare(self._library)
         self._handle = ctypes.c_void_p(self._library.simulation_new())
         # beside those whose answers wait, one may wait for room; what has no fixed length would hold up its own end
         self._units_buffered = self.register("output_ticks") - (net.END is not None)
+
+    def _compile(self, design, harness: str, quick: bool) -> ctypes.CDLL:
+        return build_design(design, harness=harness, quick=quick)
 
     def __del__(self):
         if getattr(self, "_handle", None) is not None:

@@ -238,6 +238,6 @@ def test_synthesised_circuit_equals_golden(tiny):
     simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False, quick=True,
                                    mapped=Mapped(way.key, in_block_rams))
     simulation.load(build_image(tiny, params))
-    golden, found = run(tiny, params, spikes).answers, simulation.run(spikes).answers
+    golden, found = run(tiny, params, spikes), simulation.run(spikes)
     for name in golden._fields:
         np.testing.assert_array_equal(getattr(found, name), getattr(golden, name), err_msg=name)

@@ -3,7 +3,7 @@
 import pytest
 
 from golden import regmap
-from golden.regmap import BOOT_REGISTERS, ERRORS, KEEPER_REGISTERS, REGISTERS, parameter_address
+from golden.regmap import BOOT_REGISTERS, ERRORS, KEEPER_REGISTERS, REGISTERS, SCRUB_REGISTERS, parameter_address
 
 
 def test_registers_stay_where_they_are():
@@ -13,8 +13,10 @@ def test_registers_stay_where_they_are():
         (8, "status", "r"), (9, "errors", "rw"), (10, "load_begin", "w"), (11, "load_commit", "w"), (12, "ticks", "rw"),
         (13, "busy_cycles", "rw"), (14, "stall_cycles", "rw"), (15, "scratch", "rw"), (16, "learning", "rw"),
         (17, "halvings", "rw"), (18, "teacher", "r"), (19, "learn_cycles", "r"), (20, "overflow", "rw"),
-        (21, "lost", "rw"), (22, "boot", "r"), (23, "kept", "r"), (24, "save", "w"), (25, "save_every", "rw")]
+        (21, "lost", "rw"), (22, "boot", "r"), (23, "kept", "r"), (24, "save", "w"), (25, "save_every", "rw"),
+        (26, "scrub_rounds", "rw"), (27, "scrub_flips", "rw"), (28, "scrub_mends", "rw")]
     assert (BOOT_REGISTERS, KEEPER_REGISTERS) == (("boot",), ("kept", "save", "save_every"))
+    assert SCRUB_REGISTERS == ("scrub_rounds", "scrub_flips", "scrub_mends")
     assert ERRORS == {"load_crc": 0, "load_count": 1, "load_idle": 2, "address": 3}
 
 

@@ -24,6 +24,7 @@ from golden.regmap import (
     OUTPUT,
     PARAMETER_BASE,
     REGISTERS,
+    SCRUB_REGISTERS,
     TEACH_BIT,
     VALID_BIT,
     VERSION,
@@ -34,7 +35,7 @@ from golden.spiking.words import FIRED_BIT, IMAGE_BIT, TICK_BIT
 from sim.harness.line import Responder
 
 OFFSETS = {register.offset: name for name, register in REGISTERS.items()
-           if name not in BOOT_REGISTERS + KEEPER_REGISTERS}
+           if name not in BOOT_REGISTERS + KEEPER_REGISTERS + SCRUB_REGISTERS}
 
 
 def learner(*, streams: int = 2, loss: str = "squared_error") -> Network:

@@ -22,6 +22,7 @@ from golden.regmap import (
     MAGIC,
     OUTPUT,
     REGISTERS,
+    SCRUB_REGISTERS,
     VALID_BIT,
     parameter_address,
 )
@@ -113,7 +114,7 @@ def want(params):
 
 def test_registers():
     async def bench(host):
-        some = (*BOOT_REGISTERS, *KEEPER_REGISTERS)
+        some = (*BOOT_REGISTERS, *KEEPER_REGISTERS, *SCRUB_REGISTERS)
         got = {name: await host.get(name) for name in REGISTERS if name not in some}
         assert got["magic"] == MAGIC
         assert f"{got['fingerprint_high']:08x}{got['fingerprint_low']:08x}" == NET.fingerprint
