@@ -23,6 +23,7 @@ from golden.spiking.codes import LatencyCode
 from golden.spiking.engine import random_synapses, run
 from golden.spiking.layer import SpikingLayer
 from golden.spiking.network import SpikingNetwork
+from golden.spiking.words import answers
 from golden.units.weights import Ternary
 from rtl.spiking.cost import inventory
 from sim.design import Mapped
@@ -238,6 +239,6 @@ def test_synthesised_circuit_equals_golden(tiny):
     simulation = SpikingSimulation(tiny, vendor="ice40", stop_early=False, quick=True,
                                    mapped=Mapped(way.key, in_block_rams))
     simulation.load(build_image(tiny, params))
-    golden, found = run(tiny, params, spikes), simulation.run(spikes)
+    golden, found = run(tiny, params, spikes).answers, answers(simulation.run(spikes).words)
     for name in golden._fields:
         np.testing.assert_array_equal(getattr(found, name), getattr(golden, name), err_msg=name)
