@@ -11,7 +11,7 @@ import hashlib
 import io
 import tokenize
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +62,7 @@ class _Module:
             if not names and not isinstance(node, ast.Import | ast.ImportFrom):
                 self.always.append(node)
         # those inside of functions, too
-        for node in ast.walk(tree):
+        for node in _statements(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     target = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -84,6 +84,14 @@ def _defined(node) -> list[str]:
     return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
 
 
+def _statements(node) -> Iterator[ast.stmt]:
+    """All statements below a node, without a look at their expressions, which are most of a tree."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for each in getattr(node, field, ()):
+            yield each
+            yield from _statements(each)
+
+
 def _bare_lines(source: str, tree) -> list[str]:
     """The lines of a file without comments and docstrings; those that held nothing else are empty."""
     lines = source.splitlines()
@@ -91,7 +99,7 @@ def _bare_lines(source: str, tree) -> list[str]:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(tree):
+    for node in (tree, *_statements(tree)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and \
                 ast.get_docstring(node, clean=False) is not None:
             for row in range(node.body[0].lineno, node.body[0].end_lineno + 1):
