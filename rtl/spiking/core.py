@@ -131,7 +131,11 @@ class SpikingCore(wiring.Component):
                      self.o.p.y.eq(Cat(unit.o.payload.label, unit.o.payload.tick, unit.o.payload.fired))]
         if self.scrubs:
             answer_words(m, self, engines, seeds, seed_bank)
-        # an image is under way from its first word to its answer
+        self._under_way(m, word)
+        return m
+
+    def _under_way(self, m, word):
+        """An image is under way from its first word to its answer."""
         inside, ends, answers = Signal(), Signal(8), Signal(8)
         taken = self.i.valid & self.i.ready
         with m.If(taken):
@@ -139,5 +143,4 @@ class SpikingCore(wiring.Component):
         m.d.sync += [ends.eq(ends + (taken & word[IMAGE_BIT])), answers.eq(answers + (self.o.valid & self.o.ready)),
                      self.busy.eq(inside | (ends != answers) | self.i.valid),
                      self.tick.eq(taken & word[TICK_BIT]), self.stall.eq(self.i.valid & ~self.i.ready)]
-        return m
 
