@@ -32,6 +32,9 @@ def builds(table, data) -> str:
     short += [(row["network"], row["board"], row["failed"]) for row in found if "failed" in row]
     if short:
         parts.append(table(("does not fit", "board", "what is short"), short))
+    pairs = data["boards"].get("pairs", len(found))
+    if len(found) < pairs:
+        parts.append(f"So far {len(found)} of {pairs} pairs of network and board were tried.")
     return "\n\n".join(parts)
 
 

@@ -39,7 +39,7 @@ def boards(console) -> dict:
                 rows.append({"network": name, "board": board, "fits": "short" not in found,
                              "short_of": found.get("short")} | found | pace(found))
             write_whole(OUT, to_json(rows))
-    return {"rows": rows, "seed": SEEDS[0]}
+    return {"rows": rows, "pairs": len(rows), "seed": SEEDS[0]}
 
 
 def pace(found: dict) -> dict:

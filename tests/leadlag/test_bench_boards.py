@@ -69,5 +69,9 @@ def test_the_page():
                  "| a | c | 60 MHz, missed | 66.0 MHz | 4,000 | 4,200 | 0 | 29 | - |", "Nothing is timed.",
                  "| d | b | 3 | 1,234 | 5 | 6 |", "| e | b | DSP |", "| e | c | no place |"):
         assert line in text.splitlines(), line
+    assert "So far" not in text
+    part = {"boards": {"rows": rows, "pairs": len(rows) + 3}}
+    assert boards_figures.builds(figures._table, part).endswith(f"So far {len(rows)} of {len(rows) + 3} pairs of "
+                                                                "network and board were tried.")
     assert "Not measured yet" in boards_figures.builds(figures._table, {})
     assert all(f"| `{name}` |" in boards_figures.boards(figures._table) for name in flow.BOARDS)
