@@ -1,6 +1,6 @@
 """Components for proofs: a unit with all its inputs free, and what must hold of it."""
 
-from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,12 +17,16 @@ class Around(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.unit = unit = self.unit
-        for path, member, value in unit.signature.flatten(unit):
-            if member.flow == In:
-                m.d.comb += value.eq(getattr(self, "_".join(map(str, path))))
+        m.submodules.unit = self.unit
+        self.join(m)
         self.claims(m)
         return m
+
+    def join(self, m) -> None:
+        """Inputs of the unit are those of this component."""
+        for path, member, value in self.unit.signature.flatten(self.unit):
+            if member.flow == In:
+                m.d.comb += value.eq(getattr(self, "_".join(map(str, path))))
 
     def claims(self, m) -> None:
         raise NotImplementedError
@@ -55,54 +59,6 @@ class RecallHolds(Holds):
         m.d.sync += [waits.eq(unit.i.valid & ~unit.i.ready), tick.eq(unit.tick)]
         m.d.comb += [Assume(~waits | (tick == unit.tick)),
                      Assume(~unit.i.valid | (unit.i.p.visit != 0) & (unit.i.p.index < unit.net.lines))]
-
-
-class Requests(Around):
-    """The bus as its master drives it: one request at a time, still until it is acknowledged or withdrawn, then rest.
-
-    left: for how many cycles a request may be out at most.
-    """
-
-    def __init__(self, unit, left: int):
-        self.left = left
-        super().__init__(unit)
-
-    def claims(self, m):
-        bus = self.unit.bus
-        out, acked, request = Signal(), Signal(), Signal(66)
-        age = Signal(range(self.left + 2))
-        now = Cat(bus.read, bus.write, bus.addr, bus.w_data)
-        m.d.sync += [out.eq(bus.read | bus.write), acked.eq(bus.ack), request.eq(now),
-                     age.eq(Mux(bus.read | bus.write, age + (age <= self.left), 0))]
-        m.d.comb += [Assert(~(bus.read & bus.write)), Assert(~(out & acked) | ~(bus.read | bus.write)),
-                     Assert(~(out & (bus.read | bus.write)) | (request == now)), Assert(age <= self.left)]
-
-
-class Sums(Around):
-    """A ring of sums loses nothing: of any one address, what is read is all that was added since it was cleared.
-
-    A sum is read when nothing was done to it for BEHIND cycles, as lanes do it.
-    """
-
-    def __init__(self, unit):
-        super().__init__(unit, which=In(len(unit.addr)))
-
-    def claims(self, m):
-        unit, width = self.unit, self.unit.width
-        which, began, still = Signal.like(self.which), Signal(), Signal(range(unit.BEHIND + 1), init=unit.BEHIND)
-        total, came, here = Signal(width), Signal(), Signal()
-        m.d.sync += [which.eq(self.which), began.eq(1), still.eq(Mux(still == unit.BEHIND, still, still + 1))]
-        m.d.comb += [Assume(~began | (which == self.which)), Assume(self.which < unit.depth),
-                     Assume(unit.addr < unit.depth), here.eq(unit.en & (unit.addr == self.which))]
-        with m.If(here):
-            m.d.sync += [total.eq(Mux(unit.zero, 0, total + unit.weight)), came.eq(~unit.zero), still.eq(1)]
-        # what was there, LATENCY cycles ago, when it was read after a rest
-        read, found = here & (still == unit.BEHIND), Cat(total, came)
-        for n in range(unit.LATENCY):
-            past, value = Signal(name=f"read{n}"), Signal(width + 1, name=f"found{n}")
-            m.d.sync += [past.eq(read), value.eq(found)]
-            read, found = past, value
-        m.d.comb += Assert(~read | (Cat(unit.sum, unit.came) == found))
 
 
 class _Numbers(wiring.Component):

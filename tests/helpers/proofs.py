@@ -11,12 +11,19 @@ import cases
 import ltcs
 import spikes
 from amaranth.lib import data
+from bus_proofs import Answers, Master
 from delayed import Delayed
-from monitors import Holds, RecallHolds, Requests, Rounds, Saturates, Sums
+from load_proofs import Commits, Crc, Halves
+from monitors import Holds, RecallHolds, Rounds, Saturates
+from ring_proofs import Arrivals, Sums
 
 from golden.event.network import EventNetwork
 from golden.event.parts import INPUT, Block, Population
 from golden.fixed import QFormat
+from golden.rate.layer import Dense
+from golden.rate.network import Network
+from golden.spiking.layer import SpikingLayer
+from rtl.host.top import NetworkTop
 from sim.proof import Verdict, prove
 
 WIDTHS, SHIFTS = (12, 18, 24, 36, 48), (1, 3, 9, 16)
@@ -25,6 +32,21 @@ NET = EventNetwork(name="proof", lines=3, input_bits=3, delay_bits=6, weight_bit
                    blocks=(Block(source=INPUT, target=0), Block(source=0, target=0)))
 RATE, SPIKING = cases.random_network("network 1"), spikes.random_spiking("proof")
 LTC = ltcs.random_network("p", largest=3, layers=1)
+
+
+def one_neuron(**options) -> Network:
+    """A network of one neuron with one input: the smallest."""
+    short = QFormat(0, 2)
+    return Network(name="one", dt=0.1, layers=(Dense(
+        inputs=1, outputs=1, activation="linear", operand=short, weight=short, state=QFormat(1, 4), rate=short,
+        lead=short, lag=QFormat(1, 2), **options),))
+
+
+ONE = one_neuron(max_delay=1)
+#: parameters in place, where load_begin waits for a tick; and a layer that learns
+IN_PLACE, LEARNER = one_neuron(halves=1), cases.random_learner("learner 7", largest=2)
+LANE = SpikingLayer(inputs=4, outputs=6, lanes=2, weight=QFormat(0, 3), delay_bits=2, state=QFormat(4, 3), order=1,
+                    leak=(3,), threshold=8, refractory=1)
 _TAG = data.StructLayout({"tag": 3})
 
 
@@ -89,12 +111,30 @@ PROOFS = [
     _delayed("3 words, 2 ticks", (3,), (2,), ("- self.delay - (not self.ahead)", "- self.delay - self.ahead")),
     _delayed("every size to 4 words, 3 ticks", (1, 2, 3, 4), range(4),
              ("known.eq(now >= self.delay + (not self.ahead))", "known.eq(now >= self.delay)")),
-    Proof("host.master.BusMaster: one request at a time, still until acknowledged or withdrawn, then a cycle of rest",
-          "rtl.host.master", lambda found: Requests(found.BusMaster(5), 6), "bounded", 24,
-          ("bus.addr.eq(bus.addr + ~self.fixed)", "bus.addr.eq(bus.addr + ~self.fixed), bus.read.eq(1)")),
+    Proof("host.master.BusMaster: one request at a time, still until acknowledged or withdrawn, then a time of rest; "
+          "busy only what nobody acknowledged", "rtl.host.master", lambda found: Master(found.BusMaster(5)),
+          "unbounded", 4, ("with m.If(bus.ack | late):", "with m.If(late):")),
+    Proof("host.control.Control: a request is acknowledged once, and one that is withdrawn is forgotten in time",
+          "rtl.host.control", lambda found: (Answers(found, net, boots=boots) for net, boots in (
+              (ONE, False), (ONE, True), (IN_PLACE, False))),
+          "unbounded", 3, ("with m.Elif(~self.bus.write):", "with m.Elif(0):")),
+    Proof("host.control.Control, of a network that learns: the same, where a core answers before its master gives up",
+          "rtl.host.control", lambda found: Answers(found, LEARNER, patience=9), "unbounded", 3,
+          ('m.next = "probe"', 'm.next = "answer"')),
+    Proof("host.image.loader: an image is put in force only behind a commit of all its words and their checksum",
+          "rtl.host.image", lambda found: (Commits(net, image=found) for net in (ONE, IN_PLACE)), "unbounded", 4,
+          ("complete.eq(load.count == expected)", "complete.eq(load.count >= expected)")),
+    Proof("host.image.loader: its checksum is CRC-32", "rtl.host.image", lambda found: Crc(ONE, image=found),
+          "unbounded", 1, ("CRC32_ISO_HDLC(data_width=8)", "crc.catalog.CRC32_MPEG_2(data_width=8)")),
+    Proof("host.top.NetworkTop, one neuron: no write reaches the half of a parameter bank that is in force",
+          "rtl.host.image", lambda found: Halves(NetworkTop(ONE), image=found), "unbounded", 6,
+          ("        return load.settling\n", "        return 0\n")),
     Proof("event.ring.Ring: of any address, what is read is all that was added since it was cleared", "rtl.event.ring",
-          lambda found: Sums(found.Ring(depth=3, width=4, weight=3, arrivals=True, vendor="generic")), "bounded", 14,
-          ("for n in (2, 3, 4)]", "for n in (2, 3, 3)]")),
+          lambda found: (Sums(found, depth=depth, width=9, weight=4, arrivals=arrivals) for depth, arrivals in (
+              (1, False), (5, True))), "unbounded", 1, ("older.eq(old)", "older.eq(new)")),
+    Proof("spiking.lanes.Lane: of any neuron and tick, what arrives is all that was added since it was taken",
+          "rtl.spiking.lanes", lambda found: (Arrivals(found, LANE, vendor) for vendor in ("generic", "up5k")),
+          "unbounded", 2, ("ring.read_port(transparent_for=[write])", "ring.read_port()")),
     _holds("host.link.HostLink", lambda found: found.HostLink(idle_cycles=9, ack_cycles=6),
            ("sender.ready & ~sender.o.valid & ~responder.send", "1")),
     _holds("host.sender.Sender", lambda found: found.Sender(),
