@@ -163,7 +163,8 @@ class Commits(Answers):
 class Halves(Inside):
     """No write reaches the half of a parameter bank that is in force, whatever the bus does, and any checksum is right.
 
-    top: of a network of one layer, whose circuit is all there, with its banks.
+    top: of a network that does not learn, whose circuit is all there, with its banks. While an image is written, the
+    half in force is the one that is wanted, too.
     """
 
     def __init__(self, top, *, image):
@@ -178,17 +179,21 @@ class Halves(Inside):
     def claims(self, m):
         core, load = self.unit.core, self.told["loader"]
         m.d.comb += load.crc.any.eq(self.any_sum)
-        layer = inner(self.fragment, "core", "layer0")
-        rows = driven(layer)
-        for path in (("lanes", "bank0"), ("lead_bank",), ("lag_bank",)):
-            port = driven(inner(layer, *path))
-            m.d.comb += Assert(~port["write__en"] | (port["write__addr"][-1] != core.half))
-        # delays are registers
         before = Signal(name="half_before")
         m.d.sync += before.eq(core.half)
-        for half in range(2):
-            word, last = rows[f"time0_{half}"], Signal(name=f"time_before{half}")
-            m.d.sync += last.eq(word)
-            m.d.comb += Assert((word == last) | (before != half))
+        for n, layer in enumerate(self.unit.net.layers):
+            self._layer(m, inner(self.fragment, "core", f"layer{n}"), layer.lanes, before)
         own = driven(inner(self.fragment, "control"))
         m.d.comb += [Assert(~load.loading | ~load.settling), Assert(~own["write_load_begin"] | ~load.settling)]
+
+    def _layer(self, m, fragment, lanes: int, before):
+        """What is written in a layer; before: the half that was in force in the last cycle."""
+        half, own = self.unit.core.half, driven(fragment)
+        for path in (*(("lanes", f"bank{n}") for n in range(lanes)), ("lead_bank",), ("lag_bank",)):
+            port = driven(inner(fragment, *path))
+            m.d.comb += Assert(~port["write__en"] | (port["write__addr"][-1] != half))
+        # delays are registers
+        for n in range(2):
+            word, last = own[f"time0_{n}"], Signal(name=f"time_before{n}")
+            m.d.sync += last.eq(word)
+            m.d.comb += Assert((word == last) | (before != n))

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -43,6 +44,8 @@ def one_neuron(**options) -> Network:
 
 
 ONE = one_neuron(max_delay=1)
+TWO = Network(name="two", dt=0.1, layers=(replace(ONE.layers[0], outputs=2, lanes=2),
+                                          replace(ONE.layers[0], inputs=2, outputs=3, lanes=2)))
 #: parameters in place, where load_begin waits for a tick; and a layer that learns
 IN_PLACE, LEARNER = one_neuron(halves=1), cases.random_learner("learner 7", largest=2)
 LANE = SpikingLayer(inputs=4, outputs=6, lanes=2, weight=QFormat(0, 3), delay_bits=2, state=QFormat(4, 3), order=1,
@@ -101,6 +104,13 @@ def _delayed(said: str, sizes, depths, bug: tuple[str, str]) -> Proof:
                  "unbounded", 2, bug)
 
 
+def _halves(said: str, net, depth: int) -> Proof:
+    """The claim of the parameter banks of a whole network."""
+    return Proof(f"host.top.NetworkTop, {said}: no write reaches the half of a parameter bank that is in force",
+                 "rtl.host.image", lambda found: Halves(NetworkTop(net), image=found), "unbounded", depth,
+                 ("        return load.settling\n", "        return 0\n"))
+
+
 PROOFS = [
     Proof(f"round_shift is its definition: {', '.join(map(str, WIDTHS))} bits, shifts {', '.join(map(str, SHIFTS))}",
           "rtl.fixed", lambda found: Rounds(found, WIDTHS, SHIFTS),
@@ -126,9 +136,8 @@ PROOFS = [
           ("complete.eq(load.count == expected)", "complete.eq(load.count >= expected)")),
     Proof("host.image.loader: its checksum is CRC-32", "rtl.host.image", lambda found: Crc(ONE, image=found),
           "unbounded", 1, ("CRC32_ISO_HDLC(data_width=8)", "crc.catalog.CRC32_MPEG_2(data_width=8)")),
-    Proof("host.top.NetworkTop, one neuron: no write reaches the half of a parameter bank that is in force",
-          "rtl.host.image", lambda found: Halves(NetworkTop(ONE), image=found), "unbounded", 6,
-          ("        return load.settling\n", "        return 0\n")),
+    _halves("one neuron", ONE, 6),
+    _halves("two layers, every lane of two", TWO, 8),
     Proof("event.ring.Ring: of any address, what is read is all that was added since it was cleared", "rtl.event.ring",
           lambda found: (Sums(found, depth=depth, width=9, weight=4, arrivals=arrivals) for depth, arrivals in (
               (1, False), (5, True))), "unbounded", 1, ("older.eq(old)", "older.eq(new)")),
