@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # a worker a core; one that is done takes over half of what another has left, so that they end together
 PARALLEL := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all mutants prove bench lint setup tools clean
+.PHONY: demo test test-all mutants prove bench docs lint setup tools clean
 
 demo: setup
 	$(BIN)/leadlag demo
@@ -25,6 +25,14 @@ prove: setup
 
 bench: setup tools
 	$(BIN)/leadlag bench
+
+# the site, which opens without a server: build/site/index.html
+docs: setup
+	@$(BIN)/python -c 'import material, mkdocstrings, mkdocs_click' || \
+	    { echo "the site needs mkdocs-material, mkdocstrings and mkdocs-click: $(BIN)/pip install -e '.[docs]'" >&2; \
+	      exit 2; }
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "written: build/site/index.html"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -34,7 +34,9 @@ from docs import (
     ltc_figures,
     nir_figures,
     peers_figures,
+    recipe_figures,
     spiking_figures,
+    systems_figures,
     unit_table,
     verify_figures,
 )
@@ -48,9 +50,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "docs" / "bench.json"
 NETWORK = ROOT / "zoo" / "gle-mnist1d.safetensors"
 BOARD, BUILD = "ulx3s-85f", "build.gle-mnist1d.ulx3s-85f"
-PAGES = ("README.md", "docs/architecture.md", "docs/learning.md", "docs/prospective.md", "docs/numbers.md",
-         "docs/adding.md", "docs/spiking.md", "docs/cascade.md", "docs/ltc.md", "docs/nir.md", "docs/event.md",
-         "docs/flash.md", "docs/boards.md", "docs/faults.md")
+PAGES = ("README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))))
 LEARN_BUILD = "build.le-mnist1d.ulx3s-85f"
 SEQUENCE = 0                            # of the test split, in docs/rates.svg
 
@@ -337,6 +337,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     name: lambda name=name: getattr(ltc_figures, name)(_table, _bench())
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
+    "systems": lambda: systems_figures.systems(_table, _bench()), "recipes": lambda: recipe_figures.recipes(_table),
     "boards": lambda: boards_figures.boards(_table), "builds": lambda: boards_figures.builds(_table, _bench()),
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
     "peers": lambda: peers_figures.peers(_table, _bench()),

