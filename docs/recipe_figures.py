@@ -7,7 +7,6 @@ from inspect import cleandoc
 
 from golden.systems import learnt_kinds
 
-
 HEAD = ("field", "is", "default")
 
 
@@ -36,7 +35,7 @@ def _rows(kind: type) -> list[tuple]:
     rows = []
     for each in fields(kind):
         if "convert" in each.metadata:
-            default = "needed" if each.default is MISSING else "-" if each.default in (None, "") else f"`{each.default}`"
+            default = {MISSING: "needed", None: "-", "": "-"}.get(each.default, f"`{each.default}`")
             rows.append((f"`{each.name}`", _bound(each).replace("|", "or"), default))
     return rows
 
