@@ -68,7 +68,9 @@ def test_a_program_behind_lives_until_the_page_ends(tmp_path):
 
 
 @pytest.mark.parametrize(("wanted", "got"), [
-    ("loss 0.100", "loss 0.104"), ("97.5%", "96.1%"), ("done in 3 s", "done in 1.5 s"), ("a\n...\nd", "a\nb\nc\nd"),
+    ("loss 0.100", "loss 0.104"), ("train_cpu_s │ 2.6 │", "train_cpu_s │ 9.9 │"),
+    ("float_accuracy 0.44", "float_accuracy 0.42"), ("design 0123456789abcdef", "design fedcba9876543210"),
+    ("97.5%", "96.1%"), ("done in 3 s", "done in 1.5 s"), ("a\n...\nd", "a\nb\nc\nd"),
     ("a\n...", "a\nb"), ("1,000 words", "1,020 words"), ("│ a  │ 1 │\n└────┘", "│ a │ 1 │\n└───┘"), ("x\n", "x\n\n")])
 def test_alike(wanted, got):
     compare(wanted, got)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sites import wrong_on
 
 from docs import executed, prose
 
@@ -86,3 +87,10 @@ def test_a_term_of_the_glossary_has_one_entry():
     terms = re.findall(r"^([A-Z][\w ]*)\n:   ", text, re.MULTILINE)
     assert len(terms) >= 25
     assert terms == sorted(set(terms), key=str.lower)
+
+
+def test_pages_look_right(site):
+    """In windows of a desk and of a phone, light and dark: nothing is cut, text is told from its ground."""
+    found, texts = wrong_on(site, 1280, 400)
+    assert not found, "\n".join(found[:40])
+    assert texts > 10_000
