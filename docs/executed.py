@@ -161,7 +161,7 @@ def _console(block: Block, folder: Path, behind: list) -> str:
         lines.append(f"$ {command}")
         if command.rstrip().endswith("&"):
             behind.append(subprocess.Popen(["bash", "-c", f"exec {command.rstrip()[:-1]}"], cwd=folder, text=True,
-                                           env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+                                           env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
             lines += [behind[-1].stdout.readline().rstrip("\n") for _ in said.strip().splitlines()]
             continue
         found = subprocess.run(["bash", "-c", command], cwd=folder, env=environment(), text=True, timeout=PATIENCE,

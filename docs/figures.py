@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from docs import (
     boards_figures,
     cascade_figures,
+    data_figures,
     event_figures,
     faults_figures,
     late_figures,
@@ -338,6 +339,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     for name in ("ltc_accuracy", "ltc_ablation", "ltc_memory", "ltc_speed", "ltc_cost", "ltc_learnt")} | {
     "ltc_picture": lambda: ltc_figures.ltc_picture(_bench()),
     "systems": lambda: systems_figures.systems(_table, _bench()), "recipes": lambda: recipe_figures.recipes(_table),
+    "data_sets": lambda: data_figures.data_sets(_table),
     "boards": lambda: boards_figures.boards(_table), "builds": lambda: boards_figures.builds(_table, _bench()),
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
     "peers": lambda: peers_figures.peers(_table, _bench()),

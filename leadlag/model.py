@@ -96,7 +96,11 @@ class Words:
         """What the integers answer: classes as the data have them, or targets (n, targets)."""
         data, batch = self.fitted.data, self._batch(x, None, lengths)
         found = flow.answers(self.case, flow.integer_outputs(self.case, batch.x), batch)
-        return found.score if data.classes is None else np.array(data.labels)[found.label]
+        if data.classes is None:
+            return found.score
+        kind = np.asarray(self.fitted.learnt.y).dtype      # labels are texts; classes may have been numbers
+        labels = np.array(data.labels)
+        return (labels if kind.kind in "US" else labels.astype(kind))[found.label]
 
     def evaluate(self, x, y, lengths=None, *, rtl: bool = False) -> dict:
         """Accuracy (for targets: mean squared error) of the real numbers and of the integers: plain values.

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from leadlag import flow
+from leadlag.help import EXAMPLES
 
 #: of weights, windows and of nextpnr, which takes 31 bits
 SEED = click.IntRange(0, 2**31 - 1)
@@ -38,6 +39,12 @@ class Command(click.Command):
                 if times > 1 and isinstance(option, click.Option) and not (option.multiple or option.is_flag):
                     raise click.UsageError(f"{_name(option)} is given {times} times", ctx)
         return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx, formatter):
+        """An example, as it is typed: not wrapped, so that it can be copied."""
+        if self.name in EXAMPLES:
+            with formatter.section("Example"):
+                formatter.write(f"  {EXAMPLES[self.name]}\n")
 
 
 class Group(click.Group):

@@ -75,6 +75,24 @@ def test_wheel_has_every_file(wheel):
 
 
 @pytest.mark.slow
+def test_wheel_and_sdist_are_ready_for_an_index(wheel, tmp_path):
+    """`twine check` finds nothing, and what the sdist installs has the version and the zoo."""
+    subprocess.run([sys.executable, "-m", "build", "--sdist", "--outdir", tmp_path, wheel.parent / "source"], check=True,
+                   capture_output=True)
+    sdist = next(tmp_path.glob("*.tar.gz"))
+    said = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", wheel, sdist], check=False, text=True,
+                          capture_output=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert said.stdout.count("PASSED") == 2
+    venv.create(tmp_path / "venv", with_pip=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    run(empty, "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt"), str(sdist))
+    assert run(empty, "leadlag", "--version").endswith(f"version {PROJECT['project']['version']}\n")
+    assert "gle-mnist1d" in run(empty, "leadlag", "networks")
+
+
+@pytest.mark.slow
 def test_wheel_works_in_an_empty_folder(wheel, tmp_path):
     """Without torch and without the checkout: integers, circuit, simulated board, bitstream."""
     venv.create(tmp_path / "venv", with_pip=True)

@@ -76,7 +76,7 @@ def test_fit_quantize_evaluate(recipe, make, tmp_path):
     found = words.evaluate(more, labels, rtl=True)
     assert list(found) == ["float", "integers", "rtl"]
     assert all(value >= 0.9 for value in found.values()), found
-    assert found["rtl"] == found["integers"] == (words.answers(more) == labels.astype(str)).mean()
+    assert found["rtl"] == found["integers"] == (words.answers(more) == labels).mean()
     ran = words.run(more)
     assert np.array_equal(ran.answers, words.answers(more))
     for shown in (words, ran, Built(tmp_path, BUILD, "routed")):

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from leadlag import cli, options
+from leadlag.help import EXAMPLES
 
 
 def commands(group=cli.cli, names=()):
@@ -128,3 +129,15 @@ def test_options_of_one_system():
 def test_numbers_are_finite(value):
     with pytest.raises(click.UsageError, match="is not a finite number"):
         parsed(["build", "net", "--clock", value])
+
+
+@pytest.mark.parametrize("names", list(commands()), ids=" ".join)
+def test_every_command_has_an_example_that_it_takes(names):
+    example = shlex.split(EXAMPLES[names[-1]])
+    assert tuple(example[1:len(names) + 1]) == names
+    with parsed(example[1:]) as ctx:
+        assert ctx.get_help().rstrip().endswith(f"Example:\n  {EXAMPLES[names[-1]]}")
+
+
+def test_no_example_is_left_over():
+    assert set(EXAMPLES) == {names[-1] for names in commands()}
