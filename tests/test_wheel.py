@@ -77,8 +77,8 @@ def test_wheel_has_every_file(wheel):
 @pytest.mark.slow
 def test_wheel_and_sdist_are_ready_for_an_index(wheel, tmp_path):
     """`twine check` finds nothing, and what the sdist installs has the version and the zoo."""
-    subprocess.run([sys.executable, "-m", "build", "--sdist", "--outdir", tmp_path, wheel.parent / "source"], check=True,
-                   capture_output=True)
+    subprocess.run([sys.executable, "-m", "build", "--sdist", "--outdir", tmp_path, wheel.parent / "source"],
+                   check=True, capture_output=True)
     sdist = next(tmp_path.glob("*.tar.gz"))
     said = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", wheel, sdist], check=False, text=True,
                           capture_output=True)

@@ -27,14 +27,19 @@ def check(page: str, folder: Path, *, slow: bool) -> None:
         executed.compare(block.text, said)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md" and runs(page, slow=False)])
+QUICK = [page for page in PAGES if page != "README.md" and "/tutorials/" not in page and runs(page, slow=False)]
+
+
+@pytest.mark.parametrize("page", QUICK)
 def test_the_code_of_a_page_runs(page, tmp_path):
     check(page, tmp_path, slow=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md" and runs(page, slow=True)])
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md" and (
+    runs(page, slow=True) or runs(page, slow=False) and page not in QUICK)])
 def test_the_long_code_of_a_page_runs(page, tmp_path):
+    """Trainings, simulated boards, place and route: tutorials go the whole way."""
     check(page, tmp_path, slow=True)
 
 
