@@ -16,7 +16,9 @@ def boards():
     rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
              "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
             for name, board in flow.BOARDS.items()]
-    answer({"boards": rows}, Table.of(rows), then="leadlag build NET --board BOARD")
+    short = [{"board": row["board"], "part": row["part"], "LUT4": row["LUT4"], "BRAM": row["block RAM"],
+              "DSP": row["multipliers"], "MHz": row["clock MHz"]} for row in rows]      # so that 80 columns hold it
+    answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
 
 
 @click.command(cls=Command)
