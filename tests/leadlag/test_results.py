@@ -26,8 +26,10 @@ def test_for_programs_and_for_people(line):
     shown = leadlag(*line.split(), COLUMNS="300")
     assert shown.stderr.startswith("next: leadlag ")
     assert shown.stderr.count("\n") == 1
-    for key, value in rows[0].items():     # 80 columns have no room for the title of a board
-        assert key == "title" or isinstance(value, bool) or (f"{value:,}" if isinstance(value, int) else str(value)) in shown.stdout
+    for key, value in rows[0].items():
+        said = f"{value:,}" if isinstance(value, int) else str(value)
+        # 80 columns have no room for the title of a board
+        assert key == "title" or isinstance(value, bool) or said in shown.stdout
     # what is named exists
     assert shown.stderr.split()[2] in cli.cli.commands
     if not line.startswith("bench"):        # which reads all of our code each time
