@@ -53,7 +53,8 @@ function look(frame, url, width, scheme) {{
   const main = doc.querySelector("article");
   for (const e of main.querySelectorAll("*")) {{
     const box = e.getBoundingClientRect();
-    if (box.width && box.right > width + 0.5 && !e.closest("pre, .md-typeset__scrollwrap, .md-source-file"))
+    const moves = getComputedStyle(e.parentElement).overflowX == "auto" || e.closest("pre, .md-typeset__scrollwrap");
+    if (box.width && box.right > width + 0.5 && !moves)
       say(`${{e.tagName}} ${{JSON.stringify(e.textContent.trim().slice(0, 30))}} leaves the window`);
   }}
   for (const e of doc.querySelectorAll("article *, .md-header *, .md-tabs *, .md-nav *, .md-footer *")) {{
@@ -110,14 +111,8 @@ def wrong_on(site: Path, *widths: int) -> tuple[list[str], int]:
     watch.write_text(WATCH.format(urls=json.dumps(urls), widths=list(widths), contrast=CONTRAST, large=LARGE))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    flags = [flag for flag in FLAGS if "virtual-time" not in flag and flag != "--dump-dom"]
     try:
-        with tempfile.TemporaryDirectory() as profile:
-            done = subprocess.run(
-                [chromium(), *flags, f"--user-data-dir={profile}", f"--window-size={max(*widths, 800)},1000",
-                 "--virtual-time-budget=600000", "--dump-dom",
-                 f"http://127.0.0.1:{server.server_port}/watch.html"],
-                capture_output=True, text=True, check=False, timeout=600)
+        done = _open(f"http://127.0.0.1:{server.server_port}/watch.html", max(*widths, 800), 600)
     finally:
         server.shutdown()
         watch.unlink()
@@ -126,3 +121,17 @@ def wrong_on(site: Path, *widths: int) -> tuple[list[str], int]:
     found = json.loads(html.unescape(said[1]))
     console = re.findall(r"CONSOLE[^\]]*\] (.*)", done.stderr)
     return found["wrong"] + [f"console: {line}" for line in console], found["texts"]
+
+
+def dom(url: str) -> str:
+    """What a page has become some seconds after it was opened."""
+    return _open(url, 1280, 8).stdout
+
+
+def _open(url: str, width: int, seconds: int):
+    """Open an address; `seconds` pass for the page at most, as fast as they can."""
+    flags = [flag for flag in FLAGS if "virtual-time" not in flag]
+    with tempfile.TemporaryDirectory() as profile:
+        return subprocess.run([chromium(), *flags, f"--user-data-dir={profile}", f"--window-size={width},1000",
+                               f"--virtual-time-budget={1000 * seconds}", url], capture_output=True, text=True,
+                              check=False, timeout=600)

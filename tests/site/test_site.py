@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sites import wrong_on
+from sites import dom, wrong_on
 
 from docs import executed, prose
 
@@ -85,6 +85,12 @@ def test_no_link_is_dead(site):
         for source in re.findall(r'<(?:script|img|link rel="stylesheet")[^>]*(?:src|href)="(https?:[^"]+)"', text):
             dead.append(f"{path.relative_to(site)} fetches {source}")
     assert not dead, "\n".join(dead)
+
+
+def test_the_search_works_from_a_folder(site):
+    """The page is opened as a file, with what is looked for in its address, as a reader's browser would."""
+    said = dom(f"{(site / 'index.html').as_uri()}?q=prospective")
+    assert "prospective.html" in "".join(re.findall(r'<a href="[^"]*" class="md-search-result__link"', said))
 
 
 def test_a_term_of_the_glossary_has_one_entry():
