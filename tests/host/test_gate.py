@@ -12,7 +12,7 @@ from firmware.riscv import build, header
 from golden import keeper
 from golden.flash import Boot
 from golden.keeper import ASKED_ANOTHER, ASKED_SAVE, MEMORY, PORTS, Kept, Saved, Slots, State
-from golden.programs import ToolError
+from golden.programs import BuildError, ToolError
 from golden.regmap import INPUT, REGISTERS, parameter_address
 from rtl.host.gate import FORGOTTEN, Gate
 from rtl.host.keeper import Ports
@@ -297,6 +297,19 @@ def test_the_program_fits_and_is_what_the_processor_knows():
     known = {0x37, 0x17, 0x6F, 0x67, 0x63, 0x03, 0x23, 0x13, 0x33}
     assert {word & 0x7F for word in words if word} <= known
     assert not [word for word in words if word & 0x7F == 0x33 and word >> 25 not in (0, 0x20)]
+
+
+@pytest.mark.parametrize("room", [0, 4])
+def test_a_program_leaves_room_for_its_stack(monkeypatch, room):
+    """A compiler in the place of the real one, whose program has `room` bytes more than there is space."""
+    size = MEMORY - keeper.PAGE - build.STACK + room
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(build, "run", lambda *_, cwd, **__: (cwd / "keeper.bin").write_bytes(bytes(size - 1)))
+    if not room:
+        assert build.compile_program() == (0,) * (size // 4)
+        return
+    with pytest.raises(BuildError, match=f"^the program takes {size} bytes, with a page and {build.STACK} of stack"):
+        build.compile_program()
 
 
 def test_without_the_compiler(monkeypatch, capsys):

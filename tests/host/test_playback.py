@@ -186,5 +186,8 @@ def test_what_cannot_be_content():
     with pytest.raises(ValueError, match="a frame begins with c5"):
         flash.content(net.fingerprint, [b"\x5a"])
     assert list(heard([Response(status=Status.OK, op=READ, count=1, data=(1 << 31 | 7,), fixed=True)])) == [7]
+    # of reads of the output the words that are there; of others none, whatever their bit 31 is
+    assert list(heard([Response(status=Status.OK, op=READ, count=2, data=(7, 1 << 31 | 8), fixed=True)])) == [8]
+    assert not len(heard([Response(status=Status.OK, op=READ, count=1, data=(1 << 31 | 7,))]))
     with pytest.raises(LinkError, match="frame 0 in the flash: busy after 0 words"):
         heard([Response(status=Status.BUSY, op=READ)])

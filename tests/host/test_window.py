@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from firmware.link import Link
 from firmware.protocol import MAX_WORDS, LinkError
 from firmware.transport import Transport
+from firmware.window import PAUSE
 from golden.programs import ToolError
 from sim.harness.fuzz import CompiledLink, fuzz
 from sim.harness.line import Noisy, Responder
@@ -75,6 +76,20 @@ class RoughLine(Transport):
 
     def close(self):
         """See Transport."""
+
+
+def test_a_response_that_has_begun_is_waited_for_no_longer_than_it_pauses():
+    """The rest of a response comes at once, or never: the host need not wait as long as for its beginning."""
+    class Dripping(RoughLine):
+        def read(self, n, timeout):
+            waits.append((timeout, bool(self.coming)))
+            return super().read(1, timeout)
+    waits = []
+    host = Link(Dripping(Responder(Words())), timeout=0.5, patience=5.0)
+    assert host.read(3, 1) == [0x03030303]
+    begun = [timeout for timeout, _ in waits]
+    assert begun.count(0.5) == 2                # of the hello, and of the read
+    assert set(begun) == {0.5, PAUSE}
 
 
 FAULTS = st.tuples(st.sampled_from(["lose", "drop", "double", "flip", "late", "late", "", ""]), st.integers(0, 300),
