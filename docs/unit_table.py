@@ -50,6 +50,7 @@ UNITS = (
     ("BlockWeights", "units.weights.nibbles", "rtl.units.weights", "weights_tb", "test_weights"),
     ("Lane", "spiking.engine.arrivals", "rtl.spiking.lanes", "", "test_spiking_lanes"),
     ("SpikingEngine", "spiking.engine.neuron_step", "rtl.spiking.engine", "", "test_spiking_engine"),
+    ("SharedEngine", "spiking.engine.neuron_step", "rtl.spiking.shared", "", "test_shared_engine"),
     ("Decision", "spiking.engine.decide", "rtl.spiking.engine", "", "test_spiking_engine"),
     ("SpikingCore", "spiking.engine.run", "rtl.spiking.core", "spiking_tb", "test_spiking"),
     ("Walk", "cascade.engine.convolve", "rtl.cascade.walk", "", "test_cascade_walk"),
@@ -71,10 +72,14 @@ UNITS = (
     ("ReadoutErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
     ("HiddenErrors", "ltc.learn.backward", "rtl.ltc.taught.errors", "", "test_taught_units"),
     ("TaughtCore", "ltc.learn.learn_tick", "rtl.ltc.taught.core", "ltc_learn_tb", "test_taught_core"),
+    ("EventCore", "event.engine.run", "rtl.event.core", "event_tb", "test_event_core"),
     ("Receiver", "firmware.protocol.decode_request", "rtl.host.receiver", "", "test_receiver"),
     ("Sender", "firmware.protocol.encode_response", "rtl.host.sender", "", "test_receiver"),
     ("OldHost", "frames.version_1", "rtl.host.sender", "", "test_receiver"),
     ("HostLink", "firmware.protocol.decode_request", "rtl.host.link", "", "test_link"),
+    ("FlashReader", "flash.content", "rtl.host.flash", "", "test_flash"),
+    ("FramePlayer", "flash.content", "rtl.host.player", "", "test_flash"),
+    ("Scrubber", "image.build_image", "rtl.host.scrub", "", "test_scrubber"),
 )
 
 
