@@ -30,7 +30,8 @@ def test_every_neuron_of_every_tick(one, pattern):
     for image in range(IMAGES):
         if image != decided:
             for tick in range(TICKS):
-                want += [(n, bool(fired[image, tick, n]), int(x[image, tick, n])) for n in range(one.outputs)] + ["last"]
+                want += [(n, bool(fired[image, tick, n]), int(x[image, tick, n])) for n in range(one.outputs)]
+                want.append("last")
         want.append("image")
     dut, got, ended = SharedEngine(one, vendor="generic", bank0=0, spiking=True), [], []
     pairs = [(int(addr) >> BANK_SHIFT & 0xFFF, int(addr) & 0x3FFF, int(word))
