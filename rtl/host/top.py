@@ -22,6 +22,8 @@ from rtl.host.scrub import scrub_members
 from rtl.host.uart import UartRx, UartTx
 from rtl.systems import core_of
 
+#: cycles by which a read of a word that learns may take longer than a core's patience, at most
+PROBE = 32
 #: members of Control that a top has where it scrubs; the last two are inputs
 SCRUBBING = ("flipped", "differs", "crc", "committed", "pause", "mended")
 
@@ -97,17 +99,19 @@ class SerialTop(wiring.Component):
 
     def __init__(self, net: Description, *, divisor: int, vendor: str = "generic", idle_cycles: int | None = None,
                  ack_cycles: int | None = None, flash: Flash | None = None, scrubs: bool = False):
-        if ack_cycles is not None and ack_cycles < Control.PARAMETER_ACCESS:
-            raise ValueError(f"ack_cycles must be at least {Control.PARAMETER_ACCESS}, which an access may take, not "
-                             f"{ack_cycles}")
         if flash is not None and flash.slots is not None and net.teacher is None:
             raise ValueError(f"{net.name} has no teacher and no plastic layer: there is nothing to keep")
         self.net, self.divisor, self.vendor, self.flash, self.scrubs = net, divisor, vendor, flash, scrubs
         byte = 10 * divisor
         self.idle_cycles = 64 * byte if idle_cycles is None else idle_cycles
         self.top = NetworkTop(net, vendor=vendor, boots=flash is not None, scrubs=scrubs)
+        info = self.top.core.info
+        # a word that learns is read between two ticks
+        access = Control.PARAMETER_ACCESS + (info.patience + PROBE if info.learns else 0)
+        if ack_cycles is not None and ack_cycles < access:
+            raise ValueError(f"ack_cycles must be at least {access}, which an access may take, not {ack_cycles}")
         # a tick may be waited for
-        self.ack_cycles = 16 * byte + self.top.core.info.patience if ack_cycles is None else ack_cycles
+        self.ack_cycles = 16 * byte + info.patience if ack_cycles is None else ack_cycles
         pins = {} if flash is None else {"cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1)}
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)}
                          | {f"flash_{name}": pin for name, pin in pins.items()}

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
-from cases import random_input, random_network
+from cases import random_input, random_learner, random_network
 from device import learner, learner_params
 from learning import Vector, golden_run
 
@@ -26,7 +26,8 @@ from golden.regmap import (
     VALID_BIT,
     parameter_address,
 )
-from rtl.host.top import NetworkTop, SerialTop
+from rtl.host.top import PROBE, NetworkTop, SerialTop
+from rtl.rate.core import drain_cycles
 from rtl.rate.schedule import cycles_per_tick
 from sim.pysim import run
 
@@ -246,6 +247,19 @@ def test_line_and_patience_of_a_board():
     assert SerialTop(NET, divisor=8, ack_cycles=11).ack_cycles == 11
     with pytest.raises(ValueError, match="ack_cycles must be at least 11, which an access may take, not 10"):
         SerialTop(NET, divisor=8, ack_cycles=10)
+
+
+def test_patience_with_a_network_that_learns():
+    """A word that learns is read between two ticks: a host that gives up before would hear of it too late."""
+    least = 11 + NetworkTop(LEARNER).core.info.patience + PROBE
+    assert SerialTop(LEARNER, divisor=1).ack_cycles >= least
+    assert SerialTop(LEARNER, divisor=8, ack_cycles=least).ack_cycles == least
+    with pytest.raises(ValueError, match=f"ack_cycles must be at least {least}, which an access may take, not 11"):
+        SerialTop(LEARNER, divisor=8, ack_cycles=11)
+    for n in range(12):     # a tick has to end, what it leaves to drain, and the word to come by the way of the sums
+        net = random_learner(f"probe {n}")
+        takes = cycles_per_tick(net, learning=True) + drain_cycles(net) + 20
+        assert takes <= NetworkTop(net).core.info.patience + PROBE
 
 
 def test_bytes_through_the_pins():
