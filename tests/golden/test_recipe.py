@@ -239,9 +239,11 @@ def test_paths_that_cannot_be(text, tmp_path):
         load(str(tmp_path / "mine.toml")).found()
 
 
-@pytest.mark.parametrize(("change", "most"), [("epochs", 1_000_000), ("answer_from", 1 << 20)])
-def test_ends_of_whole_numbers(file, change, most):
+@pytest.mark.parametrize(("change", "least", "most"), [("epochs", 1, 1_000_000), ("answer_from", 0, 1 << 20)])
+def test_ends_of_whole_numbers(file, change, least, most):
     path = file(RATE)
-    assert getattr(load(path, [f"{change}={most}"]), change) == most
-    with pytest.raises(ValueError, match=f"{change} must be a whole number in"):
-        load(path, [f"{change}={most + 1}"])
+    for value in (least, most):
+        assert getattr(load(path, [f"{change}={value}"]), change) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=f"{change} must be a whole number in {least}..{most}, not {value}"):
+            load(path, [f"{change}={value}"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import random_input, random_network
+from cases import random_input, random_learner, random_network, with_delays
 from spikes import random_spiking
 
 from golden import faults
@@ -101,6 +101,19 @@ def test_stored_bits_are_those_of_the_image():
     assert (wrap(words[stored], WORD_BITS) == [wrap(int(w), int(b)) for w, b in
                                                zip(words[stored], bits[stored], strict=True)]).all()
     assert np.count_nonzero(~stored) == sum(len(bank) for bank in rate_times(net))
+
+
+def test_networks_without_a_draw_of_their_own():
+    """One that learns (with errors, and states a stream), and one whose messages are predicted."""
+    plain = random_network("upset 3", largest=6)
+    learns = random_learner("upset 4")
+    predicts = next(net for net in (with_delays(plain, f"upset {n}") for n in range(99))
+                    if any(layer.predictor for layer in net.layers))
+    assert (plain.teacher, predicts.teacher, predicts.streams, learns.teacher is None) == (None, None, 1, False)
+    rate_faults.memories(plain)
+    for net in (learns, predicts):
+        with pytest.raises(ValueError, match="flips are drawn for networks of one stream that neither learn"):
+            rate_faults.memories(net)
 
 
 def rate_times(net):
