@@ -22,6 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from golden.files import write_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 DRIFT = 0.05
 #: of what is printed in per cent, whole points are allowed besides
@@ -132,7 +136,7 @@ def run(page: str, folder: Path, *, slow: bool) -> Iterator[tuple[Block, str]]:
                 if printed is not None:
                     yield block, printed
             elif block.title:
-                (folder / block.title).write_text(block.text, encoding="utf-8")
+                write_whole(folder / block.title, block.text)
             elif block.language == "python":
                 printed = _python(block.text, names, folder)
             elif block.language == "console":
@@ -191,7 +195,7 @@ def renew(path: Path) -> None:
     for block, printed in reversed(found):
         text = _kept(block.text, printed)
         page = page[:block.begin] + text + page[block.end:]
-    path.write_text(page, encoding="utf-8")
+    write_whole(path, page)
 
 
 if __name__ == "__main__":
