@@ -26,6 +26,7 @@ from golden.regmap import (
     VALID_BIT,
     parameter_address,
 )
+from rtl.host.core import CoreInfo
 from rtl.host.top import PROBE, NetworkTop, SerialTop
 from rtl.rate.core import drain_cycles
 from rtl.rate.schedule import cycles_per_tick
@@ -247,6 +248,11 @@ def test_line_and_patience_of_a_board():
     assert SerialTop(NET, divisor=8, ack_cycles=11).ack_cycles == 11
     with pytest.raises(ValueError, match="ack_cycles must be at least 11, which an access may take, not 10"):
         SerialTop(NET, divisor=8, ack_cycles=10)
+
+
+def test_what_a_core_need_not_say():
+    """Two halves; nothing is read back, learns, is held or is scrubbed."""
+    assert CoreInfo(constants={}, settle=5, patience=6) == ({}, 5, 6, 2, (), False, 0, False)
 
 
 def test_patience_with_a_network_that_learns():
