@@ -53,8 +53,7 @@ class DelayLine(wiring.Component):
         write_slot, write_index = Signal(self.slot_bits), Signal(self.index_bits)
         tick_slot = Signal(self.slot_bits)            # the slot that the message of the coming tick goes to
         age = Signal(range(self.depth + 2))           # ticks since `fresh`, as far as they matter
-        read_slot = Signal(self.slot_bits, reset_less=True)
-        known = Signal(reset_less=True)
+        read_slot, known = Signal(self.slot_bits, reset_less=True), Signal(reset_less=True, name="known")
         with m.If(self.i.valid):
             m.d.sync += write_index.eq(write_index + 1)
             with m.If(write_index == self.size - 1):
