@@ -9,6 +9,7 @@ from cases import random_learner, random_network, with_delays
 from rtl.primitives import Bank, Multiplier
 from rtl.rate import schedule
 from rtl.rate.core import NetworkCore
+from rtl.rate.dense import DenseLayer
 from rtl.rate.loss import OutputError
 from rtl.units.extrapolator import Extrapolator
 
@@ -25,6 +26,12 @@ def built(net, kind, monkeypatch) -> list:
     while todo:
         todo += [fragment for fragment, *_ in todo.pop().subfragments]
     return found
+
+
+def test_what_is_not_asked_for_is_not_built():
+    layer = random_network("banks 0").layers[0]
+    assert not {"read", "read_valid"} & set(DenseLayer(layer, ahead=True).signature.members)
+    assert {"read", "read_valid"} <= set(DenseLayer(layer, ahead=True, scrubs=True).signature.members)
 
 
 @pytest.mark.parametrize("make", [random_network, random_learner, lambda seed: with_delays(random_network(seed), seed),

@@ -6,7 +6,17 @@ from itertools import product
 
 import pytest
 
-from rtl.primitives import Accumulator, Bank, Multiplier, bank, has_multipliers, multiplier
+from rtl.primitives import (
+    Accumulator,
+    Bank,
+    Multiplier,
+    bank,
+    has_multipliers,
+    in_blocks,
+    in_spram,
+    multiplier,
+    store,
+)
 from rtl.vendor import ecp5, gowin, ice40, logic, small
 from sim.pysim import run
 
@@ -26,6 +36,17 @@ def test_sizes():
     for depth, width in ((0, 3), (3, 0)):
         with pytest.raises(ValueError, match=f"a bank needs a word and a bit, not {depth} x {width}"):
             Bank(depth=depth, width=width)
+
+
+def test_where_memories_lie():
+    """An iCE40 has no LUT RAM, a Gowin part few cells of it, and the UP5K large RAMs for what is deep."""
+    assert [in_blocks(*each) for each in (("gowin", 16), ("gowin", 17), ("ecp5", 1000), ("generic", 17), ("ice40", 1),
+                                          ("up5k_spram", 1))] == [False, True, False, False, True, True]
+    assert [in_spram(*each) for each in (("up5k_spram", 1025), ("up5k_spram", 1024), ("up5k", 9999))] \
+        == [True, False, False]
+    assert store("generic", depth=8, width=3).write_en.shape().width == 1
+    with pytest.raises(ValueError, match="^8 words are no single-port RAM of generic: they have no columns$"):
+        store("generic", depth=8, width=4, columns=2)
 
 
 def test_forms():

@@ -21,6 +21,7 @@ from golden.units.rows import Rows
 from rtl.primitives import VENDORS, Bank, accumulator, bank, multiplier
 from rtl.units.mac import MacLanes
 from rtl.vendor import ecp5, gowin, ice40
+from rtl.vendor.blocks import PAGE, Part, narrowest, parts_of
 from sim.harness.device import Device
 from sim.verilated import build_library
 
@@ -192,6 +193,19 @@ def test_shapes_of_gowin():
             form.Multiplier(a_width=19, b_width=2)
     with pytest.raises(ValueError, match="supported up to 2048 words without columns, not 4096 x 1"):
         gowin.Bank(depth=4096, width=4, init=[1], writable=False).elaborate(None)
+    # of a word that three blocks hold, the middle one has its own bits only
+    found = gowin.Bank(depth=2, width=54, init=[(1 << 54) - 1, 0], writable=False)._initial(1024, 18, slice(18, 36))
+    assert (found["p_INIT_RAM_00"].value, found["p_INIT_RAM_01"].value) == ((1 << 18) - 1, 0)
+
+
+def test_parts_of_a_block():
+    """Without columns a part has its block for itself; columns share one where bytes do."""
+    assert parts_of(36, 18, 1) == [[Part(slice(0, 18), 0, 0, 36)]]
+    assert parts_of(18, 20, 1) == [[Part(slice(0, 18), 0, 0, 18)], [Part(slice(18, 20), 0, 0, 18)]]
+    assert parts_of(36, 18, 2) == [[Part(slice(0, 9), 0, 0, 9), Part(slice(9, 18), 1, 9, 9)]]
+    assert narrowest(((1024, 18), (2048, 9)), 1025, "block") == (2048, 9)
+    with pytest.raises(ValueError, match=f"^a block holds {PAGE} words at most, not 2049$"):
+        narrowest(((1024, 18), (2048, 9)), 2049, "block")
 
 
 def test_shapes_of_columns():
