@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Fragment, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from test_vendor import available
@@ -111,3 +111,10 @@ def test_forms():
         store(VENDOR, depth=1000, width=8, columns=2)
     with pytest.raises(ValueError, match="a SB_SPRAM256KA holds 16384 words, not 16385"):
         spram.Bank(depth=16385, width=4)
+
+
+@pytest.mark.parametrize(("depth", "width", "count"), [(256, 16, 1), (257, 8, 1), (256, 17, 2), (2048, 3, 2), (3, 33, 3)])
+def test_blocks_of_a_scratch_memory(depth, width, count):
+    """The widest shape that has the words: as many blocks are built as are counted."""
+    built = Fragment.get(Ice40Scratch(depth=depth, width=width), None)
+    assert len(built.subfragments) == blocks(depth, width) == count
