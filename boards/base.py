@@ -35,6 +35,8 @@ from rtl.host import top as tops
 from rtl.inventory import Budget, Memory
 from rtl.systems import circuit
 
+#: lights that say something
+LIGHTS = 4
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline
 RESET_BITS = 10
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
@@ -83,6 +85,8 @@ class Part:
 class Board:
     """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
 
+    ValueError, one line, where the platform has not what is named, or a clock of another frequency than input_mhz.
+
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
     scrubs: parameters are held against their checksum (rtl/host/scrub.py); `scrubbing` is the board with that.
@@ -103,6 +107,18 @@ class Board:
     boots: bool = False
     keeps: bool = False
     scrubs: bool = False
+
+    def __post_init__(self):
+        known = {(each.name, each.number): each for each in getattr(self.platform, "resources", ())}
+        wanted = [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
+                  *(("led", n) for n in range(min(self.leds, LIGHTS)))]
+        for name, number in wanted if known else ():
+            if (name, number) not in known:
+                raise ValueError(f"{self.name}: {self.platform.__name__} has no {name} {number}")
+        clock = known[self.clock, 0].clock if known else None
+        if clock is not None and round(clock.frequency) != self.input_mhz * 1_000_000:
+            raise ValueError(f"{self.name}: {self.clock} of {self.platform.__name__} has {clock.frequency / 1e6:g} "
+                             f"MHz, input_mhz is {self.input_mhz:g}")
 
     @property
     def booting(self) -> "Board":

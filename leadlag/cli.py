@@ -77,7 +77,7 @@ def quantize(network, board, bits, points, data, out):
     if anew:        # what was chosen belongs to the network: other commands take this file
         network = out / "float.safetensors"
         real.save(network)
-    files = flow.write_words(case.net, case.params, out)
+    files = [network] * anew + flow.write_words(case.net, case.params, out)
     heading, rows = case.net.table()
     layers = [dict(zip(heading, row, strict=True)) for row in rows]
     said = {"network": case.net.name, "size": case.net.size, "lanes": case.net.lanes, "words": len(case.image),

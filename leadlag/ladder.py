@@ -129,8 +129,10 @@ def runs_table(case, rows, scores: bool) -> Table:
     """What the board answered."""
     shown = range(case.net.outputs) if scores and rows[0][2] is not None else ()
     found = Table(case.net.SAMPLE[0], "label" if case.data.classes else "target", "answer", *map(str, shown))
+    names = {n: name for n, name in enumerate(case.data.labels) if name != str(n)}
     for n, (label, answer, score) in enumerate(rows):
         if case.data.classes:
+            label, answer = (names.get(int(each), each) for each in (label, answer))
             said = f"{answer}{'' if answer == label else ' (wrong)'}"
         else:
             label, said = (" ".join(f"{value:.3g}" for value in values) for values in (label, answer))

@@ -19,8 +19,8 @@ NOT_THERE = re.compile(r"^build/|UNIT|NAME|^docs/bench\.json$")
 
 
 #: what stands for a word of the reader's
-PLACES = {"NAME": flow.DEFAULT_BOARD, "NET": "gle-mnist1d", "KIND": "rate", "RECIPE.toml": "gle-mnist1d",
-          "RECIPE": "gle-mnist1d"}
+PLACES = {"NAME": flow.DEFAULT_BOARD, "BOARD": flow.DEFAULT_BOARD, "NET": "gle-mnist1d", "KIND": "rate",
+          "RECIPE.toml": "gle-mnist1d", "RECIPE": "gle-mnist1d"}
 
 
 def text(page):

@@ -61,10 +61,11 @@ def convert(flat: Flat, name: str, options: Options | None = None, x=None, *, bi
     that has no equivalent, or what is too large.
     """
     check(bits is None or 2 <= bits <= LONGEST, f"weights have 2 to {LONGEST} bits, not {bits}")
-    options = (options or Options()).of(flat)
+    asked = options or Options()
+    options = asked.of(flat)
     shape = real(flat, options)
     check_sizes(shape)
-    notes, seen = stated(flat, options), _calibrate(flat, shape, options, x)
+    notes, seen = stated(flat, asked), _calibrate(flat, shape, options, x)
     if x is None:
         notes.append(f"formats are chosen on drawn spikes: {DRAWN[0]} samples of {DRAWN[1]} ticks, "
                      f"{DRAWN[2]:.0%} of the lines in each")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from golden.checks import check, listed
-from golden.nir.graph import Flat
+from golden.nir.graph import Flat, lagged
 from golden.nir.neurons import IF, LI, CubaLI, Delay, Integrator
 from golden.nir.nodes import Node
 
@@ -151,4 +151,7 @@ def stated(flat: Flat, options: Options = DEFAULT) -> list[str]:
             lines.append(f"node {name} ({node.kind}): r is that of a {'step' if step else 'second'}")
     lines += [f"node {name} (Delay): {count} of {flat.nodes[name].delay.size} are no number of steps, moved by up to "
               f"{off:g}" for name, (count, off) in moved(flat, found.dt).items()]
+    waits = {name for name, node in flat.nodes.items() if isinstance(node, Delay) and steps(node, found.dt).all()}
+    lines += [f"edge {source} -> {target}: a step later, as it closes a loop that has no delay of a step or more in "
+              f"every channel" for source, target in sorted(lagged(flat.nodes, flat.edges, waits))]
     return lines + list(flat.notes)

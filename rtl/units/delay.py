@@ -20,7 +20,8 @@ class DelayLine(wiring.Component):
 
     Parameters: size, words in a message; fmt; depth, the longest delay; ahead; vendor form of the memory.
     Members: i, the words of the messages in order; start, fresh (with start: the first tick of a sequence); delay;
-    read_index; read_data, LATENCY cycles after it.
+    read_index; read_data, LATENCY cycles after it. `delay` is taken with `start`, for the whole tick, and is `depth` at
+    most; a message is `size` words, one after the other.
     """
 
     LATENCY = Bank.LATENCY + 1

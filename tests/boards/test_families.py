@@ -219,3 +219,14 @@ def test_what_the_tools_are_asked(monkeypatch, tmp_path):
     assert report["untimed"] == GW1N.untimed.what
     assert {name: report[name] for name in ("lut4", "comb", "ff", "dsp", "bram")} == {
         "lut4": 321, "comb": 450, "ff": 30, "dsp": 9, "bram": 2}
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"input_mhz": 25}, "clk50 of IcepiZero1_3Platform has 50 MHz, input_mhz is 25"),
+    ({"clock": "clk51"}, "IcepiZero1_3Platform has no clk51 0"),
+    ({"uart": "line"}, "IcepiZero1_3Platform has no line 0"),
+    ({"reset_button": ("knob", 1)}, "IcepiZero1_3Platform has no knob 1")])
+def test_a_board_is_held_against_its_platform(change, says):
+    """A clock that is written twice, and differently, would give a PLL that nobody asked for."""
+    with pytest.raises(ValueError, match=f"^icepi-zero: {says}$"):
+        replace(ICEPI, **change)

@@ -9,6 +9,7 @@ from nirs import NIRGraph, chain, entrance, exit_, flat, lif, node, spikes
 
 from golden.nir.euler import run
 from golden.nir.options import Options, implied_dt, moved, stated, steps
+from leadlag.nir import LIF, Delay, Graph, Input, Linear, Output, flatten
 
 ONE = Options(dt=1.0)
 
@@ -282,3 +283,14 @@ def test_what_is_stated():
         "reset late", "threshold >"]
     cuba = node("CubaLI", tau_syn=[1.0], tau_mem=[1.0], r=[1.0], v_leak=[0.0])
     assert stated(flat(chain(cuba)), ONE) == ["dt 1: as given", "current new"]
+
+
+def test_a_loop_that_lags_is_stated():
+    """A delay of nought in one channel makes all channels of a loop a step later."""
+    said = "edge a -> next: a step later, as it closes a loop that has no delay of a step or more in every channel"
+    neurons = LIF(tau=np.ones(2), r=np.ones(2), v_leak=np.zeros(2), v_threshold=np.ones(2))
+    for delays, lines in (([1.0, 2.0], []), ([0.0, 2.0], [said])):
+        ring = flatten(Graph({"input": Input((2,)), "a": neurons, "next": Linear(np.eye(2)),
+                              "wait": Delay(np.array(delays)), "output": Output((2,))},
+                             [("input", "a"), ("a", "next"), ("next", "wait"), ("wait", "a"), ("a", "output")]))
+        assert [line for line in stated(ring, ONE) if line.startswith("edge")] == lines

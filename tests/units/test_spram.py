@@ -113,7 +113,8 @@ def test_forms():
         spram.Bank(depth=16385, width=4)
 
 
-@pytest.mark.parametrize(("depth", "width", "count"), [(256, 16, 1), (257, 8, 1), (256, 17, 2), (2048, 3, 2), (3, 33, 3)])
+@pytest.mark.parametrize(("depth", "width", "count"), [(256, 16, 1), (257, 8, 1), (256, 17, 2), (2048, 3, 2),
+                                                        (3, 33, 3)])
 def test_blocks_of_a_scratch_memory(depth, width, count):
     """The widest shape that has the words: as many blocks are built as are counted."""
     built = Fragment.get(Ice40Scratch(depth=depth, width=width), None)

@@ -141,3 +141,9 @@ KNOWN = {
                 [14, 6, 4, 2],
                 [3, 8, 10, 0]],
 }
+
+
+def test_latencies_that_plans_count_on():
+    """Of a source four rounds and of a block three and its choice, a cycle each; in one cycle what shares them."""
+    assert (SourceHash.LATENCY, BlockWeights.LATENCY) == (4, 4)
+    assert (SourceHash(4).LATENCY, BlockWeights(Ternary(plus=5, minus=4, seed=1), [0], 3).LATENCY) == (1, 2)
