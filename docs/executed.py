@@ -9,8 +9,10 @@ block keeps it, and what needs it, for the long tests; `<!-- exit 2 -->` says th
 Numbers may drift by DRIFT of their size, times and dates as they like: training sums floats, and processors differ.
 
     python docs/executed.py PAGE ...            runs pages and writes down what was printed
+    python docs/executed.py --check PAGE ...    runs them and says what has drifted; with --slow all blocks
 """
 
+import argparse
 import contextlib
 import io
 import os
@@ -198,6 +200,28 @@ def renew(path: Path) -> None:
     write_whole(path, page)
 
 
+def check(path: Path, slow: bool) -> None:
+    """Run a page; Drifted where it prints something else than it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        for block, printed in run(path.read_text(encoding="utf-8"), Path(folder), slow=slow):
+            compare(block.text, printed)
+
+
+def main() -> int:
+    """Do what the command line says; exit status 1 where a page has drifted."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("--check", action="store_true", help="write nothing, say what has drifted")
+    parser.add_argument("--slow", action="store_true", help="with --check: also blocks that are marked so")
+    told = parser.parse_args()
+    for page in told.pages:
+        try:
+            check(page, told.slow) if told.check else renew(page)
+        except (Drifted, RuntimeError) as error:
+            print(f"{page}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        renew(Path(name))
+    sys.exit(main())
