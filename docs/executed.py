@@ -6,7 +6,8 @@
 
 A page has a folder of its own, and its blocks run in the order in which they stand. A line `<!-- slow -->` above a
 block keeps it, and what needs it, for the long tests; `<!-- exit 2 -->` says that the last command is to fail so.
-Numbers may drift by DRIFT of their size, times and dates as they like: training sums floats, and processors differ.
+Integers are exact. Other numbers may drift by DRIFT of their size, times and dates as they like: training sums floats,
+and processors differ.
 
     python docs/executed.py PAGE ...            runs pages and writes down what was printed
     python docs/executed.py --check PAGE ...    runs them and says what has drifted; with --slow all blocks
@@ -110,6 +111,8 @@ def _alike(want: str, have: str) -> bool:
 def _near(want: str, have: str, points: bool) -> bool:
     if want.endswith("%") != have.endswith("%"):
         return False
+    if want.lstrip("-").replace(",", "").isdigit():         # counts and words are exact
+        return want == have
     first, second = (float(each.rstrip("%").replace(",", "")) for each in (want, have))
     room = max(DRIFT * abs(first), POINTS if want.endswith("%") else POINTS / 100 if points and first < 1 else 0)
     return abs(first - second) <= room

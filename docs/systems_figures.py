@@ -39,7 +39,7 @@ def _prospective(data):
     fastest = max(built["rows"], key=lambda row: row["ticks_per_s"])
     return ("PM: late messages, predicted by their senders",
             "Fourier synthesis 2 ms late, squared error without and with NLMS, mean of 3 starts", errors(real),
-            errors(late), f"{of['rtl_equal_ticks']['nlms']:,} of 24,000 ticks", "ULX3S-85F",
+            errors(late), f"all of {of['rtl_equal_ticks']['nlms']:,} ticks", "ULX3S-85F",
             f"{built['clock_mhz']:g} MHz", f"{fastest['ticks_per_s']:,.0f} ticks/s", "`pm.fourier`, `pm.hardware`")
 
 
@@ -59,7 +59,7 @@ def _cascade(data):
     first, last = ([of[name][at] for name in ("float_accuracy_steps", "integer_accuracy_steps")] for at in (1, -1))
     return ("Cascade: an answer at every step", "Fashion-MNIST, step 1 and last",
             *(f"{early:.1%}, {late:.1%}" for early, late in zip(first, last, strict=True)),
-            f"{of['rtl_equal_images']:,} of 1,000 images", *_build(build, "frames", "frames_per_s"), "`cascade`")
+            f"all of {of['rtl_equal_images']:,} images", *_build(build, "frames", "frames_per_s"), "`cascade`")
 
 
 def _ltc(data):
