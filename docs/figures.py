@@ -42,6 +42,7 @@ from docs import (
     verify_figures,
 )
 from docs.pictures import pipeline_svg, tick
+from docs.placed_figures import fmax
 from golden.files import write_whole
 from golden.rate.network import Network
 from golden.rate.trained import FloatNetwork, Widths, describe
@@ -85,8 +86,7 @@ def bench() -> str:
             "test_sequences")
     for errors in ("prospective", "instantaneous"):
         row(f"LagLine (w 1, 2; tau 1, 2), {errors} errors", "lagline", lambda g, e=errors: _chain(g[e]), errors)
-    row(f"{BOARD}: Fmax, clock", BUILD, lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz", "fmax_mhz",
-        "clock_mhz")
+    row(f"{BOARD}: Fmax, clock", BUILD, fmax, "fmax_mhz", "clock_mhz")
     row(f"{BOARD}: ticks a second at that clock (at Fmax)", BUILD,
         lambda g: f"{g['ticks_per_s']:,.0f} ({g['ticks_per_s_at_fmax']:,.0f}), {g['cycles_per_tick']} cycles each",
         "ticks_per_s", "ticks_per_s_at_fmax", "cycles_per_tick")
@@ -156,8 +156,7 @@ def _learning_rows(data, *, short: bool) -> list:
     row("output layer learnt again: before, destroyed, after", "learn.adapt",
         lambda g: f"{g['before']:.1%}, {g['destroyed']:.1%}, {g['after']:.1%} after {g['relearn'][-1][0]:,} sequences",
         "relearn", "before")
-    row(f"{BOARD}, le-mnist1d: Fmax, clock", LEARN_BUILD,
-        lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz", "fmax_mhz", "clock_mhz")
+    row(f"{BOARD}, le-mnist1d: Fmax, clock", LEARN_BUILD, fmax, "fmax_mhz", "clock_mhz")
     row(f"{BOARD}, le-mnist1d: ticks a second at that clock (at Fmax), learning; inference", LEARN_BUILD,
         lambda g: f"{g['learn_ticks_per_s']:,.0f} ({g['learn_ticks_per_s_at_fmax']:,.0f}), "
                   f"{g['learn_cycles_per_tick']} cycles each; {g['ticks_per_s']:,.0f} "

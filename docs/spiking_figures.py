@@ -1,5 +1,7 @@
 """Generated blocks and the picture of docs/spiking.md, from docs/bench.json."""
 
+from docs.placed_figures import fmax
+
 SIZES = {"delay_only_256": "784-256-10", "delay_only_800": "784-800-10", "delay_only_digits": "64-48-10 (8x8 digits)"}
 BUILDS = {"784-256-10": "build.delays-fashion-256.ulx3s-85f", "784-800-10": "build.delays-fashion-800.ulx3s-85f",
           "64-48-10 (8x8 digits)": "build.delays-digits.ice40-hx8k"}
@@ -59,8 +61,7 @@ def spiking_cost(table, data) -> str:
     row("block RAMs for synapses, weights from seeds", lambda g: f"{g['bram_regenerated_weights']}",
         "bram_regenerated_weights")
     row("block RAMs for synapses, weights stored", lambda g: f"{g['bram_stored_weights']}", "bram_stored_weights")
-    row("routed: Fmax, clock of the bitstream", lambda g: f"{g['fmax_mhz']:.1f} MHz, {g['clock_mhz']:g} MHz",
-        "fmax_mhz", "clock_mhz", builds=True)
+    row("routed: Fmax, clock of the bitstream", fmax, "fmax_mhz", "clock_mhz", builds=True)
     row("routed: images a second at that clock (at Fmax)",
         lambda g: f"{g['images_per_s']:,.0f} ({g['images_per_s_at_fmax']:,.0f})", "images_per_s",
         "images_per_s_at_fmax", builds=True)
@@ -83,7 +84,7 @@ def summary(data) -> list[tuple[str, str, str]]:
         routed = data.get(BUILDS[size], {})
         if "images_per_s" in routed:
             board = BUILDS[size].rpartition(".")[2]
-            value = (f"{routed['fmax_mhz']:.1f} MHz, {routed['clock_mhz']:g} MHz; {routed['images_per_s']:,.0f} "
+            value = (f"{fmax(routed)}; {routed['images_per_s']:,.0f} "
                      f"({routed['images_per_s_at_fmax']:,.0f}); {routed['bram']}")
             rows.append((f"{board}: Fmax, clock; images a second at that clock (at Fmax); block RAM", value,
                          BUILDS[size]))

@@ -1,13 +1,12 @@
 """The event engine as it is measured: 256 neurons, each with a synapse to each, and how many cycles a tick takes."""
 
-from statistics import median
-
 import numpy as np
 
 from golden.event.network import EventNetwork
 from golden.event.params import Dense, Neurons
 from golden.event.parts import INPUT, Block, Population
 from leadlag import flow
+from leadlag.bench.placed import over_seeds
 from leadlag.terminal import status
 from rtl.systems import circuit
 
@@ -105,12 +104,11 @@ def place(net: EventNetwork, console) -> dict:
         result = build(net, flow.board(BOARD), out_dir=flow.BUILD, seeds=SEEDS, clock_mhz=CLOCK_MHZ, every=True,
                        progress=lambda text: say(f"place and route: {text}"))
     report = result.report
-    found = [report["fmax_by_seed"][str(seed)] for seed in SEEDS]
     names = ("fmax_mhz", "clock_mhz", "lanes", "lut4", "comb", "ff", "dsp", "bram", "wall_s", "nextpnr_seed",
              "timing_met")
     pace = circuit(net).pace(net, report["clock_mhz"], report["fmax_mhz"])
-    return {key: report[key] for key in names} | {
-        "fmax_median": median(found), "fmax_range": [min(found), max(found)], "synapses": net.synapses,
+    return {key: report[key] for key in names} | over_seeds(report, SEEDS) | {
+        "synapses": net.synapses,
         "operations_per_s": pace["operations_per_s"], "operations_per_s_at_fmax": pace["operations_per_s_at_fmax"],
         "operations_per_s_and_lut4": round(pace["operations_per_s"] / report["lut4"]), "seed": report["nextpnr_seed"]}
 
