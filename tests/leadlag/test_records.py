@@ -265,7 +265,8 @@ def test_stale_groups(monkeypatch):
 
 def test_rates_of_a_routed_spiking_network(monkeypatch):
     """Images a second at the clock of the bitstream, and at Fmax; cycles of its own lanes."""
-    report = {"fmax_mhz": 99.0, "clock_mhz": 90.0, "lanes": 7, "nextpnr_seed": 1, "wall_s": 1, "timing_met": True} | \
+    report = {"fmax_mhz": 99.0, "clock_mhz": 90.0, "lanes": 7, "nextpnr_seed": 1, "wall_s": 1, "timing_met": True,
+              "fmax_by_seed": {"1": 99.0, "2": 95.0, "3": 98.0}} | \
         dict.fromkeys(("lut4", "comb", "ff", "dsp", "bram"), 0)
     net = SimpleNamespace(name="delays-digits", lanes=7)
     ran = SimpleNamespace(cycles=np.array([400, 500]))
@@ -281,6 +282,7 @@ def test_rates_of_a_routed_spiking_network(monkeypatch):
         assert figures["cycles_per_image"] == cycles
         assert figures["images_per_s"] == pytest.approx(90e6 / cycles)
         assert figures["images_per_s_at_fmax"] == pytest.approx(99e6 / cycles)
+        assert (figures["fmax_median"], figures["fmax_range"]) == (98.0, [95.0, 99.0])
 
 
 def test_measuring(monkeypatch, tmp_path, capsys):
