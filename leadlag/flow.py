@@ -116,8 +116,7 @@ def samples(case: Case, split: str, count: int | None = None) -> Batch:
     """The first `count` samples of a split."""
     data = case.data
     if data is None:
-        raise ValueError(f"{case.net.name} does not say what data it is for: give --data, one of "
-                         f"{', '.join(sets.SETS)}, or a file")
+        raise ValueError(sets.unknown(case.net.name, case.real.training))
     check_fits(case)
     if split == "held_out" and sets.learnt(case.real.training)[1] == "train":
         raise ValueError(f"{case.net.name} has learnt the held-out {data.unit} too: train it with --hold-out")

@@ -15,8 +15,7 @@ def refit(real: Trained, data: str | None, bits: int | None, points: float | Non
     ValueError, one line that names the layer, where a value fits no word or more than `points` are lost.
     """
     found = sets.learnt(real.training)[0] if data is None else sets.find(data)
-    check(found is not None, f"{real.name} does not say what data it has learnt: give --data, one of "
-                             f"{', '.join(sets.SETS)}, or a file")
+    check(found is not None, sets.unknown(real.name, real.training))
     flow.check_fits(flow.Case(real, real.describe(), (), found))
     chosen, report = widths.fitted(real, found.load("train"), found.answer_from, bits=bits,
                                    points=widths.POINTS if points is None else points)

@@ -6,6 +6,7 @@ from boards.base import Part
 from boards.clocks import Pll
 from boards.family import Family, columns
 from boards.floorplan import Grid
+from golden.checks import check
 from golden.tools import ECPPACK, NEXTPNR_ECP5, YOSYS
 from rtl.inventory import Memory
 from rtl.vendor.ecp5 import Bank
@@ -58,7 +59,8 @@ _HOLDS = {"12": (12_000, 32, 28, _25K), "25": (24_288, 56, 28, _25K), "45": (43_
 
 
 def part(size: str, package: str) -> Part:
-    """An LFE5U of so many thousand LUTs, of speed grade 6, as nextpnr calls its package."""
+    """An LFE5U of so many thousand LUTs, of speed grade 6, in a package of nextpnr's. ValueError for another size."""
+    check(size in _HOLDS, f"no LFE5U-{size}F: sizes are {', '.join(_HOLDS)}")
     lut4, bram, dsp, grid = _HOLDS[size]
     return Part(f"LFE5U-{size}F", (f"--{size}k", "--package", package, "--speed", "6"), ECP5, lut4=lut4, bram=bram,
                 dsp=dsp, grid=grid)

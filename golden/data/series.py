@@ -138,7 +138,7 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
         first, row = lines[0]
         for name in ("label", "split", *targets):
             odd = [n for n, other in lines if name in place and other[place[name]] != row[place[name]]]
-            check(not odd, f"{path} line {odd[:1]}: another {name} than in line {first}, in the same series")
+            check(not odd, f"{path} line {(odd or [0])[0]}: another {name} than in line {first}, in the same series")
         split = row[place["split"]].lower() if "split" in place else "train"
         check(split in ("train", "test"), f"{path} line {first}: split is train or test, not {split[:20]!r}")
         if targets:

@@ -87,6 +87,14 @@ def learnt(training: dict) -> tuple[DataSet | None, str]:
         return None, split
 
 
+def unknown(name: str, training: dict) -> str:
+    """Why `learnt` finds nothing for a network of that name, and what to give."""
+    source = str(training.get("data", "")).rpartition(" ")[0]
+    said = f"has learnt {source!r}, which cannot be read from this folder" if source else \
+        "does not say what data it is for"
+    return f"{name} {said}: give --data, one of {', '.join(SETS)}, or a file"
+
+
 def written(data: DataSet, split: str, form: str | None = None) -> dict:
     """What `learnt` reads: that a network learnt a split of a data set, `form` as `find` was given it."""
     if not data.source:     # arrays that nobody can find again

@@ -70,18 +70,23 @@ def fold_within(net: SpikingNetwork, budget: Budget) -> SpikingNetwork:
     Where lanes share a neuron unit, layers of several folds only have several ways. ValueError where no number of lanes
     fits.
     """
-    most = max(layer.outputs for layer in net.layers)
+    most, least = max(layer.outputs for layer in net.layers), None
     for folds in range(min(2, most) if budget.shared else 1, most + 1):
         try:
             found = net.with_lanes([*(_lanes(layer, folds) for layer in net.layers[:-1]), net.outputs])
         except ValueError:
             continue        # a bank too deep, or too many folds for a layer
         need = inventory(found)
-        if budget.blocks(need) <= budget.routable_bram and budget.luts(need) <= budget.routable_lut4:
+        blocks, luts = budget.blocks(need), budget.luts(need)
+        over = max(blocks / max(budget.routable_bram, 1), luts / max(budget.routable_lut4, 1))
+        if blocks <= budget.routable_bram and luts <= budget.routable_lut4:
             return found
+        least = min(least or (over, blocks, luts), (over, blocks, luts))
+    room = f"{max(budget.routable_bram, 0):.0f} and {max(budget.routable_lut4, 0):.0f}"
+    at_best = f"; at best they need {least[1]} and about {least[2]}, of which {room} route well" if least else ""
     raise ValueError(f"{net.name} has {net.synapses} synapses: there is no number of lanes with which they fit "
                      f"{budget.bram} block RAMs{f', {budget.spram} large RAMs' if budget.spram else ''} and "
-                     f"{budget.lut4} LUTs")
+                     f"{budget.lut4} LUTs{at_best}")
 
 
 def _lanes(layer, folds):

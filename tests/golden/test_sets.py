@@ -280,7 +280,7 @@ ROWS = {
     "text": ("label,a\n1,x\n", "line 2: a is no number: 'x'"), "gap": ("label,a,b\n1,,2\n", "line 2: a is a missing"),
     "nothing": ("label,a\n1,\n", "line 2: no values"), "no label": ("label,a\n,1\n", "line 2: no label"),
     "split": ("label,split,a\n1,dev,2\n", "split is train or test, not 'dev'"),
-    "label changes": ("series,label,a\n1,2,3\n1,3,3\n", r"line \[3\]: another label than in line 2, in"),
+    "label changes": ("series,label,a\n1,2,3\n1,3,3\n", r"line 3: another label than in line 2, in"),
     "channels": ("series,label,a,b\n1,2,3,4\n1,2,3,\n", "line 3: b is a missing value"),
     "only test": ("label,split,a\n1,test,2\n", "no training samples"),
     "nan": ("label,a\n1,nan\n2,1\n1,1\n2,1\n1,3\n2,3\n", "is nan, not a finite number"),
@@ -344,6 +344,8 @@ def test_what_a_network_learnt(tmp_path):
     assert (found.source, found.answer_from, split) == (path, 2, "fit")
     assert sets.learnt({"data": "mnist1d train"}) == (sets.SETS["mnist1d"], "train")
     assert sets.learnt({"data": "gone.npz train"}) == (None, "train")
+    assert sets.unknown("net", {"data": "gone.npz train"}).startswith("net has learnt 'gone.npz', which cannot be read")
+    assert sets.unknown("net", {}).startswith("net does not say what data it is for: give --data, one of ")
     for data, form, said in (
             (find("mnist1d"), None, {"data": "mnist1d train"}), (find(path), None, {"data": f"{path} train"}),
             (find("mnist1d", answer_from=0), None, {"data": "mnist1d train", "answer_from": 0}),

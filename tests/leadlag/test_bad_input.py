@@ -214,7 +214,7 @@ quantize {there}/ltc-form.safetensors                 | gate Q1.6 must be a Q0 f
 quantize {there}/ltc.safetensors --data {there}/nine.npz | real has 2 outputs, nine has 9 classes
 evaluate {there}/ltc.safetensors --no-rtl --data {there}/short.npz | the length of sequence .1. is not in 1..5
 evaluate {there}/ltc.safetensors --no-rtl --data mnist1d | real has 2 outputs, mnist1d has 10 classes
-quantize {tiny} --bits 12                             | tiny does not say what data it has learnt: give --data
+quantize {tiny} --bits 12                             | tiny does not say what data it is for: give --data
 quantize {tiny} --bits 12 --data {there}/late.npz     | tiny has 10 outputs, late has 2 classes
 quantize gle-mnist1d --bits 3                         | '--bits': 3 is not in the range 4<=x<=24
 quantize gle-mnist1d --points -1                      | '--points': -1.0 is not in the range
