@@ -22,6 +22,7 @@ from leadlag.options import (
     Group,
     board_option,
     command_line,
+    data_option,
     is_given,
     only_for,
     port_option,
@@ -37,7 +38,6 @@ from rtl.systems import circuit
 #: of click 8.2; before, the help is printed and that was all
 NoArgs = getattr(click.exceptions, "NoArgsIsHelpError", ())
 network_argument = click.argument("network", metavar="NET")
-data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -109,6 +109,10 @@ def _name(param) -> str:
     return param.name.upper() if isinstance(param, click.Argument) else max(param.opts, key=len)
 
 
+#: the data set of a command
+data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
+
+
 def port_option(**options):
     """A port, looked for before anything is done for it."""
     def check(ctx, param, port):

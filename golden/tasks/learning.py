@@ -194,14 +194,14 @@ def mnist1d_start(net: Network, seed: int) -> tuple[DenseParams, ...]:
     return tuple(found)
 
 
-def balanced_order(labels, rng: np.random.Generator) -> np.ndarray:
-    """An order in which every ten sequences in a row have all ten labels once.
+def balanced_order(labels, rng: np.random.Generator, classes: int = MNIST_CLASSES) -> np.ndarray:
+    """An order in which as many sequences in a row as there are classes have all labels once.
 
     A network that learns all the time follows what it was shown last; shown all labels alike, it follows none.
     """
-    queues = [rng.permutation(np.flatnonzero(labels == c)) for c in range(MNIST_CLASSES)]
-    groups = len(labels) // MNIST_CLASSES
-    return np.concatenate([[queues[c][g % len(queues[c])] for c in rng.permutation(MNIST_CLASSES)]
+    queues = [rng.permutation(np.flatnonzero(labels == c)) for c in range(classes)]
+    groups = max(1, len(labels) // classes)
+    return np.concatenate([[queues[c][g % len(queues[c])] for c in rng.permutation(classes)]
                            for g in range(groups)])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from golden.tasks import learning as tasks
 from leadlag import flow
 from leadlag.bench import placed
-from leadlag.experiments import learning
+from leadlag.experiments import adaptation, learning
 from leadlag.terminal import status
 
 SEEDS = (0, 1, 2)
@@ -74,7 +74,7 @@ def mnist1d(console) -> dict:
 
 def adapt(console) -> dict:
     """The output layer of the zoo network destroyed, and learnt again on the simulated board."""
-    found = learning.adapt(console=console)
+    found = adaptation.adapt(console=console)
     for text in ("device", "network"):      # for a person
         found.pop(text, None)
     return found | {"seed": 0}

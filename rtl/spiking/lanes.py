@@ -156,14 +156,14 @@ class Lane(wiring.Component):
     Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; where that is short, in block RAM,
     whose address register stands in the place of `slot`.
 
-    Members: op (`operation`), delay and weight of the synapse with it; fired, x.
+    Members: op (`operation`), whether it is_spike, delay and weight of the synapse with it; fired, x.
     """
 
     def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool):
         self.layer, self.vendor, self.spiking = layer, vendor, spiking
         bits = 2 if layer.regenerates else layer.weight.width
-        super().__init__({"op": In(operation(layer)), "delay": In(layer.delay_bits), "weight": In(signed(bits)),
-                          "fired": Out(1), "x": Out(signed(layer.state.width))})
+        super().__init__({"op": In(operation(layer)), "is_spike": In(1), "delay": In(layer.delay_bits),
+                          "weight": In(signed(bits)), "fired": Out(1), "x": Out(signed(layer.state.width))})
 
     LATENCY = 2 + Neuron.LATENCY[1]
 
@@ -179,17 +179,18 @@ class Lane(wiring.Component):
         read = ring.read_port(transparent_for=[write]) if late else ring.read_port(domain="comb")
         m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
         slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
-        kind, weight = Signal(2), Signal.like(self.weight, reset_less=True)
+        kind, add = Signal(2), Signal(reset_less=True)
+        weight = Signal.like(self.weight, reset_less=True)
         target = Signal.like(slot, name="target")
-        m.d.comb += target.eq(op.slot + Mux(op.kind == Kind.SPIKE, self.delay, 0))
-        m.d.sync += [slot.eq(target), fold.eq(op.fold), kind.eq(op.kind),
+        m.d.comb += target.eq(op.slot + Mux(self.is_spike, self.delay, 0))
+        m.d.sync += [slot.eq(target), fold.eq(op.fold), kind.eq(op.kind), add.eq(self.is_spike),
                      weight.eq(self.weight)]
         addr = Cat(slot, fold)[:len(read.addr)]
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
         m.d.comb += [read.addr.eq(Cat(target, op.fold) if late else addr), write.addr.eq(addr),
                      write.en.eq(kind != Kind.NONE),
-                     write.data.eq(Mux(kind == Kind.SPIKE, read.data + weight, 0))]
+                     write.data.eq(Mux(add, read.data + weight, 0))]
         m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
                      clear.eq(kind == Kind.CLEAR)]
         m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(at), neuron.arrived.eq(arrived),
@@ -232,12 +233,16 @@ class LaneGroup(wiring.Component):
         join(m, self.o_params, params)
         plus, minus = self._weights(m, held)
         words = self._banks(m, held, params)
-        op = later(m, held["op"].as_value(), fetch_cycles(layer), name="op_fetched", reset_less=False)
+        ahead = operation(layer)(later(m, held["op"].as_value(), fetch_cycles(layer) - 1, name="op_ahead",
+                                       reset_less=False))
+        op = later(m, ahead.as_value(), 1, name="op_fetched", reset_less=False)
+        # a bit of its own: decoded once for all lanes behind `op`, it would be the longest path
+        is_spike = later(m, ahead.kind == Kind.SPIKE, 1, name="is_spike")
         for n in range(self.count):
             m.submodules[f"lane{n}"] = lane = Lane(layer, vendor=self.vendor, spiking=self.spiking)
             word = words[n]
-            m.d.comb += [lane.op.eq(op), lane.delay.eq(word[:layer.delay_bits]), self.fired[n].eq(lane.fired),
-                         self.x[n].eq(lane.x)]
+            m.d.comb += [lane.op.eq(op), lane.is_spike.eq(is_spike), lane.delay.eq(word[:layer.delay_bits]),
+                         self.fired[n].eq(lane.fired), self.x[n].eq(lane.x)]
             m.d.comb += lane.weight.eq(Cat(plus[n] | minus[n], minus[n]).as_signed() if layer.regenerates else
                                        word[layer.delay_bits:].as_signed())
         return m

@@ -124,7 +124,8 @@ class Arrivals(Slot):
         unit, op, kinds = self.unit, self.unit.op, self.module.Kind
         (ring,), (neuron,) = self.memories, self.neurons
         which = self.followed(m, self.layer.folds << self.layer.delay_bits)
-        m.d.comb += [Assume(op.fold < self.layer.folds), ring.watch.addr.eq(which)]
+        m.d.comb += [Assume(op.fold < self.layer.folds), Assume(unit.is_spike == (op.kind == kinds.SPIKE)),
+                     ring.watch.addr.eq(which)]
         slot = Signal.like(op.slot, name="its_slot")
         m.d.comb += slot.eq(op.slot + Mux(op.kind == kinds.SPIKE, unit.delay, 0))
         # totals and hits by cycles: now, one ago, two ago

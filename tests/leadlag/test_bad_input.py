@@ -338,7 +338,7 @@ adapt -n 9                                            | 9 is not in the range
 adapt --on-board -1                                   | -1 is not in the range
 adapt --on-board 0 --port sim                         | --port: only for sequences that are learnt on a board
 adapt --port /dev/nothing                             | no port /dev/nothing
-adapt {tiny}                                          | outputs|classes|halvings
+adapt {tiny}                                          | tiny does not say what data it is for: give --data
 build {tiny} --board nexys                            | no board 'nexys'
 build {many} --board ulx3s-12f                        | many needs [0-9]+ block RAMs, ulx3s-12f
 build {tiny} --clock nan                              | '--clock': nan is not a finite number

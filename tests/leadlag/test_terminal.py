@@ -11,7 +11,7 @@ import pytest
 
 from leadlag import cli, demo, ladder, terminal, training
 from leadlag.bench import groups as benches
-from leadlag.experiments import learning, study, two_boards, video
+from leadlag.experiments import adaptation, learning, study, two_boards, video
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELL = {"seeds": [0], "mse": [0.25], "mean": 0.25, "spread": 0.0, "ratio": 12.5}
@@ -32,7 +32,7 @@ class Answers:
         rows = [{"condition": name, "step": 1, "mse": 123.456} for name in (*video.CONDITIONS, *video.BASELINES)]
         for place, name, answer in (
                 (ladder, "run_on_board", [(3, 4, sums), (5, 5, -sums)]), (ladder, "climb", (LADDER, {})),
-                (learning, "adapt", ADAPTED), (learning, "write_page", Path("page")),
+                (adaptation, "adapt", ADAPTED), (adaptation, "write_page", Path("page")),
                 (learning, "learn", learning.Learnt(None, (), {})), (learning, "save", []),
                 (training, "train", {"float_accuracy": 0.123456789012345, "data": "a set [of] images", "epochs": 40}),
                 (study, "delays", STUDY), (two_boards, "two_boards", {"rows": [PAIR]}),

@@ -103,6 +103,7 @@ def test_lane(folds, form, vendor):
         for cycle in range(len(plan) + dut.LATENCY):
             now = plan[cycle] if cycle < len(plan) else Step(Kind.NONE)
             ctx.set(dut.op, {"kind": now.kind, "fold": now.fold, "slot": now.slot})
+            ctx.set(dut.is_spike, now.kind == Kind.SPIKE)
             ctx.set(dut.delay, int(synapses.delay[now.fold, now.line]))
             ctx.set(dut.weight, int(synapses.weight[now.fold, now.line]))
             past = plan[cycle - dut.LATENCY] if cycle >= dut.LATENCY else Step(Kind.NONE)
