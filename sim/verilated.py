@@ -62,9 +62,8 @@ def build_design(design: Design, *, harness: str, quick: bool = False) -> ctypes
     """
     command, environment, version = verilator()
     effort = _QUICK if quick else _EFFORT
-    parts = (design.key, harness, version, _target(), *_VERILATE, *_COMPILE, *effort)
-    key = hashlib.sha256("\0".join(parts).encode())
-    library = (CACHE / f"{design.name}-{key.hexdigest()[:16]}.so").absolute()
+    key = _key(design.key, harness, version, _target(), *_VERILATE, *_COMPILE, *effort)
+    library = (CACHE / f"{design.name}-{key}.so").absolute()
     times = library.with_suffix(".json")
 
     def make(folder):
@@ -114,9 +113,26 @@ def _build(folder: Path, name: str, verilog: str, harness: str, command, environ
     write_whole(code, "".join(f'#include "{part.name}"\n' for part in parts)
                 + f"#pragma GCC visibility push(default)\n{harness}")
     flags = [*_COMPILE, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
-    run([compiler(), *flags, *effort, "-shared", "-include", f"V{name}__pch.h", str(code),
+    ahead = ["-include", str(_header(include, flags))] if effort == _QUICK else []
+    run([compiler(), *flags, *effort, "-shared", *ahead, "-include", f"V{name}__pch.h", str(code),
          *_runtime(include, flags), "-o", str(library), "-pthread"], env=environment)
     return library
+
+
+def _header(include: Path, flags) -> Path:
+    """Verilator's header, compiled once for what is compiled quickly: a third of that time.
+
+    The compiler takes what stands beside this path, with .gch behind it.
+    """
+    source = include / "verilated.h"
+    key = _key(source.read_text(encoding="utf-8"), str(include), _target(), *_COMPILE, *_QUICK)
+    header = (CACHE / f"verilated-{key}.h").absolute()
+
+    def make(folder):
+        run([compiler(), *flags, *_QUICK, "-x", "c++-header", str(source), "-o", str(folder / "built.gch")])
+        return folder / "built.gch"
+    build_once(header.with_name(f"{header.name}.gch"), make)
+    return header
 
 
 def _runtime(include: Path, flags) -> list[str]:
@@ -124,8 +140,7 @@ def _runtime(include: Path, flags) -> list[str]:
     found = []
     for part in (include / name for name in _RUNTIME):
         text = part.read_text(encoding="utf-8")
-        key = hashlib.sha256("\0".join((text, str(include), _target(), *_COMPILE, *_QUICK)).encode())
-        target = CACHE / f"{part.stem}-{key.hexdigest()[:16]}.o"
+        target = CACHE / f"{part.stem}-{_key(text, str(include), _target(), *_COMPILE, *_QUICK)}.o"
 
         def make(folder, part=part):
             # nothing here runs in the loop
@@ -133,6 +148,10 @@ def _runtime(include: Path, flags) -> list[str]:
             return folder / "built.o"
         found.append(str(build_once(target, make)))
     return found
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _target() -> str:
