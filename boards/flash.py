@@ -19,13 +19,16 @@ class SpiFlash:
     """An SPI flash.
 
     Parameters: resource, as the platform names it; address of what is played at power-up, a multiple of 64 KiB behind
-    the longest bitstream; size in bytes; loader, the board as openFPGALoader names it.
+    the longest bitstream; size in bytes; loader, the board as openFPGALoader names it, "" where it does not;
+    own_clock, whether the clock's pin is that of the FPGA's own loader, which takes no other signal, though the
+    platform names it.
     """
 
     resource: str
     address: int
     size: int
     loader: str
+    own_clock: bool = False
 
     def read(self, mhz, slots: Slots | None = None) -> Flash:
         """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""
@@ -34,12 +37,13 @@ class SpiFlash:
     def connect(self, m: Module, platform, top) -> None:
         """The pins of a SerialTop that plays frames. An ECP5 has the clock's pin behind a primitive of its own."""
         pins = platform.request(self.resource, 0, dir="-")
-        for name, value in (("cs", top.flash_cs), ("clk", top.flash_clk), ("copi", top.flash_copi), ("wp", 0),
-                            ("hold", 0)):
+        plain = hasattr(pins, "clk") and not self.own_clock
+        for name, value in (("cs", top.flash_cs), *([("clk", top.flash_clk)] if plain else []),
+                            ("copi", top.flash_copi), ("wp", 0), ("hold", 0)):
             if hasattr(pins, name):
                 m.submodules[f"flash_{name}"] = pin = io.Buffer("o", getattr(pins, name))
                 m.d.comb += pin.o.eq(value)
-        if not hasattr(pins, "clk"):
+        if not plain:
             m.submodules.flash_clk = Instance("USRMCLK", i_USRMCLKI=top.flash_clk, i_USRMCLKTS=Const(0))
         m.submodules.flash_cipo = cipo = io.Buffer("i", pins.cipo)
         m.d.comb += top.flash_cipo.eq(cipo.i)

@@ -106,6 +106,8 @@ def flash_command(network, board, image, dry_run):
     case = flow.prepare(network, board.name)
     folder = flow.BUILD / case.net.name / board.name
     image = image or folder / IMAGE
+    check(board.flash.loader, f"openFPGALoader does not know {board.name}: write {image} at address 0 of its flash "
+                              f"with the board's own programmer")
     try:
         data = image.read_bytes()
     except OSError:

