@@ -25,7 +25,7 @@ def builds(table, data) -> str:
     parts += [textwrap.fill(f"{text[0].upper()}{text[1:]}.", 118) for text in untimed]
     counted = [row for row in found if "needs" in row and not {"fmax_mhz", "failed"} & set(row)]
     if counted:
-        parts.append(table(("not routed", "board", "lanes", "LUT4, about", "DSP", "RAM"), [
+        parts.append(table(("counted here, not routed", "board", "lanes", "LUT4, about", "DSP", "RAM"), [
             (row["network"], row["board"], str(row["lanes"]), f"{row['needs']['lut4']:,}", str(row["needs"]["dsp"]),
              str(row["needs"]["bram"])) for row in counted]))
     short = [(row["network"], row["board"], row["short"]) for row in found if "short" in row]

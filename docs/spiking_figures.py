@@ -42,7 +42,8 @@ def spiking_cost(table, data) -> str:
     def row(label, text, *needs, builds=False):
         cells = []
         for group in groups:
-            found = data.get(BUILDS[SIZES[group]], {}) if builds else data[group]
+            build = BUILDS[SIZES[group]]
+            found = data.get(build, {}) | {"board": build.rpartition(".")[2]} if builds else data[group]
             cells.append(text(found) if all(name in found for name in needs) else "-")
         if set(cells) != {"-"}:
             rows.append((label, *cells))
@@ -61,6 +62,8 @@ def spiking_cost(table, data) -> str:
     row("block RAMs for synapses, weights from seeds", lambda g: f"{g['bram_regenerated_weights']}",
         "bram_regenerated_weights")
     row("block RAMs for synapses, weights stored", lambda g: f"{g['bram_stored_weights']}", "bram_stored_weights")
+    row("routed for: board, lanes, cycles an image",
+        lambda g: f"{g['board']}, {g['lanes']}, {g['cycles_per_image']:.0f}", "lanes", "cycles_per_image", builds=True)
     row("routed: Fmax, clock of the bitstream", fmax, "fmax_mhz", "clock_mhz", builds=True)
     row("routed: images a second at that clock (at Fmax)",
         lambda g: f"{g['images_per_s']:,.0f} ({g['images_per_s_at_fmax']:,.0f})", "images_per_s",

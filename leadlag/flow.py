@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boards import BOARDS
+from boards import BOARDS, own
 from boards.base import BOOTING, KEEPING, SCRUBBING
 from boards.base import check_fits as check_part
 from golden import systems
@@ -64,15 +64,17 @@ def find(name: str) -> Trained:
 
 
 def board(name: str):
-    """A board by name; with +flash behind it the one that plays what its flash holds at power-up.
+    """A board by name, or of a file NAME.py; with +flash behind it the one that plays what its flash holds at power-up.
 
     With +learn the one that keeps what it learns there, too; with +scrub, alone or behind +flash, the one that holds
     its parameters against their checksum.
     """
     plain, plus, form = name.partition("+")
-    if plain not in BOARDS or plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):
-        raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}")
-    board = BOARDS[plain]
+    is_file = plain.endswith(".py")
+    if not is_file and plain not in BOARDS or \
+            plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):
+        raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}, or a file with one of your own, BOARD.py")
+    board = own.board(plain) if is_file else BOARDS[plain]
     if form.startswith(BOOTING[1:]):
         board = board.booting
     if name.endswith(SCRUBBING):

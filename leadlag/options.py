@@ -16,7 +16,8 @@ from leadlag.help import EXAMPLES
 SEED = click.IntRange(0, 2**31 - 1)
 COUNT, JOBS = click.IntRange(1), click.IntRange(1, 256)
 FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
-board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True, help="Board to fold for.")
+board_option = click.option("--board", default=flow.DEFAULT_BOARD, show_default=True,
+                            help="Board to fold for, or a file with one, BOARD.py.")
 
 
 class Finite(click.FloatRange):

@@ -104,7 +104,7 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
     on_board = -(-min(on_board, samples) // net.outputs) * net.outputs
     with status(console, "adaptation") as say:
         if on_board:
-            figures["device"] = _on_board(task, blocks, on_board, samples, port, relearn, say)
+            figures |= _on_board(task, blocks, on_board, samples, port, relearn, say)
         figures["board_samples"] = task.done
         while task.done < samples:
             task.learn(next(blocks), _halve(task.done, samples))
@@ -115,8 +115,8 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
     return figures | {"relearn": relearn, "after": relearn[-1][1]}
 
 
-def _on_board(task: _Adaptation, blocks, on_board: int, samples: int, port: str, relearn: list, say) -> str:
-    """What the board says of itself; CheckFailed where an answer, or what it has learnt, is not golden's."""
+def _on_board(task: _Adaptation, blocks, on_board: int, samples: int, port: str, relearn: list, say) -> dict:
+    """What the board says of itself, and files of what it learnt; CheckFailed where that or an answer is wrong."""
     from firmware.learning import Learner
     from leadlag.ladder import open_board
     net = task.net
@@ -132,8 +132,8 @@ def _on_board(task: _Adaptation, blocks, on_board: int, samples: int, port: str,
             say(f"adaptation on the board: {task.done} of {on_board} samples")
         learnt = Learner(device).read_parameters(task.destroyed)
         equal_params(net, learnt, task.learner.params)
-        flow.write_words(net, learnt, flow.BUILD / net.name)
-        return str(Learner(device).learning_state())
+        return {"written": flow.write_words(net, learnt, flow.BUILD / net.name),
+                "device": str(Learner(device).learning_state())}
 
 
 def claim(figures: dict, port: str = "sim") -> str:

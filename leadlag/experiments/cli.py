@@ -43,7 +43,8 @@ def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
 @click.argument("network", metavar="NET", default="gle-mnist1d")
 @data_option
 @port_option(default="sim", show_default=True)
-@click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10), help="Sequences to learn.")
+@click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10),
+              help="Sequences to learn, rounded up to one a class.")
 @click.option("--on-board", default=100, show_default=True, type=click.IntRange(0),
               help="So many of them on the board; golden learns the rest.")
 @answers
@@ -56,7 +57,8 @@ def adapt(network, data, port, samples, on_board):
     for count, value in figures["relearn"]:
         table.add_row(f"{count:,}", f"{value:.1%}")
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
-    device = [f"the board says: {figures['device']}"] if "device" in figures else []
+    device = [f"the board says: {figures['device']}",
+              "written, as read back: " + ", ".join(map(str, figures["written"]))] if "device" in figures else []
     answer(figures | {"page": page}, table, f"report {page}", *device, said)
 
 

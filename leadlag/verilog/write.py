@@ -133,8 +133,9 @@ def _parts(pin) -> list[dict]:
 
 
 def _readme(name, about, found, version, command) -> str:
-    vectors = "\n".join(f"  {file}" for file in found if file.endswith(".hex"))
-    headings = "\n".join(f"  {heading}" for heading in about)
+    vectors = "\n".join(f"  {file}" + ("         which bits of the outputs count, by cycle" if "_mask" in file else "")
+                        for file in found if file.endswith(".hex"))
+    headings = "\n".join(f"  {heading}" for heading in about if heading != "parameters")
     return f"""{name}, written by leadlag {version}:
   {command}
 

@@ -82,8 +82,8 @@ def fold_within(net: SpikingNetwork, budget: Budget) -> SpikingNetwork:
         if blocks <= budget.routable_bram and luts <= budget.routable_lut4:
             return found
         least = min(least or (over, blocks, luts), (over, blocks, luts))
-    room = f"{max(budget.routable_bram, 0):.0f} and {max(budget.routable_lut4, 0):.0f}"
-    at_best = f"; at best they need {least[1]} and about {least[2]}, of which {room} route well" if least else ""
+    room = f"of which {max(budget.routable_bram, 0):.0f} and {max(budget.routable_lut4, 0):.0f} route well"
+    at_best = f"; at best they need {least[1]} block RAMs and about {least[2]} LUTs, {room}" if least else ""
     raise ValueError(f"{net.name} has {net.synapses} synapses: there is no number of lanes with which they fit "
                      f"{budget.bram} block RAMs{f', {budget.spram} large RAMs' if budget.spram else ''} and "
                      f"{budget.lut4} LUTs{at_best}")

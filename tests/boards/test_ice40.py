@@ -138,8 +138,8 @@ def test_fold_fills_the_board(tiny):
         need = inventory(more)
         assert ICE40.block_rams(need) + LINK_BLOCKS > 32 or ICE40.luts(need) + ICE40.base > ICE40.fill[1] * 7680
     with pytest.raises(ValueError, match="^s64-256-10 has 18944 synapses: there is no number of lanes with which they "
-                                         "fit 30 block RAMs and 7680 LUTs; at best they need [0-9]+ and about [0-9]+, "
-                                         "of which [0-9]+ and [0-9]+ route well$"):
+                                         "fit 30 block RAMs and 7680 LUTs; at best they need [0-9]+ block RAMs and "
+                                         "about [0-9]+ LUTs, of which [0-9]+ and [0-9]+ route well$"):
         HX8K.fold(spiking(64, 256, 10))
     with pytest.raises(ValueError, match="^s8-16-4 needs [0-9]+ block RAMs, ice40-hx8k .iCE40HX8K. has 3$"):
         check_fits(tiny, replace(HX8K, part=replace(HX8K.part, bram=3)))

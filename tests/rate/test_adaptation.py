@@ -54,7 +54,8 @@ def test_on_the_board(own, monkeypatch):
     found = adaptation.adapt(own, samples=9, on_board=4, console=notes)
     assert found["board_samples"] == 6
     assert "weights have moved" in found["device"]
-    assert (flow.BUILD / "own-adaptive" / "network.json").is_file()
+    assert found["written"][0] == flow.BUILD / "own-adaptive" / "network.json"
+    assert all(path.is_file() for path in found["written"])
 
 
 def test_ticks_that_count(own):

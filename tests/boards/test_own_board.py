@@ -1,0 +1,59 @@
+"""`--board FILE.py`: a board of one's own, and files that have none."""
+
+import os
+
+import pytest
+
+from leadlag import flow
+
+TEXT = """
+from amaranth_boards.icesugar_pro import ICESugarProPlatform
+from boards.base import Board
+from boards.families.ecp5 import part
+from beside import MHZ
+MINE = Board(name="mine", title="Mine", part=part("25", "CABGA256"), platform=ICESugarProPlatform,
+             clock="clk25", input_mhz=25, clock_mhz=MHZ, baud=1_000_000)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.py").write_text("MHZ = 100\n")
+    (tmp_path / "mine.py").write_text(TEXT)
+    return tmp_path / "mine.py"
+
+
+def test_a_board_of_a_file(mine):
+    """By any path, with what lies beside it; the same object, until the file changes."""
+    found = flow.board("mine.py")
+    assert (found.name, found.clock_mhz, found.part.name) == ("mine", 100, "LFE5U-25F")
+    assert flow.board(str(mine)) is found
+    case = flow.prepare("gle-mnist1d", "mine.py")
+    assert case.net.lanes == flow.prepare("gle-mnist1d", "icesugar-pro").net.lanes
+    mine.write_text(TEXT.replace("MHZ,", "80,"))
+    os.utime(mine, ns=(1, 1))
+    assert flow.board("mine.py").clock_mhz == 80
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("1 +", "mine.py raised SyntaxError: invalid syntax"),
+    ("1 / 0", "mine.py raised ZeroDivisionError: division by zero"),
+    ("", "mine.py has 0 boards at its top, where one is expected: NAME = Board"),
+    (TEXT + "from dataclasses import replace\nOTHER = replace(MINE, name='other')\n",
+     "mine.py has 2 boards at its top, where one is expected: mine, other"),
+    (TEXT.replace('part("25"', 'part("44"'), "mine.py raised ValueError: no LFE5U-44F: sizes are 12, 25, 45, 85"),
+    (TEXT.replace("input_mhz=25", "input_mhz=50"), "mine.py raised ValueError: .*50")])
+def test_files_without_a_board(text, said, mine):
+    mine.write_text(text)
+    os.utime(mine, ns=(len(text), len(text)))
+    with pytest.raises(ValueError, match=said) as caught:
+        flow.board("mine.py")
+    assert "\n" not in str(caught.value)
+
+
+def test_names_that_are_none(mine):
+    for name, said in (("no.py", "no.py cannot be read: No such file"), ("mine", "or a file with one of your own"),
+                       ("mine.py+flash", "mine has no flash"), ("mine.py+x", "no board 'mine.py.x'")):
+        with pytest.raises(ValueError, match=said):
+            flow.board(name)
