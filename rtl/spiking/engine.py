@@ -77,7 +77,8 @@ class Issue(wiring.Component):
         dropped, go, final = Signal(), Signal(), Signal()
         m.d.comb += [dropped.eq(self.decided & (self.number == number) & (is_spike | is_tick) & (step == 0)),
                      go.eq(is_spike | ((is_tick | is_image) & ((step != 0) | self.room | begin))),
-                     final.eq(step == Mux(is_spike, layer.folds, Mux(is_tick, updates, clears)) - 1),
+                     # of constants: less one behind the choice would be an adder, in the longest path there is
+                     final.eq(step == Mux(is_spike, layer.folds - 1, Mux(is_tick, updates - 1, clears - 1))),
                      i.ready.eq(~begin & (dropped | (go & final)))]
         # steps behind the last neuron only pass time
         is_real = is_image | (step < layer.folds)

@@ -105,7 +105,8 @@ class SharedIssue(wiring.Component):
         dropped, go, final = Signal(), Signal(), Signal()
         m.d.comb += [dropped.eq(self.decided & (self.number == number) & (is_spike | is_tick) & (count == 0)),
                      go.eq(is_spike | (is_tick & self.room) | (is_image & ((count != 0) | self.room | begin))),
-                     final.eq(count == Mux(is_spike, ways.steps, Mux(is_tick, updates(layer), clears(layer))) - 1),
+                     final.eq(count == Mux(is_spike, ways.steps - 1, Mux(is_tick, updates(layer) - 1,
+                                                                         clears(layer) - 1))),
                      i.ready.eq(~begin & (dropped | (go & final)))]
         kind = Mux(is_spike, Kind.SPIKE, Mux(is_tick, Kind.UPDATE, Kind.CLEAR))
         real = ~is_tick | (count < ways.neurons)
