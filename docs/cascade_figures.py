@@ -36,7 +36,8 @@ def _notes(group):
             areas = ", ".join(f"{value:.2f}" for value in group["area_seeds"][name])
             yield f"{title}, seeds {', '.join(map(str, group['seeds'][name]))}: {steps}; area {areas}."
     held = group["held_out_accuracy_steps"]
-    yield (f"Held-out images, trainings of {group['held_out_epochs']} epochs, mean of seeds "
+    yield (f"Held-out images, trainings of {group['held_out_epochs']} epochs, "
+           f"{'mean of seeds' if len(group['held_out_seeds']) > 1 else 'seed'} "
            f"{', '.join(map(str, group['held_out_seeds']))}: " +
            "; ".join(f"{CURVES[name]} {' '.join(_points(_mean(rows)))}" for name, rows in held.items()) + ".")
     seconds = ", ".join(f"{CURVES[name]} {value:.0f}" for name, value in group["train_cpu_s_by_training"].items())
@@ -67,8 +68,8 @@ def cascade_noise(table, data) -> str:
     head = ("network", "noise in training", "frames", *map(str, range(len(group["rows"][0]["accuracy_steps"]))))
     steps = ", ".join(f"{value:.2f}" for value in group["exit_step_by_typicality"])
     said = (f"Gaussian noise of deviation {group['noise']:g} of full scale; trainings with noise have "
-            f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality, a "
-            f"fifth of the images each, from the least typical on: {steps}; rank correlation "
+            f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality (what "
+            f"the plain network gives the label), a fifth of the images each, from the least typical on: {steps}; rank correlation "
             f"{group['exit_step_rank_correlation']:.2f}.")
     return f"{table(head, rows)}\n\n{_filled(said)}"
 
