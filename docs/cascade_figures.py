@@ -68,9 +68,9 @@ def cascade_noise(table, data) -> str:
     head = ("network", "noise in training", "frames", *map(str, range(len(group["rows"][0]["accuracy_steps"]))))
     steps = ", ".join(f"{value:.2f}" for value in group["exit_step_by_typicality"])
     said = (f"Gaussian noise of deviation {group['noise']:g} of full scale; trainings with noise have "
-            f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality (what "
-            f"the plain network gives the label), a fifth of the images each, from the least typical on: {steps}; rank correlation "
-            f"{group['exit_step_rank_correlation']:.2f}.")
+            f"{group['noise_epochs']} epochs. Mean exit step at softmax {group['exit_threshold']:g} by typicality "
+            f"(what the plain network gives the label), a fifth of the images each, from the least typical on: "
+            f"{steps}; rank correlation {group['exit_step_rank_correlation']:.2f}.")
     return f"{table(head, rows)}\n\n{_filled(said)}"
 
 
