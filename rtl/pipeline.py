@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-from amaranth.hdl import Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import Out
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
 
 #: Bits of a bank number, an address and a word on the parameter bus.
 BANK_BITS, ADDR_BITS, WORD_BITS = 12, 14, 18
@@ -29,6 +29,37 @@ def later(m, value, cycles: int, *, name: str, reset_less: bool = True) -> Value
         m.d.sync += q.eq(value)
         value = q
     return value
+
+
+class Relay(wiring.Component):
+    """A stream one register further on, valid and ready both from registers: no path runs through it.
+
+    A transfer a cycle. What comes while `o` waits is kept in a second register. Latency LATENCY.
+
+    Parameters: shape of the payload.
+    Members: i; o.
+    """
+
+    LATENCY = 1
+
+    def __init__(self, shape):
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        i, o, kept, full = self.i, self.o, Signal.like(self.i.payload, reset_less=True), Signal()
+        m.d.comb += i.ready.eq(~full)
+        with m.If(o.ready | ~o.valid):
+            m.d.sync += [o.valid.eq(full | i.valid), full.eq(0)]
+            with m.If(full):
+                m.d.sync += o.payload.eq(kept)
+            with m.Else():
+                m.d.sync += o.payload.eq(i.payload)
+        with m.Elif(i.valid & ~full):
+            m.d.sync += full.eq(1)
+        with m.If(~full):
+            m.d.sync += kept.eq(i.payload)
+        return m
 
 
 def hop(m, bus, *, name: str) -> SimpleNamespace:

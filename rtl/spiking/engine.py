@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spiking.layer import GROUP, SpikingLayer
 from rtl.host.core import read_members
-from rtl.pipeline import ParameterBus, join, later
+from rtl.pipeline import ParameterBus, Relay, join, later
 from rtl.spiking.lanes import Kind, Lane, LaneGroup, Neuron, fetch_cycles, fold_bits, operation
 from rtl.spiking.readback import hand_on
 from rtl.units.weights import SourceHash
@@ -67,15 +67,17 @@ class Issue(wiring.Component):
         updates = max(layer.folds, Neuron.SPACING[layer.order])
         # the first update behind reads what the first clear has written
         clears = max(layer.folds << layer.delay_bits, Neuron.SPACING[layer.order], self.rest)
-        step, fold = Signal(range(max(updates, clears))), Signal(fold_bits(layer))
+        step, fold = Signal(range(max(updates, clears)), name="step"), Signal(fold_bits(layer), name="fold")
         now, slot = Signal(layer.delay_bits), Signal(layer.delay_bits)
         offset, number = Signal(addr_bits(layer)), Signal(IMAGE_BITS)
         # a reset does not touch memories: the first thing to do is to clear them
         begin = Signal(init=1)
         is_spike, is_tick, ends = (i.valid & ~begin & (i.payload.kind == kind) for kind in Token)
         is_image = begin | ends
-        dropped, go, final = Signal(), Signal(), Signal()
-        m.d.comb += [dropped.eq(self.decided & (self.number == number) & (is_spike | is_tick) & (step == 0)),
+        dropped, go, final, over = Signal(), Signal(), Signal(), Signal()
+        # a cycle late, as the comparison would be in the longest path; what is done in between changes no answer
+        m.d.sync += over.eq(self.decided & (self.number == number))
+        m.d.comb += [dropped.eq(over & (is_spike | is_tick) & (step == 0)),
                      go.eq(is_spike | ((is_tick | is_image) & ((step != 0) | self.room | begin))),
                      # of constants: less one behind the choice would be an adder, in the longest path there is
                      final.eq(step == Mux(is_spike, layer.folds - 1, Mux(is_tick, updates - 1, clears - 1))),
@@ -94,6 +96,8 @@ class Issue(wiring.Component):
             with m.If(final):
                 m.d.sync += [step.eq(0), offset.eq(0), fold.eq(0), slot.eq(0), now.eq(now + is_tick),
                              number.eq(number + ends), begin.eq(0)]
+                with m.If(ends):
+                    m.d.sync += over.eq(0)
         return m
 
 
@@ -180,7 +184,7 @@ class Serializer(wiring.Component):
     #: lines that are looked at together
     CHUNK = 16
     #: cycles from an update to its first token where nothing waits
-    LATENCY = 8
+    LATENCY = 7
 
     def __init__(self, layer: SpikingLayer):
         self.layer = layer
@@ -232,17 +236,17 @@ class Serializer(wiring.Component):
             with m.If(now.lines[n]):
                 m.d.comb += line.eq(n)
         is_end = ~now.lines.any()
-        m.submodules.tokens = out = fifo.SyncFIFOBuffered(width=self.o.payload.shape().size, depth=4)
+        m.submodules.tokens = out = Relay(self.o.payload.shape())
         token = Signal(self.o.payload.shape())
         m.d.comb += [rest.eq(now.lines & (now.lines - 1)), done.eq(is_end | (~rest.any() & ~now.end)),
-                     taken.eq(~now_valid | (out.w_rdy & done)), between.r_en.eq(taken),
+                     taken.eq(~now_valid | (out.i.ready & done)), between.r_en.eq(taken),
                      token.source.eq(now.base + line),
                      token.kind.eq(Mux(is_end, Mux(now.image, Token.IMAGE, Token.TICK), Token.SPIKE)),
-                     out.w_data.eq(token), out.w_en.eq(now_valid),
-                     self.o.valid.eq(out.r_rdy), self.o.payload.eq(out.r_data), out.r_en.eq(self.o.ready)]
+                     out.i.payload.eq(token), out.i.valid.eq(now_valid)]
+        wiring.connect(m, out.o, wiring.flipped(self.o))
         with m.If(taken):
             m.d.sync += [now_valid.eq(between.r_rdy), now.eq(between.r_data)]
-        with m.Elif(out.w_rdy):
+        with m.Elif(out.i.ready):
             m.d.sync += now.lines.eq(rest)
         return m
 

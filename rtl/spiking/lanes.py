@@ -154,7 +154,8 @@ class Lane(wiring.Component):
     """Accumulators and neurons of one lane.
 
     Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; where that is short, in block RAM,
-    whose address register stands in the place of `slot`.
+    whose address register stands in the place of `slot`. Of several folds, two operations in a row, NONE apart, must
+    be of two folds: an accumulator is written two cycles after it is addressed.
 
     Members: op (`operation`), whether it is_spike, delay and weight of the synapse with it; fired, x.
     """
@@ -188,11 +189,17 @@ class Lane(wiring.Component):
         addr = Cat(slot, fold)[:len(read.addr)]
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
-        m.d.comb += [read.addr.eq(Cat(target, op.fold) if late else addr), write.addr.eq(addr),
-                     write.en.eq(kind != Kind.NONE),
-                     write.data.eq(Mux(add, read.data + weight, 0))]
+        m.d.comb += read.addr.eq(Cat(target, op.fold) if late else addr)
         m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
                      clear.eq(kind == Kind.CLEAR)]
+        before, writes = read.data, kind != Kind.NONE
+        if not late and layer.folds > 1:
+            # reading a cycle and adding the next: no two operations in a row have one fold
+            before = arrived
+            writes = later(m, writes, 1, name="writes", reset_less=False)
+            addr, add = later(m, addr, 1, name="addr"), later(m, add, 1, name="add")
+            weight = later(m, weight, 1, name="weight").as_signed()
+        m.d.comb += [write.addr.eq(addr), write.en.eq(writes), write.data.eq(Mux(add, before + weight, 0))]
         m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(at), neuron.arrived.eq(arrived),
                      self.fired.eq(neuron.fired), self.x.eq(neuron.x)]
         return m

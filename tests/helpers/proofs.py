@@ -16,7 +16,7 @@ from bus_proofs import Answers, Master
 from delayed import Delayed
 from load_proofs import Commits, Crc, Halves
 from monitors import Holds, RecallHolds, Rounds, Saturates
-from ring_proofs import Arrivals, Sums
+from ring_proofs import Arrivals, Sums, Turns
 
 from golden.event.network import EventNetwork
 from golden.event.parts import INPUT, Block, Population
@@ -142,8 +142,13 @@ PROOFS = [
           lambda found: (Sums(found, depth=depth, width=9, weight=4, arrivals=arrivals) for depth, arrivals in (
               (1, False), (5, True))), "unbounded", 1, ("older.eq(old)", "older.eq(new)")),
     Proof("spiking.lanes.Lane: of any neuron and tick, what arrives is all that was added since it was taken",
-          "rtl.spiking.lanes", lambda found: (Arrivals(found, LANE, vendor) for vendor in ("generic", "up5k")),
-          "unbounded", 2, ("ring.read_port(transparent_for=[write])", "ring.read_port()")),
+          "rtl.spiking.lanes", lambda found: (Arrivals(found, layer, vendor) for layer, vendor in (
+              (LANE, "generic"), (LANE, "up5k"), (replace(LANE, lanes=6), "generic"))),
+          "unbounded", 3, ("ring.read_port(transparent_for=[write])", "ring.read_port()")),
+    Proof("spiking.engine.Issue, of several folds: two operations in a row are of two folds", "rtl.spiking.engine",
+          lambda found: (Turns(found.Issue(replace(LANE, lanes=lanes, order=order)), module=found)
+                         for lanes, order in ((2, 1), (3, 2))),
+          "unbounded", 3, ("[fold.eq(0), slot.eq(slot + is_image)]", "slot.eq(slot + is_image)")),
     _holds("host.link.HostLink", lambda found: found.HostLink(idle_cycles=9, ack_cycles=6),
            ("sender.ready & ~sender.o.valid & ~responder.send", "1")),
     _holds("host.sender.Sender", lambda found: found.Sender(),
@@ -171,8 +176,10 @@ PROOFS = [
            ("buffer.r_en.eq(self.o.ready & self.o.valid)", "buffer.r_en.eq(self.o.valid)")),
     _holds("ltc.core.LtcCore", lambda found: found.LtcCore(LTC),
            ("queue.r_en.eq(self.o.ready & self.o.valid)", "queue.r_en.eq(self.o.valid)")),
+    _holds("pipeline.Relay", lambda found: found.Relay(_TAG), ("with m.If(o.ready | ~o.valid):", "with m.If(1):")),
     _holds("spiking.engine.Serializer", lambda found: found.Serializer(SPIKING.layers[0]),
-           ("out.r_en.eq(self.o.ready)", "out.r_en.eq(1)")),
+           ("wiring.connect(m, out.o, wiring.flipped(self.o))", ("m.d.comb += [self.o.valid.eq(out.o.valid), "
+            "self.o.payload.eq(out.o.payload), out.o.ready.eq(1)]"))),
     _holds("spiking.engine.Decision", lambda found: found.Decision(SPIKING.layers[-1], stop_early=True),
            ("queue.r_en.eq(o.ready)", "queue.r_en.eq(1)")),
     _holds("cascade.answers.AnswerQueue", lambda found: found.AnswerQueue(_TAG, depth=8, vendor="generic"),

@@ -135,9 +135,40 @@ class Arrivals(Slot):
         with m.If(hit[0] & (op.kind != kinds.NONE)):
             m.d.sync += total[0].eq(Mux(op.kind == kinds.SPIKE, total[0] + unit.weight, 0))
         m.d.comb += Assert(~(neuron.en & hit[2]) | (neuron.arrived == total[2]))
-        # where they stand: the operation of the last cycle is about to be written
-        kind, weight = Signal.like(op.kind, name="last_kind"), Signal.like(unit.weight, name="last_weight")
-        m.d.sync += [kind.eq(op.kind), weight.eq(unit.weight)]
-        does = Mux(kind == kinds.SPIKE, (total[1] + weight)[:len(total[1])].as_signed(), 0)
-        m.d.comb += [Assert(ring.watch.data == total[1]),
-                     Assert(total[0] == Mux(hit[1] & (kind != kinds.NONE), does, total[1]))]
+        # where they stand: operations of the last cycle, or of the last two, are about to be written
+        kind = [op.kind, *(Signal.like(op.kind, name=f"kind{n}") for n in (1, 2))]
+        weight = [unit.weight, *(Signal.like(unit.weight, name=f"weight{n}") for n in (1, 2))]
+        for values in (kind, weight):
+            m.d.sync += [late.eq(soon) for soon, late in zip(values, values[1:], strict=False)]
+        written = 2 if self.layer.folds > 1 and not any(port.domain == "sync" for port in ring.read_ports) else 1
+        for n in range(1, written + 1):
+            does = Mux(kind[n] == kinds.SPIKE, (total[n] + weight[n])[:len(total[n])].as_signed(), 0)
+            m.d.comb += Assert(total[n - 1] == Mux(hit[n] & (kind[n] != kinds.NONE), does, total[n]))
+        m.d.comb += Assert(ring.watch.data == total[written])
+        if written == 2:
+            fold = Signal.like(op.fold, name="last_fold")
+            m.d.sync += fold.eq(op.fold)
+            m.d.comb += [Assume((op.kind == kinds.NONE) | (kind[1] == kinds.NONE) | (op.fold != fold)),
+                         Assert(~hit[2] | (kind[2] == kinds.NONE) | (neuron.arrived == total[2]))]
+
+
+class Turns(Inside):
+    """What an engine of several folds tells its lanes: two operations in a row, NONE apart, are of two folds."""
+
+    def claims(self, m):
+        unit, own, folds, kinds = self.unit, self.own, self.unit.layer.folds, self.module.Kind
+        i, waits, before = unit.i, Signal(name="waits"), Signal.like(Cat(unit.i.payload), name="before")
+        m.d.sync += [waits.eq(i.valid & ~i.ready), before.eq(Cat(i.payload))]
+        m.d.comb += Assume(~waits | i.valid & (Cat(i.payload) == before))
+        fold, kind = Signal.like(unit.op.fold, name="last_fold"), Signal.like(unit.op.kind, name="last_kind")
+        m.d.sync += [fold.eq(unit.op.fold), kind.eq(unit.op.kind)]
+        m.d.comb += Assert((unit.op.kind == kinds.NONE) | (kind == kinds.NONE) | (unit.op.fold != fold))
+        # the fold counts with the steps of a token, which waits meanwhile, and the next operation is of that fold
+        step, begin, layer = own["step"], own["begin"], unit.layer
+        token = self.module.token_layout(layer.inputs)(before).kind
+        tokens, spacing = self.module.Token, self.module.Neuron.SPACING[layer.order]
+        steps = Mux(begin | (token == tokens.IMAGE), max(folds << layer.delay_bits, spacing),
+                    Mux(token == tokens.TICK, max(folds, spacing), folds))
+        m.d.comb += [Assert(own["fold"] == step % folds), Assert((step == 0) | begin | waits & (token <= max(tokens))),
+                     Assert((step == 0) | (step < steps)),
+                     Assert((unit.op.kind == kinds.NONE) | (unit.op.fold != own["fold"]))]

@@ -1,9 +1,11 @@
 """Shift registers and the parameter bus: cycles, resets, and every member of the bus on its way."""
 
+import random
+
 import pytest
 from amaranth.hdl import Module, ResetInserter, Signal, signed
 
-from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, hop, join, later, merge_writes
+from rtl.pipeline import ADDR_BITS, BANK_BITS, WORD_BITS, ParameterBus, Relay, hop, join, later, merge_writes
 from sim.pysim import run
 
 
@@ -80,3 +82,25 @@ def test_learnt_words_come_first_and_loaded_ones_wait():
             got.append(found[1:] if found[0] else None)
     run(m, bench, cycles=50)
     assert got == want
+
+
+@pytest.mark.parametrize(("offers", "takes"), [(1, 1), (0.5, 1), (1, 0.5), (0.6, 0.4)])
+def test_relay(offers, takes):
+    """Every word once and in order, whoever waits; a word a cycle where nobody does."""
+    dut, rng, got, cycles = Relay(6), random.Random(3), [], 200
+
+    async def bench(ctx):
+        sent = 0
+        for _ in range(cycles):
+            ctx.set(dut.i.valid, rng.random() < offers)
+            ctx.set(dut.i.payload, sent % 64)
+            ctx.set(dut.o.ready, rng.random() < takes)
+            sent += ctx.get(dut.i.valid) & ctx.get(dut.i.ready)
+            if ctx.get(dut.o.valid) & ctx.get(dut.o.ready):
+                got.append(ctx.get(dut.o.payload))
+            await ctx.tick()
+        assert len(got) in range(sent - 2, sent + 1)
+    run(dut, bench, cycles=cycles + 10)
+    assert got == [n % 64 for n in range(len(got))]
+    if offers == takes == 1:
+        assert len(got) == cycles - Relay.LATENCY
