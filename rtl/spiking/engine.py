@@ -212,15 +212,16 @@ class Serializer(wiring.Component):
         for n in reversed(range(chunks)):
             with m.If(left[n]):
                 m.d.comb += [place.eq(n), bits.eq(held.fired.word_select(n, size))]
-        final, free, sent = Signal(), Signal(), Signal()
-        m.d.comb += [final.eq(after == 0), sent.eq(valid & (left.any() | held.last) & free),
-                     popped.eq(~valid | (final & (sent | ~(left.any() | held.last))))]
-        with m.If(popped):
+        final, free, sent, spent = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [final.eq(after == 0), spent.eq(~left.any() & ~held.last), sent.eq(valid & ~spent & free),
+                     popped.eq(~valid)]
+        # a cycle between two vectors: taking the next with the last chunk would be the longest path, into all its bits
+        with m.If(~valid):
             new = vector(queue.r_data)
             m.d.sync += [valid.eq(queue.r_rdy), held.eq(new),
                          left.eq(Cat(new.fired.word_select(n, size).any() for n in range(chunks)))]
-        with m.Elif(sent):
-            m.d.sync += left.eq(after)
+        with m.Elif(sent | spent):
+            m.d.sync += [left.eq(after), valid.eq(~final)]
         # a queue between the two steps keeps their handshakes apart
         chunk = data.StructLayout({"lines": size, "base": len(self.o.payload.source), "end": 1, "image": 1})
         m.submodules.chunks = between = fifo.SyncFIFOBuffered(width=chunk.size, depth=4)

@@ -59,8 +59,8 @@ class Neuron(wiring.Component):
     Two updates of one neuron are SPACING[order] cycles apart or more. Latency LATENCY[order] from `en` to `valid`.
 
     Parameters: layer; spiking, False for outputs that only carry their membrane; neurons that it serves, by default
-    those of a lane; ahead, whether `fold` comes a cycle before the rest: states are block RAM then, and two updates of
-    one neuron a cycle further apart; vendor form of that.
+    those of a lane; ahead, whether `fold` comes a cycle before the rest: two updates of one neuron are a cycle further
+    apart then; vendor form of block RAM for states that are read ahead, None for LUT RAM.
     Members: en, clear, fold, arrived (word of the weights); valid, fired, x.
     """
 
@@ -68,7 +68,7 @@ class Neuron(wiring.Component):
     LATENCY = {1: 2, 2: 2}
 
     def __init__(self, layer: SpikingLayer, *, spiking: bool, neurons: int | None = None, ahead: bool = False,
-                 vendor: str = "generic"):
+                 vendor: str | None = None):
         self.layer, self.spiking, self.ahead, self.vendor = layer, spiking, ahead, vendor
         self.neurons = layer.folds if neurons is None else neurons
         self._fold_bits = max(1, (self.neurons - 1).bit_length())
@@ -97,15 +97,15 @@ class Neuron(wiring.Component):
             m.d.comb += old.eq(state)
             with m.If(write_en):
                 m.d.sync += state.eq(new)
-        elif self.ahead:
+        elif self.ahead and self.vendor is not None:
             m.submodules.state = mem = scratch(self.vendor, depth=self.neurons, width=shape.size)
             m.d.comb += [mem.read_addr.eq(self.fold), old.eq(mem.read_data), mem.write_addr.eq(write_fold),
                          mem.write_data.eq(new), mem.write_en.eq(write_en)]
         else:
             m.submodules.state = mem = memory.Memory(shape=shape.size, depth=self.neurons, init=())
             read, write = mem.read_port(domain="comb"), mem.write_port()
-            m.d.comb += [read.addr.eq(self.fold), old.eq(read.data), write.addr.eq(write_fold), write.data.eq(new),
-                         write.en.eq(write_en)]
+            m.d.comb += [read.addr.eq(self.fold), old.eq(later(m, read.data, self.ahead, name="read")),
+                         write.addr.eq(write_fold), write.data.eq(new), write.en.eq(write_en)]
         silent = (old.rest != 0) if len(old.rest) else Const(0)
         arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
         x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
@@ -162,6 +162,8 @@ class Lane(wiring.Component):
 
     def __init__(self, layer: SpikingLayer, *, vendor: str = "generic", spiking: bool):
         self.layer, self.vendor, self.spiking = layer, vendor, spiking
+        # states are read with the accumulator where there is time for it
+        self.ahead = layer.folds > Neuron.SPACING[layer.order]
         bits = 2 if layer.regenerates else layer.weight.width
         super().__init__({"op": In(operation(layer)), "is_spike": In(1), "delay": In(layer.delay_bits),
                           "weight": In(signed(bits)), "fired": Out(1), "x": Out(signed(layer.state.width))})
@@ -178,7 +180,7 @@ class Lane(wiring.Component):
         m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=depth, init=(), attrs=attrs)
         write = ring.write_port()
         read = ring.read_port(transparent_for=[write]) if late else ring.read_port(domain="comb")
-        m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking)
+        m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking, ahead=self.ahead)
         slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
         kind, add = Signal(2), Signal(reset_less=True)
         weight = Signal.like(self.weight, reset_less=True)
@@ -200,8 +202,8 @@ class Lane(wiring.Component):
             addr, add = later(m, addr, 1, name="addr"), later(m, add, 1, name="add")
             weight = later(m, weight, 1, name="weight").as_signed()
         m.d.comb += [write.addr.eq(addr), write.en.eq(writes), write.data.eq(Mux(add, before + weight, 0))]
-        m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(at), neuron.arrived.eq(arrived),
-                     self.fired.eq(neuron.fired), self.x.eq(neuron.x)]
+        m.d.comb += [neuron.en.eq(update), neuron.clear.eq(clear), neuron.fold.eq(fold if self.ahead else at),
+                     neuron.arrived.eq(arrived), self.fired.eq(neuron.fired), self.x.eq(neuron.x)]
         return m
 
 

@@ -90,7 +90,7 @@ class Watched(memory.Memory):
 class Membranes(wiring.Component):
     """In the place of the neurons of a lane: what they are given goes nowhere."""
 
-    def __init__(self, layer, *, spiking: bool):
+    def __init__(self, layer, *, spiking: bool, ahead: bool):
         super().__init__({"en": In(1), "clear": In(1), "fold": In(fold_bits(layer)),
                           "arrived": In(signed(layer.sum_bits)), "fired": Out(1), "x": Out(signed(layer.state.width))})
 

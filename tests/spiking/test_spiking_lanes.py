@@ -45,10 +45,10 @@ class Step(NamedTuple):
     tick: int = 0
 
 
-def operations(one: SpikingLayer, spikes) -> list[Step]:
-    """What an engine tells its lanes, as tight as Neuron.SPACING allows."""
+def operations(one: SpikingLayer, spikes, spacing: int | None = None) -> list[Step]:
+    """What an engine tells its lanes, as tight as `spacing` allows, by default Neuron.SPACING."""
     found, now, slots = [], 0, 1 << one.delay_bits
-    pause = [Step(Kind.NONE)] * max(0, Neuron.SPACING[one.order] - one.folds)
+    pause = [Step(Kind.NONE)] * max(0, (spacing or Neuron.SPACING[one.order]) - one.folds)
     for image, ticks in enumerate(spikes):
         found += [Step(Kind.CLEAR, fold, slot) for slot in range(slots) for fold in range(one.folds)] + pause
         for tick, lines in enumerate(ticks):
@@ -60,16 +60,17 @@ def operations(one: SpikingLayer, spikes) -> list[Step]:
 
 
 @pytest.mark.parametrize("spiking", [True, False])
-@pytest.mark.parametrize("folds", [1, 3, 4])
+@pytest.mark.parametrize(("folds", "ahead"), [(1, False), (3, False), (4, False), (3, True), (5, True)])
 @pytest.mark.parametrize("form", FORMS)
-def test_neuron(form, folds, spiking):
+def test_neuron(form, folds, ahead, spiking):
     """All that fires and all membranes, LATENCY cycles after each update; nothing fires in between."""
     one, rng = layer(folds, **FORMS[form]), np.random.default_rng(folds)
     most = 1 << one.sum_bits - 1
     arrived = rng.integers(-most, most, (3, TICKS, folds)) >> rng.integers(0, 4, (3, TICKS, folds))
     fired, x = steps(one, arrived, spiking=spiking)
     assert fired.any() == spiking
-    dut, plan = Neuron(one, spiking=spiking), operations(one, np.zeros((3, TICKS, 3), bool))
+    dut = Neuron(one, spiking=spiking, ahead=ahead)
+    plan = operations(one, np.zeros((3, TICKS, 3), bool), spacing=Neuron.SPACING[one.order] + ahead)
     latency = Neuron.LATENCY[one.order]
 
     async def bench(ctx):
@@ -77,7 +78,7 @@ def test_neuron(form, folds, spiking):
             now = plan[cycle] if cycle < len(plan) else Step(Kind.NONE)
             ctx.set(dut.en, now.kind == Kind.UPDATE)
             ctx.set(dut.clear, now.kind == Kind.CLEAR)
-            ctx.set(dut.fold, now.fold)
+            ctx.set(dut.fold, plan[cycle + ahead].fold if cycle + ahead < len(plan) else 0)
             ctx.set(dut.arrived, int(arrived[now.image, now.tick, now.fold]))
             past = plan[cycle - latency] if cycle >= latency else Step(Kind.NONE)
             at, update = (past.image, past.tick, past.fold), past.kind == Kind.UPDATE
@@ -88,7 +89,8 @@ def test_neuron(form, folds, spiking):
 
 
 @pytest.mark.parametrize("vendor", ["generic", "ice40"])
-@pytest.mark.parametrize(("folds", "form"), [(1, "order 1"), (1, "kick"), (3, "order 1, refractory"), (2, "order 2")])
+@pytest.mark.parametrize(("folds", "form"), [
+    (1, "order 1"), (1, "kick"), (2, "order 1"), (3, "order 1, refractory"), (2, "order 2"), (5, "kick")])
 def test_lane(folds, form, vendor):
     """Delays of every length, several spikes of a tick to one neuron, accumulators that empty with their update."""
     one, rng = layer(folds, threshold=3, **FORMS[form]), np.random.default_rng(7)
