@@ -67,6 +67,7 @@ class Issue(wiring.Component):
         updates = max(layer.folds, Neuron.SPACING[layer.order])
         # the first update behind reads what the first clear has written
         clears = max(layer.folds << layer.delay_bits, Neuron.SPACING[layer.order], self.rest)
+        cycles = {Token.SPIKE: layer.folds, Token.TICK: updates, Token.IMAGE: clears}
         step, fold = Signal(range(max(updates, clears)), name="step"), Signal(fold_bits(layer), name="fold")
         now, slot = Signal(layer.delay_bits), Signal(layer.delay_bits)
         offset, number = Signal(addr_bits(layer)), Signal(IMAGE_BITS)
@@ -74,13 +75,15 @@ class Issue(wiring.Component):
         begin = Signal(init=1)
         is_spike, is_tick, ends = (i.valid & ~begin & (i.payload.kind == kind) for kind in Token)
         is_image = begin | ends
+        # where in a token this cycle is: registers, as comparisons of `step` would be in the longest path
+        starts = Signal(init=1, name="starts")
+        lasts = [Signal(init=count == 1, name=f"lasts_{kind.name.lower()}") for kind, count in cycles.items()]
         dropped, go, final, over = Signal(), Signal(), Signal(), Signal()
-        # a cycle late, as the comparison would be in the longest path; what is done in between changes no answer
+        # a cycle late, for the same reason: what is done in between changes no answer
         m.d.sync += over.eq(self.decided & (self.number == number))
-        m.d.comb += [dropped.eq(over & (is_spike | is_tick) & (step == 0)),
-                     go.eq(is_spike | ((is_tick | is_image) & ((step != 0) | self.room | begin))),
-                     # of constants: less one behind the choice would be an adder, in the longest path there is
-                     final.eq(step == Mux(is_spike, layer.folds - 1, Mux(is_tick, updates - 1, clears - 1))),
+        m.d.comb += [dropped.eq(over & (is_spike | is_tick) & starts),
+                     go.eq(is_spike | ((is_tick | is_image) & (~starts | self.room | begin))),
+                     final.eq(Mux(is_spike, lasts[Token.SPIKE], Mux(is_tick, lasts[Token.TICK], lasts[Token.IMAGE]))),
                      i.ready.eq(~begin & (dropped | (go & final)))]
         # steps behind the last neuron only pass time
         is_real = is_image | (step < layer.folds)
@@ -88,14 +91,16 @@ class Issue(wiring.Component):
         m.d.sync += [self.op.kind.eq(Mux(go & ~dropped & is_real, kind, Kind.NONE)), self.op.fold.eq(fold),
                      self.op.slot.eq(Mux(is_image, slot, now)), self.addr.eq(i.payload.source + offset),
                      self.source.eq(i.payload.source), self.update.eq(go & ~dropped & is_tick & is_real),
-                     self.last.eq(step == layer.folds - 1), self.image.eq(ends & go & (step == 0))]
+                     self.last.eq(step == layer.folds - 1), self.image.eq(ends & go & starts)]
         with m.If(go & ~dropped):
-            m.d.sync += [step.eq(step + 1), offset.eq(offset + layer.inputs), fold.eq(fold + 1)]
+            m.d.sync += [step.eq(step + 1), offset.eq(offset + layer.inputs), fold.eq(fold + 1), starts.eq(0)]
+            m.d.sync += [lasts[kind].eq(step == count - 2) for kind, count in cycles.items() if count > 1]
             with m.If(fold == layer.folds - 1):
                 m.d.sync += [fold.eq(0), slot.eq(slot + is_image)]
             with m.If(final):
                 m.d.sync += [step.eq(0), offset.eq(0), fold.eq(0), slot.eq(0), now.eq(now + is_tick),
                              number.eq(number + ends), begin.eq(0)]
+                m.d.sync += [starts.eq(1), *(lasts[kind].eq(count == 1) for kind, count in cycles.items())]
                 with m.If(ends):
                     m.d.sync += over.eq(0)
         return m

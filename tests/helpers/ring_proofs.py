@@ -167,8 +167,10 @@ class Turns(Inside):
         step, begin, layer = own["step"], own["begin"], unit.layer
         token = self.module.token_layout(layer.inputs)(before).kind
         tokens, spacing = self.module.Token, self.module.Neuron.SPACING[layer.order]
-        steps = Mux(begin | (token == tokens.IMAGE), max(folds << layer.delay_bits, spacing),
-                    Mux(token == tokens.TICK, max(folds, spacing), folds))
+        cycles = {"spike": folds, "tick": max(folds, spacing), "image": max(folds << layer.delay_bits, spacing)}
+        steps = Mux(begin | (token == tokens.IMAGE), cycles["image"],
+                    Mux(token == tokens.TICK, cycles["tick"], cycles["spike"]))
+        m.d.comb += [Assert(own[f"lasts_{name}"] == (step == count - 1)) for name, count in cycles.items()]
         m.d.comb += [Assert(own["fold"] == step % folds), Assert((step == 0) | begin | waits & (token <= max(tokens))),
-                     Assert((step == 0) | (step < steps)),
+                     Assert((step == 0) | (step < steps)), Assert(own["starts"] == (step == 0)),
                      Assert((unit.op.kind == kinds.NONE) | (unit.op.fold != own["fold"]))]
