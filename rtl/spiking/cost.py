@@ -25,8 +25,9 @@ def synapse_banks(layer: SpikingLayer) -> list[Memory]:
 
 def layer_inventory(layer: SpikingLayer, is_last: bool) -> Inventory:
     """Synapses, the queue behind the lanes, and of each lane accumulators and the states of its neurons."""
-    chunks = -(-layer.lanes // Serializer.CHUNK) * Serializer.CHUNK
-    queue = (2 * QUEUE, answer_layout().size) if is_last else (QUEUE + layer.folds + 3, chunks + fold_bits(layer) + 2)
+    chunks = -(-layer.lanes // Serializer.CHUNK)
+    vector = chunks * (Serializer.CHUNK + 1) + fold_bits(layer) + 2
+    queue = (2 * QUEUE, answer_layout().size) if is_last else (QUEUE + layer.folds + 3, vector)
     memories = [*synapse_banks(layer), Memory(*queue, form="inferred"),
                 Memory(layer.folds << layer.delay_bits, layer.sum_bits, layer.lanes, "soft")]
     if layer.folds > 1:

@@ -189,10 +189,10 @@ class Serializer(wiring.Component):
     #: lines that are looked at together
     CHUNK = 16
     #: cycles from an update to its first token where nothing waits
-    LATENCY = 7
+    LATENCY = 8
 
     def __init__(self, layer: SpikingLayer):
-        self.layer = layer
+        self.layer, self.chunks = layer, -(-layer.lanes // self.CHUNK)
         super().__init__({
             "issued": In(1), "update": In(1), "fired": In(layer.lanes), "fold": In(fold_bits(layer)), "last": In(1),
             "image": In(1), "room": Out(1), "o": Out(stream.Signature(token_layout(layer.outputs)))})
@@ -200,53 +200,69 @@ class Serializer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, size = self.layer, self.CHUNK
-        chunks = -(-layer.lanes // size)
-        vector = data.StructLayout({"fired": chunks * size, "fold": fold_bits(layer), "last": 1, "image": 1})
+        vector = data.StructLayout({"fired": self.chunks * size, "some": self.chunks, "fold": fold_bits(layer),
+                                    "last": 1, "image": 1})
         # room comes three cycles after it was asked for
         depth = QUEUE + layer.folds + 3
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=vector.size, depth=depth)
-        came, popped, asked = Signal(vector), Signal(), Signal(range(depth + 1))
-        m.d.comb += [came.fired.eq(Mux(self.image, 0, self.fired)), came.fold.eq(self.fold),
+        came, comes, coming, asked = Signal(vector), Signal(), Signal(vector), Signal(range(depth + 1))
+        m.d.sync += [came.fired.eq(Mux(self.image, 0, self.fired)), came.fold.eq(self.fold),
                      came.last.eq(self.last | self.image), came.image.eq(self.image),
-                     queue.w_en.eq(self.update | self.image), queue.w_data.eq(came), queue.r_en.eq(popped)]
-        m.d.sync += [asked.eq(asked + self.issued - (popped & queue.r_rdy)), self.room.eq(asked < QUEUE)]
-        # first the chunks that hold spikes, one a cycle; the last one brings the end of the tick
-        held, valid, left = Signal(vector), Signal(), Signal(chunks)
-        place, bits, after = Signal(range(max(2, chunks))), Signal(size), Signal(chunks)
-        m.d.comb += after.eq(left & (left - 1))
-        for n in reversed(range(chunks)):
-            with m.If(left[n]):
-                m.d.comb += [place.eq(n), bits.eq(held.fired.word_select(n, size))]
-        final, free, sent, spent = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [final.eq(after == 0), spent.eq(~left.any() & ~held.last), sent.eq(valid & ~spent & free),
-                     popped.eq(~valid)]
-        # a cycle between two vectors: taking the next with the last chunk would be the longest path, into all its bits
-        with m.If(~valid):
-            new = vector(queue.r_data)
-            m.d.sync += [valid.eq(queue.r_rdy), held.eq(new),
-                         left.eq(Cat(new.fired.word_select(n, size).any() for n in range(chunks)))]
-        with m.Elif(sent | spent):
-            m.d.sync += [left.eq(after), valid.eq(~final)]
+                     comes.eq(self.update | self.image)]
+        m.d.comb += [coming.eq(came), coming.some.eq(Cat(came.fired.word_select(n, size).any()
+                                                         for n in range(self.chunks))),
+                     queue.w_en.eq(comes), queue.w_data.eq(coming)]
+        m.d.sync += [asked.eq(asked + self.issued - (queue.r_en & queue.r_rdy)), self.room.eq(asked < QUEUE)]
         # a queue between the two steps keeps their handshakes apart
         chunk = data.StructLayout({"lines": size, "base": len(self.o.payload.source), "end": 1, "image": 1})
         m.submodules.chunks = between = fifo.SyncFIFOBuffered(width=chunk.size, depth=4)
-        sending = Signal(chunk)
+        self._chunks(m, queue, vector, between, chunk)
+        self._lines(m, between, chunk)
+        return m
+
+    def _chunks(self, m, queue, vector, between, chunk):
+        """The chunks of a vector that hold spikes, one a cycle; the last one brings the end of the tick."""
+        layer, chunks = self.layer, self.chunks
+        held, valid, left = Signal(vector), Signal(), Signal(chunks)
+        # registers: the choice of a chunk and what it chooses are not in one path
+        place, final, some = Signal(range(max(2, chunks))), Signal(), Signal()
+        sending, sent, spent = Signal(chunk), Signal(), Signal()
         first = Array(fold * layer.lanes for fold in range(layer.folds))[held.fold]
-        m.d.comb += [sending.lines.eq(bits), sending.end.eq(held.last & final), sending.image.eq(held.image),
-                     sending.base.eq(first + (place << size.bit_length() - 1)),
-                     between.w_data.eq(sending), between.w_en.eq(sent), free.eq(between.w_rdy)]
-        # then the lines of a chunk, one a cycle
+        m.d.comb += [spent.eq(~some & ~held.last), sent.eq(valid & ~spent & between.w_rdy), queue.r_en.eq(~valid),
+                     sending.lines.eq(held.fired.word_select(place, self.CHUNK)),
+                     sending.end.eq(held.last & final), sending.image.eq(held.image),
+                     sending.base.eq(first + (place << self.CHUNK.bit_length() - 1)),
+                     between.w_data.eq(sending), between.w_en.eq(sent)]
+        # a cycle between two vectors: taking the next with the last chunk would be the longest path, into all its bits
+        new = vector(queue.r_data)
+        among, after = Signal(chunks), Signal(chunks)
+        m.d.comb += [among.eq(Mux(valid, left, new.some)), after.eq(among & (among - 1))]
+        with m.If(~valid | sent | spent):
+            m.d.sync += [left.eq(after), final.eq(after == 0), some.eq(among.any())]
+            for n in reversed(range(chunks)):
+                with m.If(among[n]):
+                    m.d.sync += place.eq(n)
+        with m.If(~valid):
+            m.d.sync += [valid.eq(queue.r_rdy), held.eq(new)]
+        with m.Elif(sent | spent):
+            m.d.sync += valid.eq(~final)
+
+    def _lines(self, m, between, chunk):
+        """The lines of a chunk, one a cycle."""
+        layer, size = self.layer, self.CHUNK
         now, now_valid, rest = Signal(chunk), Signal(), Signal(size)
         line, taken, done = Signal(range(size)), Signal(), Signal()
         for n in reversed(range(size)):
             with m.If(now.lines[n]):
                 m.d.comb += line.eq(n)
         is_end = ~now.lines.any()
+        # whole chunks begin at multiples of their size: there is no sum then
+        whole = layer.folds == 1 or layer.lanes % size == 0
         m.submodules.tokens = out = Relay(self.o.payload.shape())
         token = Signal(self.o.payload.shape())
         m.d.comb += [rest.eq(now.lines & (now.lines - 1)), done.eq(is_end | (~rest.any() & ~now.end)),
                      taken.eq(~now_valid | (out.i.ready & done)), between.r_en.eq(taken),
-                     token.source.eq(now.base + line),
+                     token.source.eq(now.base | line if whole else now.base + line),
                      token.kind.eq(Mux(is_end, Mux(now.image, Token.IMAGE, Token.TICK), Token.SPIKE)),
                      out.i.payload.eq(token), out.i.valid.eq(now_valid)]
         wiring.connect(m, out.o, wiring.flipped(self.o))
@@ -254,7 +270,6 @@ class Serializer(wiring.Component):
             m.d.sync += [now_valid.eq(between.r_rdy), now.eq(between.r_data)]
         with m.Elif(out.i.ready):
             m.d.sync += now.lines.eq(rest)
-        return m
 
 
 def answer_layout() -> data.StructLayout:
