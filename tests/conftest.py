@@ -31,5 +31,5 @@ _CLOCK = SimpleNamespace(monotonic=time.process_time)
 @pytest.fixture(autouse=True)
 def _patience_in_own_time(monkeypatch):
     """A host of a test waits in this process's own seconds: what else runs on the cores must not use them up."""
-    for module in ("firmware.window", "firmware.exchange", "firmware.loader", "firmware.board"):
+    for module in ("firmware.window", "firmware.exchange", "firmware.loader", "firmware.board", "firmware.keeper"):
         monkeypatch.setattr(f"{module}.time", _CLOCK)

@@ -189,7 +189,7 @@ class Serializer(wiring.Component):
     #: lines that are looked at together
     CHUNK = 16
     #: cycles from an update to its first token where nothing waits
-    LATENCY = 8
+    LATENCY = 9
 
     def __init__(self, layer: SpikingLayer):
         self.layer, self.chunks = layer, -(-layer.lanes // self.CHUNK)
@@ -258,14 +258,17 @@ class Serializer(wiring.Component):
         is_end = ~now.lines.any()
         # whole chunks begin at multiples of their size: there is no sum then
         whole = layer.folds == 1 or layer.lanes % size == 0
-        m.submodules.tokens = out = Relay(self.o.payload.shape())
+        # one beside the lines, and one beside the layer above
+        m.submodules.near = out = Relay(self.o.payload.shape())
+        m.submodules.far = far = Relay(self.o.payload.shape())
         token = Signal(self.o.payload.shape())
         m.d.comb += [rest.eq(now.lines & (now.lines - 1)), done.eq(is_end | (~rest.any() & ~now.end)),
                      taken.eq(~now_valid | (out.i.ready & done)), between.r_en.eq(taken),
                      token.source.eq(now.base | line if whole else now.base + line),
                      token.kind.eq(Mux(is_end, Mux(now.image, Token.IMAGE, Token.TICK), Token.SPIKE)),
                      out.i.payload.eq(token), out.i.valid.eq(now_valid)]
-        wiring.connect(m, out.o, wiring.flipped(self.o))
+        wiring.connect(m, out.o, far.i)
+        wiring.connect(m, far.o, wiring.flipped(self.o))
         with m.If(taken):
             m.d.sync += [now_valid.eq(between.r_rdy), now.eq(between.r_data)]
         with m.Elif(out.i.ready):
