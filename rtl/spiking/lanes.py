@@ -110,33 +110,32 @@ class Neuron(wiring.Component):
         arrived = Cat(Const(0, layer.shift), self.arrived).as_signed()
         x, rest = Signal(word, reset_less=True), Signal.like(old.rest, reset_less=True)
         en, clear, at = Signal(), Signal(reset_less=True), Signal.like(self.fold, reset_less=True)
-        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(fold), rest.eq(old.rest)]
-        fired, zero = Signal(), Signal()
-        over = (x >= layer.threshold) & ~later(m, silent, 1, name="silent") if self.spiking else Const(0)
-        m.d.comb += [fired.eq(over & ~clear), zero.eq(clear if layer.kick else fired | clear)]
-        m.d.sync += [self.fired.eq(fired & en), self.x.eq(x)]
-        left = Signal.like(rest)
-        m.d.comb += left.eq(Mux(clear, 0, Mux(fired, 1 if once else layer.refractory,
-                                              rest if once else Mux(rest == 0, 0, rest - 1))))
+        m.d.sync += [en.eq(self.en | self.clear), clear.eq(self.clear), at.eq(fold)]
+        # what is silent or cleared is 0 before the threshold, which is above
+        wiped, fired, left = silent | self.clear, Signal(), Signal.like(rest)
+        after = rest if once else Mux(rest == 0, 0, rest - 1)
+        m.d.comb += [fired.eq((x >= layer.threshold) if self.spiking else 0),
+                     left.eq(Mux(fired, 1 if once else layer.refractory, after))]
+        m.d.sync += [self.fired.eq(fired & en), self.x.eq(x), rest.eq(Mux(self.clear, 0, old.rest))]
         if layer.order == 1:
-            total = saturate(old.u + arrived, layer.state)
-            m.d.sync += x.eq(Mux(silent, 0, total))
-            m.d.comb += [new.u.eq(Mux(zero, 0, _decay(x, layer.leak))), new.rest.eq(left), write_en.eq(en),
+            m.d.sync += x.eq(Mux(wiped, 0, saturate(old.u + arrived, layer.state)))
+            m.d.comb += [new.u.eq(Mux(fired, 0, _decay(x, layer.leak))), new.rest.eq(left), write_en.eq(en),
                          write_fold.eq(at)]
         else:
-            self._alpha(m, old, new, Mux(silent, 0, saturate(old.p + arrived, layer.state)), silent, x, fired, zero)
+            self._alpha(m, old, new, Mux(wiped, 0, saturate(old.p + arrived, layer.state)), wiped, x, fired,
+                        clear if layer.kick else fired)
             wait = self.SPACING[2] - 2
             m.d.comb += [new.rest.eq(later(m, left, wait, name="left")),
                          write_fold.eq(later(m, at, wait, name="at")),
                          write_en.eq(later(m, en, wait, name="en", reset_less=False))]
         return m
 
-    def _alpha(self, m, old, new, p, silent, x, fired, zero):
+    def _alpha(self, m, old, new, p, wiped, x, fired, zero):
         """Two decays in a row, and the same for the refractory kernel: a sum, a decay and a saturation a cycle."""
         layer = self.layer
         fmt, kick = layer.state, layer.kick
-        q1, p1 = (later(m, value, 1, name=name) for name, value in (("q", Mux(silent, 0, old.u)), ("p", p)))
-        m.d.sync += x.eq(Mux(silent, 0, saturate(old.u - old.r_q, fmt) if kick else old.u))
+        q1, p1 = (later(m, value, 1, name=name) for name, value in (("q", Mux(wiped, 0, old.u)), ("p", p)))
+        m.d.sync += x.eq(Mux(wiped, 0, saturate(old.u - old.r_q, fmt) if kick else old.u))
         total = later(m, Mux(zero, 0, q1 + p1), 1, name="total")
         p2 = later(m, later(m, Mux(zero, 0, p1), 1, name="p_kept"), 1, name="p_late")
         m.d.comb += [new.u.eq(saturate(later(m, _decay(total, layer.leak), 1, name="q_next"), fmt)),
