@@ -215,7 +215,7 @@ def test_memories_by_hand():
     found = inventory(network(below, last))
     assert found.memories == layer_inventory(below, False).memories + layer_inventory(last, True).memories
     queues = [(memory.depth, memory.width) for memory in found.memories if memory.form == "inferred"]
-    assert queues == [(8 + 2 + 3, 19), (16, 17)]
+    assert queues == [(8 + 2 + 3, 20), (16, 17)]
     assert (found.multipliers, found.logic) == (0, {"engine": 2, "neuron_lane": 5})
 
 
