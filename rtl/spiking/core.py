@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
 from rtl.host.core import CoreInfo, read_members, settle_cycles
-from rtl.pipeline import ParameterBus, hop
+from rtl.pipeline import ParameterBus, Relay, hop, later
 from rtl.primitives import shares_neurons
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
 from rtl.spiking.readback import answer_words
@@ -84,8 +84,10 @@ class SpikingCore(wiring.Component):
         word = self.i.p.x
         m.d.comb += [first.source.eq(word), first.kind.eq(
             Mux(word[IMAGE_BIT], Token.IMAGE, Mux(word[TICK_BIT], Token.TICK, Token.SPIKE)))]
-        tokens = stream.Interface(stream.Signature(token_layout(layers[0].inputs)))
-        m.d.comb += [tokens.valid.eq(self.i.valid), tokens.payload.eq(first), self.i.ready.eq(tokens.ready)]
+        # a layer's handshake is long, and so is that of what feeds it
+        m.submodules.first = relay = Relay(token_layout(layers[0].inputs))
+        m.d.comb += [relay.i.valid.eq(self.i.valid), relay.i.payload.eq(first), self.i.ready.eq(relay.i.ready)]
+        tokens = relay.o
         m.d.sync += self.half.eq(self.want_half)
         decided, number = Signal(), Signal(8)
         params, bank, engines, seeds = self.params, 0, [], []
@@ -96,12 +98,7 @@ class SpikingCore(wiring.Component):
             engines.append(engine)
             bank += layer.banks
             params = hop(m, params, name=f"params{n}")
-            seed = Signal(32, name=f"seed{n}", reset_less=True)
-            with m.If(params.en & (params.bank == seed_bank) & (params.addr[1:] == n)):
-                with m.If(params.addr[0]):
-                    m.d.sync += seed[16:].eq(params.data)
-                with m.Else():
-                    m.d.sync += seed[:16].eq(params.data)
+            seed = self._seed(m, params, n, seed_bank)
             seeds.append(seed)
             for name in ("en", "bank", "half", "addr", "data"):
                 m.d.comb += getattr(engine.params, name).eq(getattr(params, name))
@@ -133,6 +130,19 @@ class SpikingCore(wiring.Component):
             answer_words(m, self, engines, seeds, seed_bank)
         self._under_way(m, word)
         return m
+
+    @staticmethod
+    def _seed(m, params, n, bank):
+        """The seed of the weights of layer n, which is loaded in two words: written a cycle after it is chosen."""
+        seed = Signal(32, name=f"seed{n}", reset_less=True)
+        chosen = later(m, params.en & (params.bank == bank) & (params.addr[1:] == n), 1, name=f"chosen{n}",
+                       reset_less=False)
+        high = later(m, params.addr[0], 1, name=f"high{n}")
+        half = later(m, params.data[:16], 1, name=f"half{n}")
+        for bits, mine in ((seed[:16], ~high), (seed[16:], high)):
+            with m.If(chosen & mine):
+                m.d.sync += bits.eq(half)
+        return seed
 
     def _under_way(self, m, word):
         """An image is under way from its first word to its answer."""
