@@ -47,7 +47,8 @@ class Relay(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        i, o, kept, full = self.i, self.o, Signal.like(self.i.payload, reset_less=True), Signal()
+        i, o, full = self.i, self.o, Signal(name="full")
+        kept = Signal.like(i.payload, name="kept", reset_less=True)
         m.d.comb += i.ready.eq(~full)
         with m.If(o.ready | ~o.valid):
             m.d.sync += [o.valid.eq(full | i.valid), full.eq(0)]

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
 from rtl.host.core import CoreInfo, read_members, settle_cycles
-from rtl.pipeline import ParameterBus, Relay, hop, later
+from rtl.pipeline import ParameterBus, hop, later
 from rtl.primitives import shares_neurons
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
 from rtl.spiking.readback import answer_words
@@ -84,10 +84,8 @@ class SpikingCore(wiring.Component):
         word = self.i.p.x
         m.d.comb += [first.source.eq(word), first.kind.eq(
             Mux(word[IMAGE_BIT], Token.IMAGE, Mux(word[TICK_BIT], Token.TICK, Token.SPIKE)))]
-        # a layer's handshake is long, and so is that of what feeds it
-        m.submodules.first = relay = Relay(token_layout(layers[0].inputs))
-        m.d.comb += [relay.i.valid.eq(self.i.valid), relay.i.payload.eq(first), self.i.ready.eq(relay.i.ready)]
-        tokens = relay.o
+        tokens = stream.Interface(stream.Signature(token_layout(layers[0].inputs)))
+        m.d.comb += [tokens.valid.eq(self.i.valid), tokens.payload.eq(first), self.i.ready.eq(tokens.ready)]
         m.d.sync += self.half.eq(self.want_half)
         decided, number = Signal(), Signal(8)
         params, bank, engines, seeds = self.params, 0, [], []

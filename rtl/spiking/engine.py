@@ -51,7 +51,7 @@ class Issue(wiring.Component):
       update, last, image   with `op`: it updates neurons; the last of the tick; the image has ended
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     def __init__(self, layer: SpikingLayer, *, rest: int = 0):
         self.layer, self.rest = layer, rest
@@ -63,7 +63,7 @@ class Issue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layer, i = self.layer, self.i
+        layer = self.layer
         updates = max(layer.folds, Neuron.SPACING[layer.order])
         # the first update behind reads what the first clear has written
         clears = max(layer.folds << layer.delay_bits, Neuron.SPACING[layer.order], self.rest)
@@ -72,8 +72,10 @@ class Issue(wiring.Component):
         now, slot = Signal(layer.delay_bits), Signal(layer.delay_bits)
         offset, number = Signal(addr_bits(layer)), Signal(IMAGE_BITS)
         # a reset does not touch memories: the first thing to do is to clear them
-        begin = Signal(init=1)
-        is_spike, is_tick, ends = (i.valid & ~begin & (i.payload.kind == kind) for kind in Token)
+        begin = Signal(init=1, name="begin")
+        relay = self._relay(m, begin)
+        token = relay.o.payload
+        is_spike, is_tick, ends = token.spike, token.tick, token.image
         is_image = begin | ends
         # where in a token this cycle is: registers, as comparisons of `step` would be in the longest path
         starts = Signal(init=1, name="starts")
@@ -84,13 +86,15 @@ class Issue(wiring.Component):
         m.d.comb += [dropped.eq(over & (is_spike | is_tick) & starts),
                      go.eq(is_spike | ((is_tick | is_image) & (~starts | self.room | begin))),
                      final.eq(Mux(is_spike, lasts[Token.SPIKE], Mux(is_tick, lasts[Token.TICK], lasts[Token.IMAGE]))),
-                     i.ready.eq(~begin & (dropped | (go & final)))]
+                     # go and final, without `begin`, in which there is no token
+                     relay.o.ready.eq(dropped | (is_spike & lasts[Token.SPIKE]) | ((~starts | self.room) & (
+                         (is_tick & lasts[Token.TICK]) | (ends & lasts[Token.IMAGE]))))]
         # steps behind the last neuron only pass time
         is_real = is_image | (step < layer.folds)
         kind = Mux(is_spike, Kind.SPIKE, Mux(is_tick, Kind.UPDATE, Kind.CLEAR))
         m.d.sync += [self.op.kind.eq(Mux(go & ~dropped & is_real, kind, Kind.NONE)), self.op.fold.eq(fold),
-                     self.op.slot.eq(Mux(is_image, slot, now)), self.addr.eq(i.payload.source + offset),
-                     self.source.eq(i.payload.source), self.update.eq(go & ~dropped & is_tick & is_real),
+                     self.op.slot.eq(Mux(is_image, slot, now)), self.addr.eq(token.source + offset),
+                     self.source.eq(token.source), self.update.eq(go & ~dropped & is_tick & is_real),
                      self.last.eq(step == layer.folds - 1), self.image.eq(ends & go & starts)]
         with m.If(go & ~dropped):
             m.d.sync += [step.eq(step + 1), offset.eq(offset + layer.inputs), fold.eq(fold + 1), starts.eq(0)]
@@ -104,6 +108,16 @@ class Issue(wiring.Component):
                 with m.If(ends):
                     m.d.sync += over.eq(0)
         return m
+
+    def _relay(self, m, begin):
+        """The token at hand, with a bit for each kind, which is 0 where there is none; none comes before `begin`."""
+        i = self.i
+        m.submodules.relay = relay = Relay(data.StructLayout(
+            {kind.name.lower(): 1 for kind in Token} | {"source": len(i.payload.source)}))
+        m.d.comb += [relay.i.valid.eq(i.valid & ~begin), i.ready.eq(relay.i.ready & ~begin),
+                     relay.i.payload.source.eq(i.payload.source)]
+        m.d.comb += [relay.i.payload[kind.name.lower()].eq(relay.i.valid & (i.payload.kind == kind)) for kind in Token]
+        return relay
 
 
 class SpikingEngine(wiring.Component):
@@ -189,7 +203,7 @@ class Serializer(wiring.Component):
     #: lines that are looked at together
     CHUNK = 16
     #: cycles from an update to its first token where nothing waits
-    LATENCY = 9
+    LATENCY = 8
 
     def __init__(self, layer: SpikingLayer):
         self.layer, self.chunks = layer, -(-layer.lanes // self.CHUNK)
@@ -258,17 +272,14 @@ class Serializer(wiring.Component):
         is_end = ~now.lines.any()
         # whole chunks begin at multiples of their size: there is no sum then
         whole = layer.folds == 1 or layer.lanes % size == 0
-        # one beside the lines, and one beside the layer above
-        m.submodules.near = out = Relay(self.o.payload.shape())
-        m.submodules.far = far = Relay(self.o.payload.shape())
+        m.submodules.tokens = out = Relay(self.o.payload.shape())
         token = Signal(self.o.payload.shape())
         m.d.comb += [rest.eq(now.lines & (now.lines - 1)), done.eq(is_end | (~rest.any() & ~now.end)),
                      taken.eq(~now_valid | (out.i.ready & done)), between.r_en.eq(taken),
                      token.source.eq(now.base | line if whole else now.base + line),
                      token.kind.eq(Mux(is_end, Mux(now.image, Token.IMAGE, Token.TICK), Token.SPIKE)),
                      out.i.payload.eq(token), out.i.valid.eq(now_valid)]
-        wiring.connect(m, out.o, far.i)
-        wiring.connect(m, far.o, wiring.flipped(self.o))
+        wiring.connect(m, out.o, wiring.flipped(self.o))
         with m.If(taken):
             m.d.sync += [now_valid.eq(between.r_rdy), now.eq(between.r_data)]
         with m.Elif(out.i.ready):

@@ -178,8 +178,8 @@ PROOFS = [
            ("queue.r_en.eq(self.o.ready & self.o.valid)", "queue.r_en.eq(self.o.valid)")),
     _holds("pipeline.Relay", lambda found: found.Relay(_TAG), ("with m.If(o.ready | ~o.valid):", "with m.If(1):")),
     _holds("spiking.engine.Serializer", lambda found: found.Serializer(SPIKING.layers[0]),
-           ("wiring.connect(m, far.o, wiring.flipped(self.o))", ("m.d.comb += [self.o.valid.eq(far.o.valid), "
-            "self.o.payload.eq(far.o.payload), far.o.ready.eq(1)]"))),
+           ("wiring.connect(m, out.o, wiring.flipped(self.o))", ("m.d.comb += [self.o.valid.eq(out.o.valid), "
+            "self.o.payload.eq(out.o.payload), out.o.ready.eq(1)]"))),
     _holds("spiking.engine.Decision", lambda found: found.Decision(SPIKING.layers[-1], stop_early=True),
            ("queue.r_en.eq(o.ready)", "queue.r_en.eq(1)")),
     _holds("cascade.answers.AnswerQueue", lambda found: found.AnswerQueue(_TAG, depth=8, vendor="generic"),

@@ -6,7 +6,7 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from delayed import Registers
-from inside import Inside, replaced
+from inside import Inside, driven, inner, replaced
 
 from rtl.spiking.lanes import fold_bits
 
@@ -157,20 +157,22 @@ class Turns(Inside):
 
     def claims(self, m):
         unit, own, folds, kinds = self.unit, self.own, self.unit.layer.folds, self.module.Kind
-        i, waits, before = unit.i, Signal(name="waits"), Signal.like(Cat(unit.i.payload), name="before")
-        m.d.sync += [waits.eq(i.valid & ~i.ready), before.eq(Cat(i.payload))]
-        m.d.comb += Assume(~waits | i.valid & (Cat(i.payload) == before))
         fold, kind = Signal.like(unit.op.fold, name="last_fold"), Signal.like(unit.op.kind, name="last_kind")
         m.d.sync += [fold.eq(unit.op.fold), kind.eq(unit.op.kind)]
         m.d.comb += Assert((unit.op.kind == kinds.NONE) | (kind == kinds.NONE) | (unit.op.fold != fold))
-        # the fold counts with the steps of a token, which waits meanwhile, and the next operation is of that fold
+        # the fold counts with the steps of a token, and the next operation is of that fold
         step, begin, layer = own["step"], own["begin"], unit.layer
-        token = self.module.token_layout(layer.inputs)(before).kind
-        tokens, spacing = self.module.Token, self.module.Neuron.SPACING[layer.order]
+        spacing = self.module.Neuron.SPACING[layer.order]
         cycles = {"spike": folds, "tick": max(folds, spacing), "image": max(folds << layer.delay_bits, spacing)}
-        steps = Mux(begin | (token == tokens.IMAGE), cycles["image"],
-                    Mux(token == tokens.TICK, cycles["tick"], cycles["spike"]))
         m.d.comb += [Assert(own[f"lasts_{name}"] == (step == count - 1)) for name, count in cycles.items()]
-        m.d.comb += [Assert(own["fold"] == step % folds), Assert((step == 0) | begin | waits & (token <= max(tokens))),
+        relay = driven(inner(self.fragment, "relay"))
+        token, kept = relay["o__payload"], relay["kept"]
+        steps = Mux(begin | token[2], cycles["image"], Mux(token[1], cycles["tick"], cycles["spike"]))
+        m.d.comb += [Assert(own["fold"] == step % folds), Assert((step == 0) | begin | token[:3].any()),
                      Assert((step == 0) | (step < steps)), Assert(own["starts"] == (step == 0)),
+                     Assert(~begin | ~token[:3].any() & ~relay["full"]),
                      Assert((unit.op.kind == kinds.NONE) | (unit.op.fold != own["fold"]))]
+        # a kind at most, and none where there is no token
+        for bits in (token[:3], kept[:3]):
+            m.d.comb += Assert((bits & (bits - 1))[:3] == 0)
+        m.d.comb += Assert(relay["o__valid"] | ~token[:3].any() & ~relay["full"])
