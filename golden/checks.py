@@ -20,6 +20,7 @@ def listed(names) -> str:
 
 
 def nearest(name, known) -> str:
-    """" (did you mean X?)" with the one of `known` that looks most like `name`, or nothing."""
-    near = difflib.get_close_matches(str(name), list(map(str, known)), 1, 0.7)
+    """" (did you mean X?)" with the one of `known` that looks most like `name`; nothing if none does or it is one."""
+    names = list(map(str, known))
+    near = [] if str(name) in names else difflib.get_close_matches(str(name), names, 1, 0.7)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -5,6 +5,7 @@ MNIST-1D: ten templates of 12 points, padded, shifted, scaled, sheared and burie
 channel over 360 time steps, one value a step: the generator's defaults but for the length.
 """
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,9 +65,16 @@ def mnist1d(split: str, *, cache: str | Path = CACHE) -> Split:
 
 def _make_mnist1d() -> dict[str, np.ndarray]:
     try:
-        from mnist1d.data import get_dataset_args, make_dataset
+        import mnist1d.data  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("MNIST-1D needs its generator: pip install mnist1d") from error
+    return _made_once()
+
+
+@functools.cache
+def _made_once() -> dict[str, np.ndarray]:
+    # two seconds and more: a process that caches in several folders makes the data once
+    from mnist1d.data import get_dataset_args, make_dataset
     arguments = get_dataset_args()
     for name, value in MNIST1D_ARGUMENTS.items():
         setattr(arguments, name, value)
