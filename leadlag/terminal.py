@@ -5,6 +5,7 @@ elsewhere (a pipe, a file, CI) a line every EVERY seconds. Text is never read as
 wrapped, so that a path can be copied whole. Only this module imports rich.
 """
 
+import math
 import os
 import sys
 import threading
@@ -118,7 +119,14 @@ def _widths(least, whole, room: int) -> list[int]:
 
 
 def text_of(value) -> str:
-    """A value as people read it: integers in groups of three digits."""
+    """A value as people read it: integers in groups of three digits, other numbers with five that count.
+
+    `--json` has all digits.
+    """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(text_of(each) if isinstance(each, float) else repr(each) for each in value)}]"
+    if isinstance(value, float) and not value.is_integer() and math.isfinite(value):
+        return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.5g}"
     return f"{value:,}" if type(value) is int else str(value)
 
 

@@ -149,6 +149,14 @@ def test_only_one_module_knows_rich():
              [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])}, path.name
 
 
+@pytest.mark.parametrize(("value", "text"), [
+    (1234567, "1,234,567"), (True, "True"), (0.8583333333333333, "0.85833"), (-9.1552734375e-05, "-9.1553e-05"),
+    (1.0, "1.0"), (123456.7, "123,457"), (99999.4, "99,999"), (float("nan"), "nan"), (float("-inf"), "-inf"),
+    (np.float64(1) / 3, "0.33333"), ([0.25, 1 / 3, 1000, "a"], "[0.25, 0.33333, 1000, 'a']"), ("0.123456", "0.123456")])
+def test_values_for_people(value, text):
+    assert terminal.text_of(value) == text
+
+
 def test_text_is_printed_as_it_is():
     screen = terminal.Screen(file=io.StringIO(), width=10)
     screen.print("pip install 'leadlag[train]' :smile: /a/very/long/path")
