@@ -44,6 +44,24 @@ def random_spiking(name: str, largest: int = 16) -> SpikingNetwork:
                           decision=rng.choice(("first_spike", "first_spike", "potential")))
 
 
+def stored() -> SpikingNetwork:
+    """Stored weights, two folds; banks without gaps, over which a scrubber steps."""
+    layers = (SpikingLayer(inputs=5, outputs=24, lanes=12, weight=QFormat(1, 2), delay_bits=3, state=QFormat(5, 3),
+                           leak=(2,), threshold=9, refractory=1),
+              SpikingLayer(inputs=24, outputs=3, weight=QFormat(1, 2), delay_bits=2, state=QFormat(5, 3), leak=(3,),
+                           threshold=9))
+    return SpikingNetwork(name="scrubbed", ticks=12, layers=layers)
+
+
+def seeded() -> SpikingNetwork:
+    """Weights from seeds, two groups of lanes."""
+    layers = (SpikingLayer(inputs=5, outputs=36, weight=Ternary(plus=6, minus=2, seed=77), delay_bits=3,
+                           state=QFormat(5, 3), leak=(2,), threshold=9, refractory=1),
+              SpikingLayer(inputs=36, outputs=3, weight=Ternary(plus=6, minus=2, seed=78), delay_bits=2,
+                           state=QFormat(5, 3), leak=(3,), threshold=9))
+    return SpikingNetwork(name="seeded", ticks=12, layers=layers)
+
+
 def random_images(net: SpikingNetwork, rng, count: int) -> np.ndarray:
     """Spikes (images, ticks, inputs) from none to many."""
     rate = rng.choice([0.0, 0.05, 0.2, 0.6], (count, 1, 1), p=[0.1, 0.4, 0.4, 0.1])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import random_input, random_network
+from spikes import random_images, seeded, stored
 
 from firmware.board import Board
 from firmware.playback import content, listen
@@ -12,8 +13,11 @@ from golden.image import build_image
 from golden.rate import engine
 from golden.rate import faults as rate_faults
 from golden.regmap import ERRORS, INPUT, OUTPUT, VALID_BIT, WORD_MASK
+from golden.spiking import faults as spiking_faults
+from golden.spiking.engine import random_synapses
 from sim.harness.upsets import FaultyBoard
 from sim.rate import cells
+from sim.spiking import cells as spiking_cells
 
 NET = random_network("mend 1", largest=6)
 PARAMS = engine.random_params(NET, np.random.default_rng(1))
@@ -175,3 +179,22 @@ def test_without_a_flash_a_flip_is_reported():
     flip(line, board, 3, 1)
     wait_for(line, board, "scrub_flips", 3)
     assert board.get("scrub_mends") == 0
+
+
+@pytest.mark.parametrize("make", [stored, pytest.param(seeded, marks=pytest.mark.slow)])
+def test_synapses_are_mended(make):
+    net, rng = make(), np.random.default_rng(2)
+    params = random_synapses(net, rng)
+    held = content(net, build_image(net, params))
+    line = FaultyBoard(net, flash=held, scrubs=True, quick=True)
+    line.plug(held)
+    assert list(listen(line))
+    board = Board(line, net)
+    board.identify()
+    x, bits = random_images(net, rng, 9), spiking_faults.stored_bits(net)
+    for n, word in enumerate(rng.choice(np.flatnonzero(bits), 4, replace=False)):
+        where = spiking_cells.place(net, Flip(0, "parameters", -1, int(word), 0))
+        line.flip(*where, int(rng.integers(bits[word])))
+        wait_for(line, board, "scrub_mends", n + 1)
+        assert np.array_equal(board.run(x), net.run(params, x))
+    assert (board.get("scrub_flips"), board.get("scrub_mends"), board.get("errors")) == (4, 4, 0)

@@ -5,41 +5,20 @@ import numpy as np
 import pytest
 from cases import random_input, random_network, with_delays
 from device import learner
+from spikes import seeded, stored
 
 from golden.faults import Flip
-from golden.fixed import QFormat
 from golden.image import build_image
 from golden.rate import engine
 from golden.rate import faults as rate_faults
 from golden.regmap import REGISTERS
 from golden.spiking import faults as spiking_faults
 from golden.spiking.engine import random_synapses
-from golden.spiking.layer import SpikingLayer
-from golden.spiking.network import SpikingNetwork
-from golden.units.weights import Ternary
 from leadlag import flow
 from rtl.host.top import SerialTop
 from sim.harness.upsets import FaultyDevice
 from sim.rate import cells
 from sim.spiking import cells as spiking_cells
-
-
-def spiking():
-    """Stored weights, two folds."""
-    layers = (SpikingLayer(inputs=5, outputs=24, lanes=12, weight=QFormat(1, 2), delay_bits=3, state=QFormat(5, 3),
-                           leak=(2,), threshold=9, refractory=1),
-              SpikingLayer(inputs=24, outputs=3, weight=QFormat(1, 2), delay_bits=2, state=QFormat(5, 3), leak=(3,),
-                           threshold=9))
-    return SpikingNetwork(name="scrubbed", ticks=12, layers=layers)
-
-
-def seeded():
-    """Weights from seeds, two groups of lanes."""
-    layers = (SpikingLayer(inputs=5, outputs=36, weight=Ternary(plus=6, minus=2, seed=77), delay_bits=3,
-                           state=QFormat(5, 3), leak=(2,), threshold=9, refractory=1),
-              SpikingLayer(inputs=36, outputs=3, weight=Ternary(plus=6, minus=2, seed=78), delay_bits=2,
-                           state=QFormat(5, 3), leak=(3,), threshold=9))
-    return SpikingNetwork(name="seeded", ticks=12, layers=layers)
 
 
 def scrubbed(n):
@@ -106,7 +85,7 @@ def test_ticks_are_not_disturbed(n):
     assert rounds(device, 2) == 0
 
 
-@pytest.mark.parametrize("make", [spiking, seeded])
+@pytest.mark.parametrize("make", [stored, seeded])
 def test_synapses_are_scrubbed_while_images_run(make):
     net, rng = make(), np.random.default_rng(3)
     params, device = random_synapses(net, rng), FaultyDevice(net, quick=True, scrubs=True)
