@@ -26,9 +26,9 @@ FROZEN = {
     ("lagline", None): ("d140c83acb36da39", "c078b7fa929a9ca3", "bb194412543fc930", None),
     ("gle-mnist1d", "ulx3s-85f"): ("0b5e18bbfe96b311", "2b3135b952d905b7", "469978985ccd9c1f", "a0d47df7"),
     ("gle-mnist1d-42k", "ulx3s-85f"): ("29bc0d59f336efa4", "53b9cbf2862f8fd3", "9e2f5c43c1f606af", "34203d20"),
-    ("delays-fashion-256", "ulx3s-85f"): ("a21a23646abf670c", "0f97a0dd4bbe8a8f", "474455d554f03646", "44f60a21"),
-    ("delays-digits", "ice40-hx8k"): ("5d3d46aeae57a523", "21fed803ae131b39", "74850fc0e17645ed", "c6834de7"),
-    ("delays-digits", "ulx3s-85f"): ("b9563f0b2f827783", "a6cd425705a712b8", "ff7eba28c7847d75", "3ffc02b2"),
+    ("delays-fashion-256", "ulx3s-85f"): ("217f9d4d8fb64749", "94e85933da86cd79", "474455d554f03646", "44f60a21"),
+    ("delays-digits", "ice40-hx8k"): ("0cdfb38244a45bce", "8d64b1f61d281999", "74850fc0e17645ed", "c6834de7"),
+    ("delays-digits", "ulx3s-85f"): ("e7f0dbe12c4db9f1", "5bbe54a96ce4f139", "ff7eba28c7847d75", "3ffc02b2"),
     ("cascade-fashion", "ulx3s-85f"): ("e0b000c8d12cee1b", "912f724c99a71a55", "b08f1525210d590d", "94bdabb2"),
     ("cascade-digits", "ice40-hx8k"): ("82e055d5a74a9928", "19993bb37c07baf0", "9a10d3c8e0d5be49", "7dc506f5"),
     ("ltc-fashion", "ulx3s-85f"): ("d9a97229c685d21a", "271cf26ff5e19485", "9a3bebed55f59c37", "eae8082b"),
@@ -36,7 +36,7 @@ FROZEN = {
 }
 #: RTLIL of eight random cores of a family in a row
 FAMILIES = {"rate": "c4931f21a0dc077b", "learner": "55451436a72febb9", "late": "8b8fcc3e02befbee",
-            "spiking": "053a1cab71e09a35", "cascade": "a02df18604aa48c4", "ltc": "c7d728f1cc38265f",
+            "spiking": "0d174fd35826bed2", "cascade": "a02df18604aa48c4", "ltc": "c7d728f1cc38265f",
             "event": "bbd67ff7ff23a5f5"}
 
 

@@ -273,9 +273,10 @@ class LaneGroup(wiring.Component):
         layer, words = self.layer, []
         spare = fetch_cycles(layer) - 2
         addr = later(m, held["addr"], spare, name="addr")
-        # the choice of a bank is a register of its own: it would be the longest path of large networks
-        write_addr = later(m, params.addr, 1, name="write_addr")
-        write_data = later(m, params.data, 1, name="write_data")
+        # a bank's choice has a register beside the numbers that decide it, and one beside the bank, which may be far
+        # away: the way between them would be the longest path of large networks
+        write_addr = later(m, params.addr, 2, name="write_addr")
+        write_data = later(m, params.data, 2, name="write_data")
         if self.scrubs:
             spikes = later(m, held["op"].kind == Kind.SPIKE, spare, name="spikes", reset_less=False)
             reads, answers = pending(m, self, spikes), []
@@ -283,7 +284,7 @@ class LaneGroup(wiring.Component):
             lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
             m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
                                                     width=lanes * layer.synapse_bits)
-            chosen = later(m, params.en & (params.bank == self.bank0 + n), 1, name=f"chosen{n}", reset_less=False)
+            chosen = later(m, params.en & (params.bank == self.bank0 + n), 2, name=f"chosen{n}", reset_less=False)
             m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(write_addr),
                          store.write_data.eq(write_data), store.write_en.eq(chosen)]
             if self.scrubs:
