@@ -213,7 +213,7 @@ class Control(wiring.Component):
 
     def _parameter_bytes(self, m, held, load):
         """The parameter bus, and address and data for the CRC, a byte a cycle."""
-        params, count = self.params, Signal(3)
+        params, count = self.params, Signal(3, name="count")
         banks = bank_count(self.net)
         outside = Signal(reset_less=True, name="_outside")
         m.d.sync += [load.crc.data.eq(Cat(held.addr, held.data).word_select(count, 8)), load.crc.valid.eq(0),
