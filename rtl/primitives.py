@@ -70,9 +70,14 @@ def shares_neurons(vendor: str) -> bool:
     return vendor.endswith(SPRAM)
 
 
+def is_small(vendor: str) -> bool:
+    """Whether parts of this form are so small that a word crosses them in a cycle, and cells are what they lack."""
+    return vendor in ("ice40", "up5k", f"up5k{SPRAM}")
+
+
 def in_blocks(vendor: str, depth: int) -> bool:
     """Whether a memory of `depth` words is block RAM that elsewhere is LUT RAM: an iCE40 has none, a Gowin part few."""
-    return vendor in ("ice40", "up5k", f"up5k{SPRAM}") or vendor == "gowin" and depth > CELL
+    return is_small(vendor) or vendor == "gowin" and depth > CELL
 
 
 def in_spram(vendor: str, depth: int) -> bool:

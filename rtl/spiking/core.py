@@ -8,7 +8,7 @@ from golden.spiking.network import SpikingNetwork
 from golden.spiking.words import IMAGE_BIT, TICK_BIT
 from rtl.host.core import CoreInfo, read_members, settle_cycles
 from rtl.pipeline import ParameterBus, hop, later
-from rtl.primitives import shares_neurons
+from rtl.primitives import is_small, shares_neurons
 from rtl.spiking.engine import QUEUE, Decision, Serializer, SpikingEngine, Token, token_layout
 from rtl.spiking.readback import answer_words
 from rtl.spiking.serial import Answer, Spikes, longest_wait
@@ -129,14 +129,14 @@ class SpikingCore(wiring.Component):
         self._under_way(m, word)
         return m
 
-    @staticmethod
-    def _seed(m, params, n, bank):
-        """The seed of the weights of layer n, which is loaded in two words: written a cycle after it is chosen."""
+    def _seed(self, m, params, n, bank):
+        """The seed of the weights of layer n, which is loaded in two words; on large parts a register further on."""
+        ways = 0 if is_small(self.vendor) else 1
         seed = Signal(32, name=f"seed{n}", reset_less=True)
-        chosen = later(m, params.en & (params.bank == bank) & (params.addr[1:] == n), 1, name=f"chosen{n}",
+        chosen = later(m, params.en & (params.bank == bank) & (params.addr[1:] == n), ways, name=f"chosen{n}",
                        reset_less=False)
-        high = later(m, params.addr[0], 1, name=f"high{n}")
-        half = later(m, params.data[:16], 1, name=f"half{n}")
+        high = later(m, params.addr[0], ways, name=f"high{n}")
+        half = later(m, params.data[:16], ways, name=f"half{n}")
         for bits, mine in ((seed[:16], ~high), (seed[16:], high)):
             with m.If(chosen & mine):
                 m.d.sync += bits.eq(half)

@@ -21,7 +21,7 @@ from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import bank, in_blocks, scratch
+from rtl.primitives import bank, in_blocks, is_small, scratch
 from rtl.spiking.readback import gather, pending
 from rtl.units.weights import BlockWeights
 
@@ -274,9 +274,10 @@ class LaneGroup(wiring.Component):
         spare = fetch_cycles(layer) - 2
         addr = later(m, held["addr"], spare, name="addr")
         # a bank's choice has a register beside the numbers that decide it, and one beside the bank, which may be far
-        # away: the way between them would be the longest path of large networks
-        write_addr = later(m, params.addr, 2, name="write_addr")
-        write_data = later(m, params.data, 2, name="write_data")
+        # away on a large part: the way between them would be the longest path
+        ways = 1 if is_small(self.vendor) else 2
+        write_addr = later(m, params.addr, ways, name="write_addr")
+        write_data = later(m, params.data, ways, name="write_data")
         if self.scrubs:
             spikes = later(m, held["op"].kind == Kind.SPIKE, spare, name="spikes", reset_less=False)
             reads, answers = pending(m, self, spikes), []
@@ -284,7 +285,7 @@ class LaneGroup(wiring.Component):
             lanes = min(layer.bank_lanes, self.count - n * layer.bank_lanes)
             m.submodules[f"bank{n}"] = store = bank(self.vendor, depth=layer.bank_depth,
                                                     width=lanes * layer.synapse_bits)
-            chosen = later(m, params.en & (params.bank == self.bank0 + n), 2, name=f"chosen{n}", reset_less=False)
+            chosen = later(m, params.en & (params.bank == self.bank0 + n), ways, name=f"chosen{n}", reset_less=False)
             m.d.comb += [store.read_addr.eq(addr), store.write_addr.eq(write_addr),
                          store.write_data.eq(write_data), store.write_en.eq(chosen)]
             if self.scrubs:
