@@ -65,16 +65,15 @@ def mnist1d(split: str, *, cache: str | Path = CACHE) -> Split:
 
 def _make_mnist1d() -> dict[str, np.ndarray]:
     try:
-        import mnist1d.data  # noqa: F401
+        from mnist1d.data import get_dataset_args, make_dataset
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("MNIST-1D needs its generator: pip install mnist1d") from error
-    return _made_once()
+    return _made_once(get_dataset_args, make_dataset)
 
 
+# two seconds and more: a process that keeps the data in several folders makes them once
 @functools.cache
-def _made_once() -> dict[str, np.ndarray]:
-    # two seconds and more: a process that caches in several folders makes the data once
-    from mnist1d.data import get_dataset_args, make_dataset
+def _made_once(get_dataset_args, make_dataset) -> dict[str, np.ndarray]:
     arguments = get_dataset_args()
     for name, value in MNIST1D_ARGUMENTS.items():
         setattr(arguments, name, value)
