@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from set_files import HEAD, RNG, arrays, idx, saved, written
+from image_files import idx
+from set_files import HEAD, RNG, arrays, saved, written
 
 from golden.data import series, sets
 from golden.data.dataset import own

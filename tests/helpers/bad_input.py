@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ltcs
 import numpy as np
+from image_files import idx
 from safetensors.numpy import save_file
 
 from golden.data.images import COUNTS
@@ -25,12 +26,6 @@ def network(path, title="tiny", sizes=(1, 4, 10), activations=("linear", "tanh")
     save_file({key: value for key, value in own.items() if value is not None}, path,
               {"network": json.dumps({"name": title, "dt": 0.2, "activations": list(activations)})})
     return path
-
-
-def idx(shape, values=0):
-    """An IDX file."""
-    data = np.full(shape, values, np.uint8)
-    return bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape) + data.tobytes()
 
 
 def wrong_files(folder):
@@ -59,10 +54,11 @@ def wrong_files(folder):
     save_file({"x": np.ones(1, np.float32)}, folder / "json.safetensors", {"network": "{"})
     network(folder / "list.safetensors", title=["a"])
     images, labels = (COUNTS["mnist"][1], 28, 28), (COUNTS["mnist"][1],)
+    whole_x, whole_y = idx(np.zeros(images)), idx(np.zeros(labels))
     names = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-    for name, (x, y) in {"cut-idx": (idx(images)[:-9], idx(labels)), "label": (idx(images), idx(labels, 10)),
-                         "gzip": (gzip.compress(idx(images))[:-9], idx(labels)), "few": (idx((9, 28, 28)), idx(labels)),
-                         "ints": (b"\0\0\x0c\3" + bytes(12), idx(labels)), "png": (b"\x89PNG" * 9, idx(labels)),
+    for name, (x, y) in {"cut-idx": (whole_x[:-9], whole_y), "label": (whole_x, idx(np.full(labels, 10))),
+                         "gzip": (gzip.compress(whole_x)[:-9], whole_y), "few": (idx(np.zeros((9, 28, 28))), whole_y),
+                         "ints": (b"\0\0\x0c\3" + bytes(12), whole_y), "png": (b"\x89PNG" * 9, whole_y),
                          "none": (b"", b"")}.items():
         (folder / name).mkdir()
         for file, content in zip(names, (x, y), strict=True):

@@ -17,7 +17,9 @@ def sha(*arrays):
     return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
 
 
-def idx(array):
+def idx(values):
+    """An IDX file of bytes."""
+    array = np.asarray(values)
     return struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 

@@ -139,12 +139,6 @@ def read(addr, count=1, fixed=False, seq=0, **options):
     return encode_request(Request(op=READ, addr=addr, count=count, fixed=fixed, seq=seq, **options))
 
 
-def flip(frame, bit):
-    frame = bytearray(frame)
-    frame[bit // 8] ^= 1 << bit % 8
-    return bytes(frame)
-
-
 def simulate_with(dut, drive, sink, memory):
     """The sink runs as long as `drive`."""
     simulator = Simulator(dut, engine=Engine)

@@ -21,11 +21,6 @@ def saved(path, **changed):
     return str(path)
 
 
-def idx(values):
-    values = np.asarray(values, np.uint8)
-    return bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape) + values.tobytes()
-
-
 def written(path, rows):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)

@@ -4,8 +4,8 @@
 import random
 
 import pytest
-from device import Responder
-from links import ACK, GOOD, IDLE, RNG, Memory, exchange, flip, read, simulate, words, write
+from device import Responder, flip
+from links import ACK, GOOD, IDLE, RNG, Memory, exchange, read, simulate, words, write
 
 from firmware import protocol
 from firmware.protocol import (

@@ -7,7 +7,8 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from links import ACK, GOOD, IDLE, RNG, Memory, constant, flip, serve, words
+from device import flip
+from links import ACK, GOOD, IDLE, RNG, Memory, constant, serve, words
 
 from firmware.board import Board
 from firmware.protocol import (
