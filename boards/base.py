@@ -341,8 +341,8 @@ def _count(fragment, family: Family, counts) -> None:
                 counts[family.instances[part.type]] += 1
         elif isinstance(part, MemoryInstance):
             depth, width = part._data.depth, Shape.cast(part._data.shape).width
-            # what is read at once is LUT RAM or registers
-            if all(port._domain != "comb" for port in part._read_ports):
+            # what is read at once is LUT RAM or registers, but for what yosys takes the register behind it into
+            if "no_rw_check" in part._attrs or all(port._domain != "comb" for port in part._read_ports):
                 asked = part._attrs.get("ram_style") == "block"
                 counts["inferred"] += family.blocks(Memory(depth, width)) if asked else family.inferred(depth, width)
             else:

@@ -21,8 +21,7 @@ __all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank"
 
 def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:
     """A Bank in the form of `vendor`."""
-    # what yosys infers for an iCE40 is all that its block RAMs have
-    form = _form(vendor, ecp5=ecp5.Bank, gowin=gowin.Bank, otherwise=Bank)
+    form = _form(vendor, ecp5=ecp5.Bank, gowin=gowin.Bank, ice40=ice40.Bank, up5k=ice40.Bank, otherwise=Bank)
     if vendor.endswith(SMALL) and small.is_small(depth, columns):
         form = small.Bank
     return form(depth=depth, columns=columns, **kwargs)

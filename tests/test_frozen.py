@@ -27,10 +27,10 @@ FROZEN = {
     ("gle-mnist1d", "ulx3s-85f"): ("0b5e18bbfe96b311", "2b3135b952d905b7", "469978985ccd9c1f", "a0d47df7"),
     ("gle-mnist1d-42k", "ulx3s-85f"): ("29bc0d59f336efa4", "53b9cbf2862f8fd3", "9e2f5c43c1f606af", "34203d20"),
     ("delays-fashion-256", "ulx3s-85f"): ("217f9d4d8fb64749", "94e85933da86cd79", "474455d554f03646", "44f60a21"),
-    ("delays-digits", "ice40-hx8k"): ("dab25fcf453a6c0b", "5a4cced9a09000ef", "74850fc0e17645ed", "c6834de7"),
+    ("delays-digits", "ice40-hx8k"): ("13159e8a4c78fc7a", "0428486bf42159e5", "74850fc0e17645ed", "c6834de7"),
     ("delays-digits", "ulx3s-85f"): ("e7f0dbe12c4db9f1", "5bbe54a96ce4f139", "ff7eba28c7847d75", "3ffc02b2"),
     ("cascade-fashion", "ulx3s-85f"): ("e0b000c8d12cee1b", "912f724c99a71a55", "b08f1525210d590d", "94bdabb2"),
-    ("cascade-digits", "ice40-hx8k"): ("82e055d5a74a9928", "19993bb37c07baf0", "9a10d3c8e0d5be49", "7dc506f5"),
+    ("cascade-digits", "ice40-hx8k"): ("19c2b2911cda956a", "c558d4a6bd57bb29", "9a10d3c8e0d5be49", "7dc506f5"),
     ("ltc-fashion", "ulx3s-85f"): ("d9a97229c685d21a", "271cf26ff5e19485", "9a3bebed55f59c37", "eae8082b"),
     ("ltc-vowels", "ulx3s-85f"): ("a1e1151c5a52879c", "b2aef3fbd82de5c7", "15b9508ebdd6e2bf", "494e784a"),
 }

@@ -10,7 +10,7 @@ from rtl.primitives import SPRAM
 from rtl.vendor import scratch, spram
 
 #: words x bits of a block RAM of an iCE40, and up to how many bits a block yosys takes registers (measured)
-ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 72
+ICE40_SHAPES, ICE40_LEAST = ((256, 16), (512, 8), (1024, 4), (2048, 2)), 66
 
 
 def ice40_blocks(depth: int, width: int) -> int:

@@ -1,7 +1,7 @@
 """FlashReader: the bytes of an SPI flash from an address on."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 #: commands of every SPI flash: leave power-down, read
@@ -34,42 +34,51 @@ class FlashReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        sent, bits = Signal(32, reset_less=True), Signal(6)
-        got, cipo = Signal(8, reset_less=True), Signal(reset_less=True)
+        # one register: bits leave at its top and come in at its end
+        bits, left, cipo = Signal(8, reset_less=True), Signal(range(9)), Signal(reset_less=True)
+        asked = data.ArrayLayout(8, 4).const([READ, *self.address.to_bytes(3, "big")])
+        place, last = Signal(2), Signal()
         timer, wait = Signal(range(self.half)), Signal(WAKE_BITS)
         m.d.sync += cipo.eq(self.cipo)
-        m.d.comb += [self.copi.eq(sent[-1]), self.o.payload.eq(got)]
+        m.d.comb += [self.copi.eq(bits[-1]), self.o.payload.eq(bits), last.eq(0)]
 
-        def shift(then):
+        def shift():
             """One bit in two halves of a period: out on the falling edge, in at the end of the high half."""
             m.d.sync += timer.eq(timer + 1)
             with m.If(timer == self.half - 1):
                 m.d.sync += [timer.eq(0), self.clk.eq(~self.clk)]
                 with m.If(self.clk):
-                    m.d.sync += [sent.eq(sent << 1), got.eq(Cat(cipo, got)), bits.eq(bits - 1)]
-                    with m.If(bits == 1):
-                        m.next = then
+                    m.d.sync += [bits.eq(Cat(cipo, bits)), left.eq(left - 1)]
+                    m.d.comb += last.eq(left == 1)
 
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [sent.eq(WAKE << 24), bits.eq(8)]
+                m.d.sync += [bits.eq(WAKE), left.eq(8)]
                 with m.If(self.start):
                     m.d.sync += self.cs.eq(1)
                     m.next = "WAKE"
             with m.State("WAKE"):
-                shift("AWAKE")
+                shift()
+                with m.If(last):
+                    m.next = "AWAKE"
             with m.State("AWAKE"):
-                m.d.sync += [self.cs.eq(0), wait.eq(wait + 1)]
+                m.d.sync += [self.cs.eq(0), wait.eq(wait + 1), bits.eq(READ), left.eq(8)]
                 with m.If(wait.all()):
-                    m.d.sync += [self.cs.eq(1), sent.eq(Cat(Const(self.address, 24), Const(READ, 8))), bits.eq(32)]
+                    m.d.sync += self.cs.eq(1)
                     m.next = "ASK"
             with m.State("ASK"):
-                shift("NEXT")
+                shift()
+                with m.If(last):
+                    m.d.sync += [place.eq(place + 1), bits.eq(asked[(place + 1)[:2]]), left.eq(8)]
+                    with m.If(place == 3):
+                        m.next = "NEXT"
             with m.State("NEXT"):
-                m.d.sync += bits.eq(8)
+                m.d.sync += left.eq(8)
                 m.next = "BYTE"
             with m.State("BYTE"):
-                shift("GIVE")
+                shift()
+                with m.If(last):
+                    m.next = "GIVE"
             with m.State("GIVE"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):

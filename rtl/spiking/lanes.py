@@ -24,6 +24,7 @@ from rtl.pipeline import ParameterBus, hop, join, later
 from rtl.primitives import bank, in_blocks, is_small, scratch
 from rtl.spiking.readback import gather, pending
 from rtl.units.weights import BlockWeights
+from rtl.vendor.ice40 import UNSEEN
 
 
 class Kind(IntEnum):
@@ -154,7 +155,7 @@ class Lane(wiring.Component):
 
     Latency LATENCY cycles from an update to `fired`. Accumulators are in LUT RAM; where that is short, in block RAM,
     whose address register stands in the place of `slot`. Of several folds, two operations in a row, NONE apart, must
-    be of two folds: an accumulator is written two cycles after it is addressed.
+    be of two folds: an accumulator is written two cycles after it is addressed, one in block RAM.
 
     Members: op (`operation`), whether it is_spike, delay and weight of the synapse with it; fired, x.
     """
@@ -174,11 +175,15 @@ class Lane(wiring.Component):
         layer, op = self.layer, self.op
         depth = layer.folds << layer.delay_bits
         late, attrs = in_blocks(self.vendor, depth), {}
+        # of several folds, none is read while it is written
+        apart = late and layer.folds > 1
+        if apart:
+            attrs |= UNSEEN
         if late and self.vendor == "gowin":
             attrs["ram_style"] = "block"        # yosys takes LUT RAM while that is cheaper, and runs out of it
         m.submodules.ring = ring = memory.Memory(shape=signed(layer.sum_bits), depth=depth, init=(), attrs=attrs)
         write = ring.write_port()
-        read = ring.read_port(transparent_for=[write]) if late else ring.read_port(domain="comb")
+        read = ring.read_port(transparent_for=[write]) if late and not apart else ring.read_port(domain="comb")
         m.submodules.neuron = neuron = Neuron(layer, spiking=self.spiking, ahead=self.ahead)
         slot, fold = Signal(layer.delay_bits, reset_less=True), Signal(fold_bits(layer), reset_less=True)
         kind, add = Signal(2), Signal(reset_less=True)
@@ -191,9 +196,10 @@ class Lane(wiring.Component):
         arrived, at = Signal(signed(layer.sum_bits), reset_less=True), Signal.like(fold, reset_less=True)
         update, clear = Signal(), Signal()
         m.d.comb += read.addr.eq(Cat(target, op.fold) if late else addr)
-        m.d.sync += [arrived.eq(read.data), at.eq(fold), update.eq(kind == Kind.UPDATE),
+        found = later(m, read.data, apart, name="found").as_signed()
+        m.d.sync += [arrived.eq(found), at.eq(fold), update.eq(kind == Kind.UPDATE),
                      clear.eq(kind == Kind.CLEAR)]
-        before, writes = read.data, kind != Kind.NONE
+        before, writes = found, kind != Kind.NONE
         if not late and layer.folds > 1:
             # reading a cycle and adding the next: no two operations in a row have one fold
             before = arrived

@@ -1,16 +1,38 @@
-"""iCE40UP5K form: SB_MAC16 instantiated with all its registers on.
+"""iCE40 form: block RAM that is inferred, and SB_MAC16 of the UP5K instantiated with all its registers on.
 
-Left to yosys (-dsp), small products of tables would take the eight that there are. Pins and parameters: Lattice
-FPGA-TN-02007 (DSP function usage guide).
+A block RAM of an iCE40 does not tell what is read of a word that is being written. For a memory in whose circuit that
+is told, yosys adds a comparison of addresses to every port, and registers for what is written: about three logic cells
+a bit. It leaves them out where a memory has the attribute of UNSEEN and what is read passes a register without reset.
+
+Left to yosys (-dsp), small products of tables would take the eight multipliers that there are. Pins and parameters:
+Lattice FPGA-TN-02007 (DSP function usage guide).
 """
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, signed
+from amaranth.lib import memory
 
 from rtl.pipeline import later
 from rtl.vendor import generic
 
+#: attribute of a memory: nobody looks at what is read of a word that is being written
+UNSEEN = {"no_rw_check": 1}
 #: bits of a factor of the block, and how many more lowest bits are multiplied in LUTs beside it
 WIDTH, MORE = 16, 2
+
+
+class Bank(generic.Bank):
+    """SB_RAM40_4K, or registers where there are few words: yosys decides."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = mem = memory.Memory(shape=self.width, depth=self.depth, init=self.init, attrs=UNSEEN)
+        read = mem.read_port(domain="comb")
+        m.d.comb += read.addr.eq(self.read_addr)
+        m.d.sync += self.read_data.eq(later(m, read.data, 1, name="found"))
+        if self.writable:
+            write = mem.write_port(granularity=self.width // self.columns if self.columns > 1 else None)
+            m.d.comb += [write.addr.eq(self.write_addr), write.data.eq(self.write_data), write.en.eq(self.write_en)]
+        return m
 
 
 class Multiplier(generic.Multiplier):

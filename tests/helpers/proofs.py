@@ -143,7 +143,8 @@ PROOFS = [
               (1, False), (5, True))), "unbounded", 1, ("older.eq(old)", "older.eq(new)")),
     Proof("spiking.lanes.Lane: of any neuron and tick, what arrives is all that was added since it was taken",
           "rtl.spiking.lanes", lambda found: (Arrivals(found, layer, vendor) for layer, vendor in (
-              (LANE, "generic"), (LANE, "up5k"), (replace(LANE, lanes=6), "generic"))),
+              (LANE, "generic"), (LANE, "up5k"), (replace(LANE, lanes=6), "generic"),
+              (replace(LANE, lanes=6), "up5k"))),
           "unbounded", 3, ("ring.read_port(transparent_for=[write])", "ring.read_port()")),
     Proof("spiking.engine.Issue, of several folds: two operations in a row are of two folds", "rtl.spiking.engine",
           lambda found: (Turns(found.Issue(replace(LANE, lanes=lanes, order=order)), module=found)

@@ -106,7 +106,7 @@ class Arrivals(Slot):
     """
 
     def __init__(self, module, layer, vendor: str = "generic"):
-        self.layer, self.memories, self.neurons = layer, [], []
+        self.layer, self.vendor, self.memories, self.neurons = layer, vendor, [], []
         unit = module.Lane(layer, vendor=vendor, spiking=True)
         super().__init__(unit, module=module, which=In(layer.delay_bits + fold_bits(layer)))
 
@@ -140,16 +140,18 @@ class Arrivals(Slot):
         weight = [unit.weight, *(Signal.like(unit.weight, name=f"weight{n}") for n in (1, 2))]
         for values in (kind, weight):
             m.d.sync += [late.eq(soon) for soon, late in zip(values, values[1:], strict=False)]
-        written = 2 if self.layer.folds > 1 and not any(port.domain == "sync" for port in ring.read_ports) else 1
+        in_blocks = self.module.in_blocks(self.vendor, ring.depth)
+        written = 2 if self.layer.folds > 1 and not in_blocks else 1
         for n in range(1, written + 1):
             does = Mux(kind[n] == kinds.SPIKE, (total[n] + weight[n])[:len(total[n])].as_signed(), 0)
             m.d.comb += Assert(total[n - 1] == Mux(hit[n] & (kind[n] != kinds.NONE), does, total[n]))
         m.d.comb += Assert(ring.watch.data == total[written])
-        if written == 2:
+        if self.layer.folds > 1:
             fold = Signal.like(op.fold, name="last_fold")
             m.d.sync += fold.eq(op.fold)
-            m.d.comb += [Assume((op.kind == kinds.NONE) | (kind[1] == kinds.NONE) | (op.fold != fold)),
-                         Assert(~hit[2] | (kind[2] == kinds.NONE) | (neuron.arrived == total[2]))]
+            m.d.comb += Assume((op.kind == kinds.NONE) | (kind[1] == kinds.NONE) | (op.fold != fold))
+        if written == 2:
+            m.d.comb += Assert(~hit[2] | (kind[2] == kinds.NONE) | (neuron.arrived == total[2]))
 
 
 class Turns(Inside):

@@ -116,10 +116,13 @@ def test_lane(folds, form, vendor):
     run(dut, bench, cycles=len(plan) + 20)
 
 
-@pytest.mark.parametrize(("vendor", "domain"), [("generic", "comb"), ("ecp5", "comb"), ("ice40", "sync")])
-def test_accumulators_are_block_rams_where_there_are_no_others(vendor, domain):
-    memory = Lane(layer(2, threshold=3), vendor=vendor, spiking=True).elaborate(None).submodules.ring
+@pytest.mark.parametrize(("vendor", "folds", "domain"), [
+    ("generic", 1, "comb"), ("generic", 2, "comb"), ("ecp5", 2, "comb"), ("ice40", 1, "sync"), ("ice40", 2, "comb")])
+def test_accumulators_are_block_rams_where_there_are_no_others(vendor, folds, domain):
+    """Of several folds they are read into a register of the block RAM, without cells that look for a collision."""
+    memory = Lane(layer(folds, threshold=3), vendor=vendor, spiking=True).elaborate(None).submodules.ring
     assert [port.domain for port in memory.read_ports] == [domain]
+    assert ("no_rw_check" in memory.attrs) == (vendor == "ice40" and folds > 1)
 
 
 @pytest.mark.parametrize(("outputs", "lanes", "weight"), [

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -80,11 +80,12 @@ class Pair(wiring.Component):
     """
 
     def __init__(self, units: dict):
-        self.units = units
+        self.units, self.turn = units, Signal()
         super().__init__({"word": In(64), "differ": Out(max(65, len(units))), "active": Out(max(65, len(units)))})
 
     def elaborate(self, platform):
         m = Module()
+        m.d.sync += self.turn.eq(~self.turn)
         for n, (name, make) in enumerate(self.units.items()):
             outputs = []
             for vendor in forms(name):
@@ -95,7 +96,10 @@ class Pair(wiring.Component):
         return m
 
     def _drive(self, m, number, unit):
-        """Each input takes its own stretch of the word; addresses stay within the bank, and writes off the read row."""
+        """Each input takes its own stretch of the word; addresses stay within the bank, and writes off the read row.
+
+        What is read of a word that is being written is not told: in lanes, too, the two are odd and even by turns.
+        """
         at, outputs = 7 * number, []
         for _, member, value in unit.signature.flatten(unit):
             if member.flow == Out:
@@ -110,14 +114,16 @@ class Pair(wiring.Component):
             if unit.writable:
                 m.d.comb += unit.write_addr.eq(within(unit.read_addr ^ 1))
         if isinstance(unit, MacLanes):
-            m.d.comb += unit.params.bank.eq(self.word[40:42])
+            m.d.comb += [unit.params.bank.eq(self.word[40:42]), unit.addr[0].eq(self.turn),
+                         unit.params.addr[(unit.rows.columns - 1).bit_length()].eq(~self.turn)]
         return Cat(*outputs)
 
 
 def forms(name: str) -> list[str]:
     """The vendors whose forms of a unit are their own: it takes minutes to compile what is alike twice."""
     banks = ["generic", "ecp5", "gowin"]
-    return {"bank": banks, "filled": banks, "rom": banks, "small": [*banks, "ecp5_small"],
+    return {"bank": banks, "filled": [*banks, "ice40"], "rom": [*banks, "ice40"],
+            "small": [*banks, "ecp5_small", "ice40"],
             "accumulator": ["generic", "ecp5"], "fused": ["generic", "ecp5"],
             "multiplier": ["generic", "ecp5", "ice40", "up5k", "gowin"]}.get(name.split()[0], [
                 name for name in VENDORS if name not in ("gowin_small", "up5k_spram")])
