@@ -50,7 +50,8 @@ def test_where_memories_lie():
 
 
 def test_forms():
-    assert type(bank("ice40", depth=2, width=2)) is Bank
+    assert type(bank("generic", depth=2, width=2)) is Bank
+    assert type(bank("ice40", depth=2, width=2)) is type(bank("up5k_spram", depth=2, width=2)) is ice40.Bank
     assert type(multiplier("generic", a_width=2, b_width=2)) is Multiplier
     assert type(bank("ecp5", depth=2, width=2)) is ecp5.Bank
     assert type(multiplier("ecp5", a_width=2, b_width=2)) is ecp5.Multiplier
@@ -65,12 +66,13 @@ def test_forms():
         bank("asic", depth=2, width=2)
 
 
+@pytest.mark.parametrize("form", [Bank, ice40.Bank])
 @pytest.mark.parametrize("depth", [1, 5, 16])
-def test_bank(depth):
+def test_bank(depth, form):
     """A word a cycle, LATENCY cycles after its address, and what was written before that was read."""
     rng = random.Random(f"bank {depth}")
     words = [rng.randrange(1 << 7) for _ in range(depth)]
-    dut, due = Bank(depth=depth, width=7, init=words), []
+    dut, due = form(depth=depth, width=7, init=words), []
 
     async def bench(ctx):
         for cycle in range(200):
