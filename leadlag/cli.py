@@ -29,7 +29,7 @@ from leadlag.options import (
 )
 from leadlag.recipes import new, train
 from leadlag.results import answer, answers, as_json, figures_table
-from leadlag.terminal import Table, bars, console, escape, notes, reason, status
+from leadlag.terminal import Table, bars, console, escape, let_go, notes, reason, status
 from leadlag.verify.cli import verify
 from leadlag.verilog.cli import verilog
 from leadlag.words import refit
@@ -269,6 +269,7 @@ def main() -> None:
         code = _fail(reason(error), 2)
     except KeyboardInterrupt:
         code = 130
+    let_go()
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -215,6 +215,15 @@ def escape() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def let_go() -> None:
+    """What a full disk did not take is lost: Python would try again as it ends, and complain in lines of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def reason(error: Exception) -> str:
     """An error in a line, the file first where it is about one."""
     if not isinstance(error, OSError) or error.errno is None:
