@@ -30,7 +30,7 @@ class Bank(generic.Bank):
         m.d.comb += read.addr.eq(self.read_addr)
         m.d.sync += self.read_data.eq(later(m, read.data, 1, name="found"))
         if self.writable:
-            write = mem.write_port(granularity=self.width // self.columns if self.columns > 1 else None)
+            write = mem.write_port(granularity=self.width // self.columns)
             m.d.comb += [write.addr.eq(self.write_addr), write.data.eq(self.write_data), write.en.eq(self.write_en)]
         return m
 
