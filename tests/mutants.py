@@ -260,6 +260,7 @@ def report(mutants: list[Mutant], results: dict[Mutant, str], whole: bool) -> in
     print(f"{len(mutants)} mutants, {killed} killed ({killed / max(1, len(mutants)):.1%}), {len(survivors)} survivors; "
           f"not drawn, since they are the same: {len(same)}")
     if whole:
+        sys.path[:0] = [str(ROOT)]      # beside this file are folders that are called as packages are
         from leadlag.bench import groups as bench
         bench.merge("mutants", {"mutants": len(mutants), "killed": killed, "seed": SEED, "same": len(same),
                                 "survivors": [f"{mutant.module} {mutant.name}" for mutant in survivors]},
