@@ -5,6 +5,7 @@ Every form has the ports and the latency of the generic one and lives in `rtl/ve
 
 from rtl.vendor import ecp5, gowin, ice40, logic, small, spram
 from rtl.vendor.generic import Accumulator, Bank, Multiplier
+from rtl.vendor.ice40 import UNSEEN
 from rtl.vendor.scratch import Bank as Store
 from rtl.vendor.scratch import Ice40Scratch, Scratch
 
@@ -16,7 +17,8 @@ SPRAM = "_spram"
 VENDORS = ("generic", "ecp5", f"ecp5{SMALL}", "ice40", "up5k", f"up5k{SPRAM}", "gowin", f"gowin{SMALL}")
 #: words of a cell of LUT RAM
 CELL = 16
-__all__ = ["VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier", "scratch", "store"]
+__all__ = ["UNSEEN", "VENDORS", "Accumulator", "Bank", "Multiplier", "accumulator", "bank", "multiplier", "scratch",
+           "store"]
 
 
 def bank(vendor: str, *, depth: int, columns: int = 1, **kwargs) -> Bank:

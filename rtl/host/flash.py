@@ -40,7 +40,7 @@ class FlashReader(wiring.Component):
         place, last = Signal(2), Signal()
         timer, wait = Signal(range(self.half)), Signal(WAKE_BITS)
         m.d.sync += cipo.eq(self.cipo)
-        m.d.comb += [self.copi.eq(bits[-1]), self.o.payload.eq(bits), last.eq(0)]
+        m.d.comb += [self.copi.eq(bits[-1]), self.o.payload.eq(bits)]
 
         def shift():
             """One bit in two halves of a period: out on the falling edge, in at the end of the high half."""

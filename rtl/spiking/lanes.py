@@ -21,10 +21,9 @@ from golden.units.weights import BLOCK
 from rtl.fixed import saturate
 from rtl.host.core import read_members
 from rtl.pipeline import ParameterBus, hop, join, later
-from rtl.primitives import bank, in_blocks, is_small, scratch
+from rtl.primitives import UNSEEN, bank, in_blocks, is_small, scratch
 from rtl.spiking.readback import gather, pending
 from rtl.units.weights import BlockWeights
-from rtl.vendor.ice40 import UNSEEN
 
 
 class Kind(IntEnum):

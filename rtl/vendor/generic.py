@@ -9,7 +9,7 @@ class Bank(wiring.Component):
     """Memory of `depth` words with a write port and a read port, one clock.
 
     Read data appear LATENCY cycles after the address (address register, output register) and keep coming every cycle.
-    Reading the word that is being written gives either value: schedules keep the two apart. Reset does not touch the
+    What is read of a word that is being written is not told: schedules keep the two apart. Reset does not touch the
     contents.
 
     Parameters: depth; width in bits; init, the words at configuration (a ROM when `writable` is False); columns of a
