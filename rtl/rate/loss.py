@@ -13,6 +13,8 @@ from rtl.primitives import Bank, Multiplier, bank, multiplier
 from rtl.units.activation import Activation
 from rtl.units.delay import DelayLine
 
+#: of the reciprocal of a sum of exponentials, which is at least 1.0
+QUOTIENT_BITS = RECIPROCAL_BITS - EXP.frac_bits + 1
 #: a label among the target words
 LABEL = QFormat(12, 0)
 
@@ -26,8 +28,8 @@ class OutputError(wiring.Component):
     """Output of tick n - 1 against the target of tick n: an error word an output, in order, after `start`.
 
     squared error: lines read, difference, rounding and saturation: a word a cycle from `latency` on.
-    cross-entropy: one pass over the outputs for their maximum, one for exp (kept) and its sum, the reciprocal of the
-    sum by long division, one bit a cycle, and one pass for the errors.
+    cross-entropy: one pass over the outputs for their maximum, one right behind it for exp (kept) and its sum, the
+    reciprocal of the sum by long division, one bit a cycle, and one pass for the errors, which reads ahead of its end.
 
     Parameters: net, with a teacher; vendor form.
     Members
@@ -52,9 +54,8 @@ class OutputError(wiring.Component):
         """Cycles from `start` to the first word on `o`."""
         if net.teacher.loss == "squared_error":
             return 1 + DelayLine.LATENCY + 3
-        walk = net.outputs + DelayLine.LATENCY + 1
-        exp = 1 + Activation.latency("exp") + 2
-        return 1 + 2 * walk + exp + (RECIPROCAL_BITS + 3) + Bank.LATENCY + Multiplier.LATENCY + 6
+        total = 2 * net.outputs + DelayLine.LATENCY + 1 + Activation.latency("exp")
+        return total + (QUOTIENT_BITS + 1) + Multiplier.LATENCY + 5
 
     @staticmethod
     def banks(net: Network) -> list[tuple[int, int]]:
@@ -122,10 +123,9 @@ class OutputError(wiring.Component):
 
     def _cross_entropy(self, m, rates, targets):
         fmt, outputs = self.net.layers[-1].rate, self.net.outputs
-        # pass 1: the maximum
+        # pass 1: the maximum, which is there when the first word of pass 2 is
         first, index1, end1 = self._counter(m, self.start, "max")
-        read1, end1 = (later(m, x, DelayLine.LATENCY, name=name, reset_less=False)
-                       for x, name in ((first, "read1"), (end1, "end1")))
+        read1 = later(m, first, DelayLine.LATENCY, name="read1", reset_less=False)
         greatest = Signal(shape(fmt), init=fmt.min)
         with m.If(self.start):
             m.d.sync += greatest.eq(fmt.min)
@@ -140,7 +140,7 @@ class OutputError(wiring.Component):
         m.submodules.exp = exp = Activation("exp", below, EXP, vendor=self.vendor)
         m.d.comb += [exp.i.payload.eq(z),
                      exp.i.valid.eq(later(m, second, DelayLine.LATENCY + 1, name="read2", reset_less=False))]
-        end2 = later(m, end2, DelayLine.LATENCY + 1 + exp.LATENCY + 1, name="end2", reset_less=False)
+        end2 = later(m, end2, DelayLine.LATENCY + 1 + exp.LATENCY, name="end2", reset_less=False)
         m.submodules.kept = kept = bank(self.vendor, depth=max(2, outputs), width=EXP.width)
         write = Signal(range(max(2, outputs)))
         total = Signal(unsigned(EXP.frac_bits + outputs.bit_length() + 1))
@@ -150,9 +150,9 @@ class OutputError(wiring.Component):
             m.d.sync += [total.eq(total + exp.o.payload.as_unsigned()), write.eq(write + 1)]
         m.d.comb += [kept.write_en.eq(exp.o.valid), kept.write_addr.eq(write),
                      kept.write_data.eq(exp.o.payload)]
-        reciprocal, divided = self._divide(m, total, end2)
-        # pass 3: the errors
-        third, index3, _ = self._counter(m, divided, "error")
+        reciprocal, soon = self._divide(m, total, end2)
+        # pass 3: the errors; the first word that was kept meets the whole reciprocal
+        third, index3, _ = self._counter(m, soon, "error")
         m.submodules.p_multiplier = mul = multiplier(self.vendor, a_width=EXP.width, b_width=len(reciprocal) + 1)
         p = Signal(signed(EXP.width + 1), reset_less=True)
         product = Signal(signed(len(mul.p)), reset_less=True)
@@ -168,16 +168,19 @@ class OutputError(wiring.Component):
         self._send(m, difference, EXP.frac_bits, valid)
 
     def _divide(self, m, total, go):
-        """floor(2**RECIPROCAL_BITS / total) by long division, and a pulse when it is there."""
-        bits = RECIPROCAL_BITS - EXP.frac_bits + 1      # the sum is at least 1.0
-        rest, quotient = Signal(len(total) + 1, reset_less=True), Signal(bits, reset_less=True)
-        left, divided = Signal(range(RECIPROCAL_BITS + 2)), Signal()
+        """floor(2**RECIPROCAL_BITS / total) by long division, and a pulse Bank.LATENCY + 1 cycles before it is there.
+
+        The sum is at least 1.0: the first EXP.frac_bits - 1 steps would find nothing, and are left out. It may still
+        grow by its last word in the cycle of `go`.
+        """
+        rest = Signal(len(total) + 1, reset_less=True)
+        quotient = Signal(QUOTIENT_BITS, reset_less=True)
+        left = Signal(range(QUOTIENT_BITS + 1))
         shifted = Cat(Const(0, 1), rest)
         fits = shifted >= total
-        m.d.sync += divided.eq(left == 1)
         with m.If(go):
-            m.d.sync += [left.eq(RECIPROCAL_BITS), rest.eq(1), quotient.eq(0)]
+            m.d.sync += [left.eq(QUOTIENT_BITS), rest.eq(1 << EXP.frac_bits - 1)]
         with m.Elif(left != 0):
             m.d.sync += [left.eq(left - 1), quotient.eq(Cat(fits, quotient)),
                          rest.eq(Mux(fits, shifted - total, shifted))]
-        return quotient, divided
+        return quotient, left == Bank.LATENCY + 1

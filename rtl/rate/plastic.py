@@ -169,10 +169,10 @@ class PlasticLayer(wiring.Component):
                    bias=Mux(second.active, second.bias, now.first))
         word = operand(m, layer, line, bias)
         if layer.plastic.halvings:
-            word = scaled(m, word, second.update, halve=self.halve, most=layer.plastic.halvings)
+            word = scaled(m, word, second, halve=self.halve, most=layer.plastic.halvings)
         m.d.comb += [
             line.start.eq(self.start), line.fresh.eq(self.restart), probe.half.eq(self.half),
-            lanes.addr.eq(Mux(probe.ask, probe.at, Mux(second.reads, second.addr, now.address))),
+            lanes.addr.eq(Mux(probe.ask, probe.at, Mux(second.active, second.addr, now.address))),
             lanes.first.eq(now.first | probe.ask), lanes.last.eq(now.last | probe.ask),
             lanes.operand.eq(Mux(probe.one, 1, word)),
             *(getattr(lanes, name).eq(getattr(second, name)) for name in ("back", "update", "write", "swap")),

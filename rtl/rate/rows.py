@@ -20,6 +20,8 @@ from rtl.units.plastic_lanes import PlasticRows
 
 #: from a finished sum to the read of its neuron's membrane and constants
 ROW_LATENCY = 1
+#: lanes that an eps on its way reaches at once, so that the eps of far lanes is there when their walk is
+STRIDE = 8
 
 
 class Walk(NamedTuple):
@@ -36,7 +38,8 @@ def plastic_rows(layer: Dense) -> PlasticRows:
     plastic = layer.plastic
     return PlasticRows(dense_rows(layer), layer.weight, plastic.error, layer.multiplicand.width + plastic.halvings,
                        layer.back_bits, None if plastic.rate is None else weight_shift(layer),
-                       None if plastic.rule == "plain" else plastic.sign_word)
+                       None if plastic.rule == "plain" else plastic.sign_word, stride=STRIDE,
+                       holds=True)
 
 
 def row_bits(layer: Dense) -> int:

@@ -122,7 +122,7 @@ def min_learn_period(layer: Dense, *, above: Way | None = None, below: Way | Non
     last = second + 2 * (words - 1)                     # the last `back`
     errors = timing.source(top)
     bounds = [min_period(layer, above=above, top=top),
-              last + PlasticLanes.UPDATE_READ + 1,      # the bank's port is free for pass 1
+              last + 2,                                 # its update has the lanes, too
               last + PlasticLanes.WRITE_LATENCY - begin - words + 1]      # its last weight was written
     unit = begin + Bank.LATENCY + timing.unit_wait(layer) + LeadLag.LATENCY
     if layer.activation != "linear":                    # slopes are there for the errors of the next tick

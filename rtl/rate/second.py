@@ -15,14 +15,13 @@ from rtl.units.plastic_lanes import PlasticLanes
 
 
 class SecondPass(wiring.Component):
-    """The walk of pass 2: two cycles a weight, the address again when the weight's step is ready.
+    """The walk of pass 2: two cycles a weight. The next tick may start in the last of them.
 
     Parameters: layer; begin, the cycle of its first address, cycle 0 follows `start`.
     Members
       start, half     a tick with errors begins; the half in force
       learn           weights keep their steps, while the pass runs
-      active          the pass runs, and `bias` or `index` says which operand it takes
-      reads, addr     the lanes read `addr`
+      active, addr    the pass runs: the lanes read `addr`, and `bias` or `index` says which operand they take
       back, update, write, swap   as of PlasticLanes
     """
 
@@ -30,7 +29,7 @@ class SecondPass(wiring.Component):
         self.layer, self.begin = layer, begin
         super().__init__({
             "start": In(1), "half": In(1), "learn": In(1), "active": Out(1), "bias": Out(1), "index": Out(index_bits),
-            "reads": Out(1), "addr": Out(bank_bits(dense_rows(layer)) + 1), "back": Out(1), "update": Out(1),
+            "addr": Out(bank_bits(dense_rows(layer)) + 1), "back": Out(1), "update": Out(1),
             "write": Out(1), "swap": Out(1)})
 
     def elaborate(self, platform):
@@ -38,9 +37,10 @@ class SecondPass(wiring.Component):
         layer, words = self.layer, dense_rows(self.layer).depth
         wait, active, odd = Signal(range(self.begin + 2)), Signal(name="running"), Signal()
         position = Signal(range(layer.inputs + 1), reset_less=True)
-        address = Signal(len(self.addr) - 1, reset_less=True)
+        address, in_force = Signal(len(self.addr) - 1, reset_less=True), Signal(reset_less=True, name="in_force")
         with m.If(self.start):
-            m.d.sync += [wait.eq(self.begin), position.eq(0), address.eq(0), odd.eq(0)]
+            m.d.sync += [wait.eq(self.begin), position.eq(0), address.eq(0), odd.eq(0), active.eq(0),
+                         in_force.eq(self.half)]
         with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
             with m.If(wait == 1):
@@ -50,12 +50,10 @@ class SecondPass(wiring.Component):
             with m.If(odd):
                 m.d.sync += [active.eq(address != words - 1), address.eq(address + 1),
                              position.eq(Mux(position == layer.inputs, 0, position + 1))]
-        full, first = Cat(address, self.half), position == 0
-        again = later(m, self.back, PlasticLanes.UPDATE_READ, name="again", reset_less=False)
-        again_addr = later(m, full, PlasticLanes.UPDATE_READ, name="again_addr")
+        first = position == 0
         m.d.comb += [
-            self.active.eq(active), self.bias.eq(first), self.index.eq(position - 1), self.reads.eq(again | active),
-            self.addr.eq(Mux(again, again_addr, full)), self.back.eq(active & ~odd), self.update.eq(active & odd),
+            self.active.eq(active), self.bias.eq(first), self.index.eq(position - 1),
+            self.addr.eq(Cat(address, in_force)), self.back.eq(active & ~odd), self.update.eq(active & odd),
             self.write.eq(self.update & self.learn & (layer.plastic.bias | ~first)), self.swap.eq(self.back & first)]
         return m
 
@@ -104,17 +102,22 @@ class EpsLoad(wiring.Component):
         layer = self.layer
         m.submodules.bank = store = EpsBank(layer, vendor=self.vendor)
         wiring.connect(m, wiring.flipped(self.i), store.i)
-        active, waiting, lane = Signal(), Signal(), Signal.like(self.lane, name="sent")
-        row = Signal(range(layer.folds * layer.lanes + 1))
+        active, waiting, behind = Signal(), Signal(), Signal()
+        lane, row = Signal.like(self.lane, name="sent"), Signal(range(layer.folds * layer.lanes + 1))
         last = lane == layer.lanes - 1
+        # the first fold may begin while its own eps are under way to far lanes
+        wanted, free = self.swap | behind, ~active | last
+        m.d.sync += behind.eq(wanted & ~free)
+        with m.If(active):
+            m.d.sync += [lane.eq(lane + 1), row.eq(row + 1)]
+        with m.If(waiting & self.i.valid | wanted & free):
+            m.d.sync += [active.eq(1), lane.eq(0)]
+        with m.Elif(last):
+            m.d.sync += active.eq(0)
         with m.If(self.start):
             m.d.sync += [waiting.eq(1), row.eq(0)]
-        with m.If(waiting & self.i.valid):
+        with m.Elif(self.i.valid):
             m.d.sync += waiting.eq(0)
-        with m.If(waiting & self.i.valid | self.swap):
-            m.d.sync += [active.eq(1), lane.eq(0)]
-        with m.Elif(active):
-            m.d.sync += [active.eq(~last), lane.eq(lane + 1), row.eq(row + 1)]
         m.d.comb += store.read_addr.eq(row)
         # rows that the last fold does not have send nothing down
         there, number, exists = (later(m, value, Bank.LATENCY, name=name) for value, name in (
@@ -123,12 +126,15 @@ class EpsLoad(wiring.Component):
         return m
 
 
-def scaled(m, operand, update, *, halve, most: int):
+def scaled(m, operand, second: SecondPass, *, halve, most: int):
     """Presynaptic words for the lanes, for the update as many bits longer as the rate is not halved.
 
-    operand is for the second of two cycles what it was for the first; update, of SecondPass; most: `halvings`.
+    operand is for the second of two cycles what it was for the first; halve may be the next tick's behind the last
+    update; most: `halvings`.
     """
     up, longer = Signal(range(most + 1)), Signal(len(operand) + most, name="scaled", reset_less=True)
-    m.d.sync += [up.eq(Mux(halve > most, 0, most - halve)), longer.eq(operand << up)]
-    now = later(m, update, PlasticLanes.OPERAND_OFFSET, name="scale")
+    with m.If(second.swap):
+        m.d.sync += up.eq(Mux(halve > most, 0, most - halve))
+    m.d.sync += longer.eq(operand << up)
+    now = later(m, second.update, PlasticLanes.OPERAND_OFFSET, name="scale")
     return Mux(now, longer.as_signed(), operand)

@@ -3,10 +3,10 @@
 from golden.rate.layer import Dense
 from rtl.primitives import Bank
 from rtl.rate.error import RATIO_LATENCY, ErrorUnit, Pull
-from rtl.rate.rows import row_read
+from rtl.rate.rows import STRIDE, row_read
 from rtl.units.delay import DelayLine
 
-#: cycles from the first eps of a tick to the first `back`, beyond the lanes that it has to reach
+#: cycles from the first eps of a tick to the first `back` of a single lane, which it reaches one later
 LOAD_LATENCY = Bank.LATENCY
 
 
@@ -40,4 +40,4 @@ def lead_in(layer: Dense, top: int) -> int:
 def second_pass(layer: Dense, top: int) -> int:
     """First cycle of pass 2."""
     return max(lead_in(layer, top) + layer.folds * (layer.inputs + 1),
-               first_error(layer, top) + layer.lanes + LOAD_LATENCY)
+               first_error(layer, top) + 1 + (layer.lanes - 1) // STRIDE + LOAD_LATENCY)

@@ -4,11 +4,12 @@
     pass 2, two cycles a weight  A: back <- back of the lane before + w eps  errors of the layer below
                                  B: w <- sat(w + (eps r + noise >> shift))   plasticity, three multiplies in all
 
-A and B may also come by themselves, a weight a cycle: whoever walks the lanes keeps the reads of the bank apart.
-
 As in rtl.units.mac everything hops from lane to lane, and so does `back`: while operand i passes lane after lane, the
-sum of its column grows by one product a lane, and leaves the last one complete for the rows of the fold. The bank has
-one read port: in pass 2 it reads weight i for A, and in the cycle that B leaves free the weight whose product is ready.
+sum of its column grows by one product a lane, and leaves the last one complete for the rows of the fold.
+
+The product of B comes cycles after the read for A. A lane that `holds` keeps the weight till then, in two registers, so
+that pass 1 can follow as soon as pass 2 has read its last weight. Other lanes read it again; there A and B may also
+come by themselves, a weight a cycle, and whoever walks the lanes keeps the reads of the bank apart.
 """
 
 from types import SimpleNamespace
@@ -33,7 +34,8 @@ class PlasticRows(NamedTuple):
     rows; weight, format of the weights, and error, of eps; operand, bits of the factors, which are longer than those of
     `rows` where they are scaled for steps; back, bits of the sum of a column; shift of steps, None: weights stay as
     they are; sign, what an error counts as for a step where only its sign does, None: as what it is; stride, lanes that
-    an eps on its way reaches at once: where they come one a cycle, those of far lanes are as early as the walk is.
+    an eps on its way reaches at once: where they come one a cycle, those of far lanes are as early as the walk is;
+    holds, whether a lane keeps a weight from A for the B behind it.
     """
 
     rows: Rows
@@ -44,6 +46,7 @@ class PlasticRows(NamedTuple):
     shift: int | None
     sign: int | None = None
     stride: int = 1
+    holds: bool = False
 
 
 class PlasticLanes(wiring.Component):
@@ -55,12 +58,13 @@ class PlasticLanes(wiring.Component):
     Members, for lane 0
       addr, first, last, operand, params, params_out, valid, sum    as in rtl.units.mac.MacLanes
       back        in the cycle of an address: its product with eps goes into the sum of its column (A)
-      update      in the cycle after that: a step of the weight (B), `write`: it is kept
+      update      in the cycle after that: a step of the weight (B), `write`: it is kept; lanes that hold weights take
+                  steps in every second cycle at most, with the address of the weight in both
       swap        with the first `back` of a fold: the eps that was loaded is now in force
       load        (valid, lane, eps): what lane `lane` takes with the next swap; it hops along, too
       reseed      the registers start again
       column      W^T eps over the rows of the fold, COLUMN_LATENCY cycles after its `back`
-    The address of a weight comes again UPDATE_READ cycles after its `back`, by the layer's walk.
+    Where lanes do not hold weights, the address comes again UPDATE_READ cycles after its `back`, by the layer's walk.
     """
 
     OPERAND_OFFSET = MacLanes.OPERAND_OFFSET
@@ -134,7 +138,10 @@ class PlasticLanes(wiring.Component):
             chain |= {"update": later(m, self.update, operate, name="update"),
                       "draw": later(m, self.update, add, name="draw"),
                       "keep": later(m, self.write, add + 2, name="keep"),
-                      "keep_addr": later(m, self.addr, self.UPDATE_READ, name="keep_addr"), "reseed": self.reseed}
+                      "keep_addr": later(m, self.addr, add + 2 if self.plastic.holds else self.UPDATE_READ,
+                                         name="keep_addr"), "reseed": self.reseed}
+            if self.plastic.holds:
+                chain["held"] = later(m, self.update, operate + 2, name="held")
         return chain
 
     def _lane(self, m, n, chain, back, params):
@@ -172,7 +179,7 @@ class PlasticLanes(wiring.Component):
             m.d.sync += [write.eq(hit), write_addr.eq(loaded[0]), write_data.eq(loaded[1])]
             return acc, column
         m.d.comb += mul.a.eq(Mux(chain["update"], paced, weight))
-        step = self._step(m, n, chain, weight, product)
+        step = self._step(m, n, chain, self._held_weight(m, n, chain, weight) if plastic.holds else weight, product)
         learnt, port = (chain["keep"], chain["keep_addr"], step), (write, write_addr, write_data)
         if self.fused:
             waits, comes = Signal(name=f"waits{n}"), Signal(name=f"comes{n}")
@@ -183,6 +190,16 @@ class PlasticLanes(wiring.Component):
         else:
             merge_writes(m, f"lane{n}", (hit, *loaded), learnt, port)
         return acc, column
+
+    @staticmethod
+    def _held_weight(m, n, chain, weight):
+        """The weight that was read for A, in the cycle in which the product of B is there; the next follows in two."""
+        first, second = (Signal.like(weight, name=f"{name}{n}", reset_less=True) for name in ("held", "held_on"))
+        with m.If(chain["update"]):
+            m.d.sync += first.eq(weight)
+        with m.If(chain["held"]):
+            m.d.sync += second.eq(first)
+        return second
 
     def _accumulated(self, m, n, first, product):
         """The sum of a row so far."""

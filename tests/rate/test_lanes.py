@@ -27,11 +27,12 @@ def layer(inputs, outputs, lanes, **changed):
     (1, 2, 2, {}), (4, 5, 2, {"rule": "sign", "rate": 5}), (5, 4, 4, {"halvings": 2, "bias": False}),
     (4, 3, 3, {"rate": None}), (6, 1, 1, {})], ids=str)
 @pytest.mark.parametrize("fused", [False, True])
-def test_both_passes(inputs, outputs, lanes, changed, fused):
+@pytest.mark.parametrize("holds", [False, True])
+def test_both_passes(inputs, outputs, lanes, changed, holds, fused):
     p, rng = layer(inputs, outputs, lanes, **changed), random.Random(f"lanes {inputs} {outputs} {lanes}")
     width, words = inputs + 1, (inputs + 1) * p.folds
     seeds = [rng.randint(1, 131071) for _ in range(lanes)]
-    dut = PlasticLanes(plastic_rows(p), seeds=seeds, first_bank=7, fused=fused)
+    dut = PlasticLanes(plastic_rows(p)._replace(holds=holds), seeds=seeds, first_bank=7, fused=fused)
     half = 1 << (len(dut.addr) - 1)
 
     def draw(fmt, shape):
@@ -81,7 +82,7 @@ def test_both_passes(inputs, outputs, lanes, changed, fused):
             (fold, k), at = divmod(j, width), lead + 2 * j
             plan.setdefault(at, {}).update(addr=j | half, back=1, swap=k == 0)
             plan.setdefault(at + 1, {}).update(update=1, write=learn and (p.plastic.bias or k > 0))
-            plan.setdefault(at + dut.UPDATE_READ, {})["addr"] = j | half
+            plan.setdefault(at + (1 if holds else dut.UPDATE_READ), {})["addr"] = j | half
             plan.setdefault(at + 1 + dut.OPERAND_OFFSET, {})["operand"] = x[k] << up
             want[at + dut.COLUMN_LATENCY] = sum(row(n)[k] * eps[n] for n in range(fold * lanes, min(
                 outputs, (fold + 1) * lanes)))

@@ -39,7 +39,7 @@ def test_random_learner_with_delays_and_predictors(seed):
     check(with_delays(random_learner(f"late {seed}"), f"late {seed}"), seed, 12)
 
 
-@pytest.mark.parametrize("seed", [83, 235])
+@pytest.mark.parametrize("seed", [83, 139])
 def test_taps_whose_words_come_late(seed):
     """Where no delay is short, predictors wait for their words: a reading of taps does not."""
     net = with_delays(random_learner(f"late {seed}"), f"late {seed}")

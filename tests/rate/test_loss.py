@@ -103,10 +103,6 @@ def test_softmax_known_answers():
     assert softmax(np.array([[562, 0]]), fmt)[0] == pytest.approx([24576, 8192], abs=8)
 
 
-#: cycles by which the first error word comes before `latency`, which schedules count with
-EARLY = {"squared_error": 0, "cross_entropy": 6}
-
-
 def network(loss, outputs, streams, beta, rate, error):
     layer = Dense(inputs=4, outputs=outputs, activation="linear", operand=QFormat(1, 9), weight=QFormat(1, 12),
                   state=QFormat(rate.int_bits, rate.frac_bits), lead=QFormat(1, 10), lag=QFormat(0, 15), rate=rate,
@@ -170,8 +166,7 @@ def test_rtl_equals_golden(loss, outputs, streams, beta, rate, error):
                 await ctx.tick()
             seen = old[-streams] if len(old) >= streams else [0] * outputs
             want = output_error(np.array([seen]), np.array([target]), net)[0] * (not mute)
-            first = latency - EARLY[loss]
-            assert got == ([(first + k, word) for k, word in enumerate(want.tolist())] if errors else []), f"tick {n}"
+            assert got == ([(latency + k, word) for k, word in enumerate(want.tolist())] if errors else []), f"tick {n}"
             old.append(words(rate, outputs))
             await send(ctx, dut.rate, old[-1])
     run(dut, bench, cycles=30 * (latency + 12 * outputs + 30))

@@ -58,6 +58,9 @@ def test_the_second_pass_waits_for_the_first():
     assert timing.second_pass(layer, 0) == 90
     for top in (100, 200):
         assert timing.second_pass(layer, top) == timing.first_error(layer, top) + 1 + timing.LOAD_LATENCY > 100
+    # an eps of lane 8 passes one register that the walk does not
+    many = replace(layer, lanes=9)
+    assert timing.second_pass(many, 100) == timing.first_error(many, 100) + 2 + timing.LOAD_LATENCY
     pulled = replace(layer, plastic=replace(layer.plastic, gamma=8))
     assert timing.lead_in(pulled, 200) > 90
     assert timing.second_pass(pulled, 200) == timing.lead_in(pulled, 200) + 90
@@ -68,10 +71,10 @@ def test_fold_gives_a_layer_that_learns_three_times_the_lanes():
     net = fold(tasks.mnist1d_net(), 156)
     assert [layer.lanes for layer in net.layers[4:]] == [10, 60, 10]
     assert cycles_per_tick(net, learning=True) < 2 * cycles_per_tick(net)
-    assert schedule.lane_use(net, learning=True) > 0.75
+    assert schedule.lane_use(net, learning=True) >= 0.88
 
 
-@pytest.mark.parametrize(("kind", "cycles"), [("none", (54, 103)), ("linear", (70, 103)), ("second_order", (100, 103)),
+@pytest.mark.parametrize(("kind", "cycles"), [("none", (54, 99)), ("linear", (70, 99)), ("second_order", (100, 100)),
                                               ("nlms", (490, 512))])
 def test_cycles_with_a_predictor(kind, cycles):
     """Known answers; taps that learn take their time in ticks that learn."""
