@@ -62,7 +62,7 @@ class PlasticLanes(wiring.Component):
                   steps in every second cycle at most, with the address of the weight in both
       swap        with the first `back` of a fold: the eps that was loaded is now in force
       load        (valid, lane, eps): what lane `lane` takes with the next swap; it hops along, too
-      reseed      the registers start again
+      reseed      the registers start again, from the next step on
       column      W^T eps over the rows of the fold, COLUMN_LATENCY cycles after its `back`
     Where lanes do not hold weights, the address comes again UPDATE_READ cycles after its `back`, by the layer's walk.
     """
@@ -139,7 +139,9 @@ class PlasticLanes(wiring.Component):
                       "draw": later(m, self.update, add, name="draw"),
                       "keep": later(m, self.write, add + 2, name="keep"),
                       "keep_addr": later(m, self.addr, add + 2 if self.plastic.holds else self.UPDATE_READ,
-                                         name="keep_addr"), "reseed": self.reseed}
+                                         name="keep_addr"),
+                      # behind the last number of steps that are under way
+                      "reseed": later(m, self.reseed, add, name="reseeds", reset_less=False)}
             if self.plastic.holds:
                 chain["held"] = later(m, self.update, operate + 2, name="held")
         return chain

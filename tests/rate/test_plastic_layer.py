@@ -13,9 +13,10 @@ from golden.rate.layout import bank_layout
 from golden.rate.network import Network
 from golden.units.dense import dense_step
 from golden.units.leadlag import at_rest
+from rtl.rate import timing
 from rtl.rate.loss import OutputError
 from rtl.rate.plastic import PlasticLayer
-from rtl.rate.schedule import cycles_per_tick, errors_at, rates_at
+from rtl.rate.schedule import cycles_per_tick, errors_at, layer_cycles, min_learn_period, rates_at
 from rtl.rate.second import EpsLoad
 from rtl.rate.ways import ErrorsIn
 from sim.pysim import load, run
@@ -219,3 +220,63 @@ def test_rtl_equals_golden(n, delay, monkeypatch):
     after = learnt_words(net, tuple(golden.p if k == n else p for k, p in enumerate(params)))
     assert back == {key: after[key] for key in mine}
     assert back != mine, "nothing was learnt"
+
+
+def test_the_next_tick_starts_in_the_last_cycle_of_a_pass(monkeypatch):
+    """With another half, other halvings, registers anew: the last steps are those of the tick that they began in."""
+    monkeypatch.setattr("rtl.primitives.Bank.elaborate", strict_bank)
+    net = learner(streams=1)
+    own = replace(net.layers[1].plastic, gamma=None, lead=None, lag=None)
+    below, last = replace(net.layers[0], outputs=9), replace(net.layers[1], inputs=9, lanes=1, plastic=own)
+    net = replace(net, layers=(below, last))
+    both, rng, fmt = [learner_params(net, seed=n) for n in (3, 4)], np.random.default_rng(5), last.operand
+    dut, golden = made(net, 1), Golden(net, 1, both[0])
+    period, got, want = min_learn_period(last, top=dut.top), [], []
+    assert period == timing.second_pass(last, dut.top) + 2 * layer_cycles(last)
+    pre = rng.integers(fmt.min, fmt.max + 1, (TICKS, last.inputs))
+    pre[-1] = 0
+    eb = rng.integers(own.error.min, own.error.max + 1, (TICKS, last.outputs)) >> 2
+    learnt = [params[1] for params in both]
+    for tick in range(TICKS):
+        golden.p, golden.ticks = learnt[tick % 2], tick % 5
+        out = golden.tick(pre[tick - 1], eb[tick], fresh=tick == 0, moves=tick % 3 > 0, halve=tick % 4)
+        learnt[tick % 2] = golden.p
+        want += out.rate[0].tolist()
+
+    async def drive(ctx):
+        for half, params in enumerate(both):
+            await load(ctx, dut.params, image_writes(net, params), half=half, settle=net.lanes + 20)
+        for tick in range(TICKS):
+            for name, value in (("half", tick % 2), ("start", 1), ("errors", 1), ("learn", tick % 3 > 0),
+                                ("halve", tick % 4), ("reseed", tick % 5 == 0), ("fresh", tick == 0),
+                                ("restart", tick == 0)):
+                ctx.set(getattr(dut, name), value)
+            for cycle in range(period):
+                late, row = cycle - (period - last.inputs), cycle - dut.top
+                ctx.set(dut.i.valid, late >= 0)
+                ctx.set(dut.i.payload, int(pre[tick][max(late, 0)]))
+                ctx.set(dut.i_error.valid, 0 <= row < last.outputs)
+                ctx.set(dut.i_error.payload, int(eb[tick][min(max(row, 0), last.outputs - 1)]))
+                await ctx.tick()
+                ctx.set(dut.start, 0)
+                ctx.set(dut.reseed, 0)
+        ctx.set(dut.i.valid, 0)
+        await ctx.tick().repeat(period + 40)
+        for half, params in enumerate(both):
+            ctx.set(dut.half, half)
+            after = learnt_words(net, (params[0], learnt[half]))
+            for bank, word in after:
+                if dut.first_bank <= bank < dut.first_bank + last.lanes:
+                    for name, value in (("probe", 1), ("probe_bank", bank), ("probe_addr", word)):
+                        ctx.set(getattr(dut, name), value)
+                    await ctx.tick()
+                    ctx.set(dut.probe, 0)
+                    *_, found = await ctx.tick().sample(dut.probe_data).until(dut.probe_valid)
+                    assert found == after[bank, word], f"half {half}, bank {bank}, word {word}"
+
+    async def watch(ctx):
+        while len(got) < len(want):
+            *_, word = await ctx.tick().sample(dut.o.payload).until(dut.o.valid)
+            got.append(word)
+    run(dut, drive, watch, cycles=4000 + (TICKS + 3) * period)
+    assert got == want
