@@ -17,7 +17,7 @@ from rtl.spiking.cost import block_rams
 #: what a network is compared with (golden.train.delays)
 CONTROLS = {"trained_weights_accuracy": "both", "random_delays_accuracy": "random", "equal_delays_accuracy": "equal"}
 #: clocks in MHz that are asked for; others: the board's own
-CLOCKS = {"delays-fashion-256": 120.0, "delays-fashion-800": 110.0}
+CLOCKS = {"delays-fashion-256": 120.0, "delays-fashion-800": 120.0}
 ICE40 = "ice40-hx8k"
 
 
