@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from rtl.primitives import (
+    VENDORS,
     Accumulator,
     Bank,
     Multiplier,
@@ -14,6 +15,7 @@ from rtl.primitives import (
     has_multipliers,
     in_blocks,
     in_spram,
+    is_small,
     multiplier,
     store,
 )
@@ -47,6 +49,11 @@ def test_where_memories_lie():
     assert store("generic", depth=8, width=3).write_en.shape().width == 1
     with pytest.raises(ValueError, match="^8 words are no single-port RAM of generic: they have no columns$"):
         store("generic", depth=8, width=4, columns=2)
+
+
+def test_which_parts_are_small():
+    """Words cross those of the iCE40 in a cycle; a Gowin part is no smaller than an ECP5 of the like."""
+    assert [vendor for vendor in VENDORS if is_small(vendor)] == ["ice40", "up5k", "up5k_spram"]
 
 
 def test_forms():
