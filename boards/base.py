@@ -29,6 +29,7 @@ from boards.clocks import GowinPll, Ice40Pll, PinClock, Pll
 from boards.family import Family, columns
 from boards.flash import SpiFlash
 from boards.floorplan import Grid
+from boards.pins import check_platform
 from golden.description import Description
 from golden.keeper import Slots, processor, slot_bytes
 from rtl.host import top as tops
@@ -85,7 +86,8 @@ class Part:
 class Board:
     """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
 
-    ValueError, one line, where the platform has not what is named, or a clock of another frequency than input_mhz.
+    ValueError, one line, where the platform has not what is named, is of another part, or has two signals at one ball,
+    or a clock of another frequency than input_mhz.
 
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
@@ -109,16 +111,9 @@ class Board:
     scrubs: bool = False
 
     def __post_init__(self):
-        known = {(each.name, each.number): each for each in getattr(self.platform, "resources", ())}
         wanted = [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
                   *(("led", n) for n in range(min(self.leds, LIGHTS)))]
-        for name, number in wanted if known else ():
-            if (name, number) not in known:
-                raise ValueError(f"{self.name}: {self.platform.__name__} has no {name} {number}")
-        clock = known[self.clock, 0].clock if known else None
-        if clock is not None and round(clock.frequency) != self.input_mhz * 1_000_000:
-            raise ValueError(f"{self.name}: {self.clock} of {self.platform.__name__} has {clock.frequency / 1e6:g} "
-                             f"MHz, input_mhz is {self.input_mhz:g}")
+        check_platform(self.name, self.platform, self.part.name, wanted, self.clock, self.input_mhz)
 
     @property
     def booting(self) -> "Board":

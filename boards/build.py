@@ -17,6 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from amaranth.build import ResourceError
+from jinja2 import TemplateError
+
 from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
@@ -125,7 +128,11 @@ def tool_versions(family: Family) -> dict[str, str]:
 
 
 def _elaborate(net, board, clock_mhz) -> dict[str, str]:
-    plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
+    try:
+        plan = board.platform().prepare(board.design(net, clock_mhz), name="design", emit_src=False)
+    except (ResourceError, TemplateError) as error:     # of a board of one's own: pins and packages are Amaranth's
+        raise ValueError(f"{board.name}: Amaranth refuses {board.platform.__name__}: "
+                         f"{' '.join(str(error).split())}") from None
     files = {name: plan.files[name] for name in ("design.il", f"design.{board.part.family.constraints}")}
     if board.verilog:
         files[OTHERS] = board.verilog

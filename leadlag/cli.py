@@ -86,7 +86,7 @@ def quantize(network, board, bits, points, data, out):
     net = case.net
     line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(case.image):,} words, design {net.fingerprint}"
     answer(said, *shown, Table.of(layers), line, *said["notes"], "written: " + ", ".join(map(str, files)),
-           then=f"leadlag evaluate {network}")
+           then=f"leadlag evaluate {network}{_named(board)}")
 
 
 @cli.command(short_help="Accuracy of float, integers and RTL.")
@@ -103,7 +103,7 @@ def evaluate(network, board, data, count, split, no_rtl):
     case = flow.prepare(network, board, data) if no_rtl else _fitting(network, board, data, must=is_given("board"))
     rungs, _ = ladder.climb(case, split, count, rtl=not no_rtl, console=notes)
     answer({"network": case.net.name, "ladder": rungs}, ladder.table(rungs, case.data.unit),
-           then=f"leadlag build {network}")
+           then=f"leadlag build {network}{_named(board)}")
 
 
 @cli.command()
@@ -126,7 +126,7 @@ def simulate(network, board, data, count, ticks, simulator):
         words = ladder.cocotb_check(case, count, ticks if is_free else None, simulator)
     answer({"network": case.net.name, "simulator": simulator, "samples": count, "equal_words": words},
            f"{case.net.name} on {simulator}: {words:,} output words of {count} {case.data.unit}, all equal to golden",
-           then=f"leadlag build {network}")
+           then=f"leadlag build {network}{_named(board)}")
 
 
 @cli.command()
@@ -142,13 +142,14 @@ def build(network, board, clock, seeds, jobs):
     from boards.build import build as make
     from leadlag.report.page import write_report
     case = flow.prepare(network, board)
-    check_writable(flow.BUILD / case.net.name / board / "report.json")
-    flow.board(board).clock_for(clock)
+    part = flow.board(board)
+    check_writable(flow.BUILD / case.net.name / part.name / "report.json")
+    part.clock_for(clock)
     with status(notes, "build") as say:
-        result = make(case.net, flow.board(board), out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
+        result = make(case.net, part, out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
                       progress=lambda text: say(f"{case.net.name}: {text}"))
-    page = write_report({"title": f"{case.net.name} on {board}", "build": result.report, "commands": [command_line()],
-                         "tools": result.report["tools"]}, result.path / "page")
+    page = write_report({"title": f"{case.net.name} on {part.name}", "build": result.report,
+                         "commands": [command_line()], "tools": result.report["tools"]}, result.path / "page")
     answer(result.report | {"bitstream": result.bitstream, "page": page}, result.summary(),
            *circuit(case.net).notes(case.net), f"bitstream {result.bitstream}, report {page}",
            then=f"leadlag run {network} --board {board} --port PORT, when the board has the bitstream")
@@ -230,6 +231,11 @@ def bench(groups, list_groups, stale, peers):
     for name in benches.stale(groups) if stale else groups or benches.GROUPS:
         figures = benches.measure(name, notes, **({"checkouts": peers} if peers else {}))
         answer({name: figures}, figures_table(name, figures))
+
+
+def _named(board: str) -> str:
+    """The option --board for the command that comes next, where it was given for this one."""
+    return f" --board {board}" if is_given("board") else ""
 
 
 def _fitting(network, board, data=None, *, must=True):

@@ -56,6 +56,8 @@ def zoo() -> dict[str, Path]:
 def find(name: str) -> Trained:
     """A network of the zoo by name, or a safetensors file by path."""
     path = zoo().get(name, Path(name))
+    if path.suffix in (".nir", ".h5", ".hdf5"):
+        raise ValueError(f"{path}: a graph becomes a network by leadlag import {path}")
     if path.suffix != ".safetensors":
         raise ValueError(f"no network {name!r}: there is {', '.join(zoo())}, or the path of a .safetensors file")
     if path.is_dir():
@@ -75,6 +77,8 @@ def board(name: str):
             plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}, or a file with one of your own, BOARD.py")
     board = own.board(plain) if is_file else BOARDS[plain]
+    if is_file and board.name in BOARDS:
+        raise ValueError(f"{plain}: {board.name} is the name of another board, whose builds lie under it")
     if form.startswith(BOOTING[1:]):
         board = board.booting
     if name.endswith(SCRUBBING):

@@ -2,23 +2,41 @@
 
 import click
 
+from boards.base import check_fits
 from golden.data import sets
 from leadlag import flow
 from leadlag.options import Command
 from leadlag.results import answer, answers
-from leadlag.terminal import Table
+from leadlag.terminal import Table, notes, status
 
 
 @click.command(cls=Command)
+@click.option("--for", "network", metavar="NET", help="Say for each whether it holds this network, or what is short.")
 @answers
-def boards():
+def boards(network):
     """The boards that networks can be built for."""
+    if network is not None:
+        return _fitting(network)
     rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
              "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
             for name, board in flow.BOARDS.items()]
     short = [{"board": row["board"], "part": row["part"], "LUT4": row["LUT4"], "BRAM": row["block RAM"],
               "DSP": row["multipliers"], "MHz": row["clock MHz"]} for row in rows]      # so that 80 columns hold it
-    answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
+    return answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
+
+
+def _fitting(network: str) -> None:
+    real, rows = flow.find(network), []
+    for name, board in flow.BOARDS.items():
+        with status(notes, f"{network} on {name}"):
+            try:
+                net = flow.case_of(real, name).net
+                check_fits(net, board)
+                rows.append({"board": name, "fits": True, "lanes": net.lanes, "short": None})
+            except ValueError as why:
+                rows.append({"board": name, "fits": False, "lanes": None, "short": " ".join(str(why).split())})
+    shown = [{"board": row["board"], "lanes": row["lanes"] or "-", "what is short": row["short"] or ""} for row in rows]
+    answer({"boards": rows}, Table.of(shown), then=f"leadlag build {network} --board BOARD")
 
 
 @click.command(cls=Command)

@@ -9,7 +9,7 @@ from golden.data.dataset import DataSet
 from golden.description import Trained
 from golden.files import check_writable, write_whole
 from golden.recipe import HERE, Recipe, load, parse
-from leadlag.terminal import bars
+from leadlag.terminal import bars, notes
 
 
 def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out: Path, console=None) -> dict:
@@ -23,6 +23,7 @@ def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out
     check_writable(out)
     trained = fitted(recipe, data, seed=seed, hold_out=hold_out, console=console)
     trained.save(out)
+    notes.print(f"{data.name}: {data.doc}")
     return {name: value for name, value in trained.training.items() if name not in ("command", "settings")}
 
 

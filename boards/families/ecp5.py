@@ -6,7 +6,7 @@ from boards.base import Part
 from boards.clocks import Pll
 from boards.family import Family, columns
 from boards.floorplan import Grid
-from golden.checks import check
+from golden.checks import check, nearest
 from golden.tools import ECPPACK, NEXTPNR_ECP5, YOSYS
 from rtl.inventory import Memory
 from rtl.vendor.ecp5 import Bank
@@ -58,9 +58,15 @@ _HOLDS = {"12": (12_000, 32, 28, _25K), "25": (24_288, 56, 28, _25K), "45": (43_
           "85": (83_640, 208, 156, _85K)}
 
 
+#: of the LFE5U, as nextpnr calls them
+PACKAGES = ("TQFP144", "CABGA256", "CSFBGA285", "CABGA381", "CABGA554", "CABGA756")
+
+
 def part(size: str, package: str) -> Part:
-    """An LFE5U of so many thousand LUTs, of speed grade 6, in a package of nextpnr's. ValueError for another size."""
+    """An LFE5U of so many thousand LUTs, of speed grade 6, in a package of nextpnr's. ValueError for another one."""
     check(size in _HOLDS, f"no LFE5U-{size}F: sizes are {', '.join(_HOLDS)}")
+    check(package in PACKAGES, f"no package {package!r}{nearest(package, PACKAGES)}: nextpnr's are "
+                               f"{', '.join(PACKAGES)}; a BG256 is a CABGA256")
     lut4, bram, dsp, grid = _HOLDS[size]
     return Part(f"LFE5U-{size}F", (f"--{size}k", "--package", package, "--speed", "6"), ECP5, lut4=lut4, bram=bram,
                 dsp=dsp, grid=grid)

@@ -90,7 +90,8 @@ def own(raw: dict[str, Raw], *, name: str, source: str = "", form: str | None = 
     targets, names = _targets({split: part.y for split, part in raw.items()}, name,
                               {split: len(part[0]) for split, part in parts.items()}, labels or raw["train"].labels)
     whole = {split: Samples(x, targets[split], lengths) for split, (x, lengths) in parts.items()}
-    if "test" not in whole:
+    drawn = "" if "test" in whole else f", one of {HELD_BACK} kept back for the test"
+    if drawn:
         left, kept = _partition(whole["train"].y)
         whole = {"train": _chosen(whole["train"], left), "test": _chosen(whole["train"], kept)}
     left, kept = _partition(whole["train"].y)
@@ -98,9 +99,20 @@ def own(raw: dict[str, Raw], *, name: str, source: str = "", form: str | None = 
     classes = len(names) if names else None
     counts = f"{len(whole['train'].y):,} training and {len(whole['test'].y):,} test {_inputs(form, True)}"
     what = f"{classes} classes" if names else f"{targets['train'].shape[1]} targets"
-    return DataSet(name=name, doc=f"{what}, {train.shape[-1]} {_inputs(form)}; {counts}, from {source or 'arrays'}",
+    doc = f"{what}, {train.shape[-1]} {_inputs(form)}; {counts}{_ticks(whole)}{drawn}, from {source or 'arrays'}"
+    return DataSet(name=name, doc=doc,
                    form=form, inputs=train.shape[-1], classes=classes, read=whole.__getitem__, source=source,
                    targets=0 if names else targets["train"].shape[1], labels=names, shape=shape)
+
+
+def _ticks(whole: dict) -> str:
+    """How long sequences are."""
+    lengths = [length for part in whole.values() if part.lengths is not None for length in (part.lengths.min(),
+                                                                                            part.lengths.max())]
+    if not lengths:
+        return ""
+    low, high = min(lengths), max(lengths)
+    return f" of {low:,} ticks" if low == high else f" of {low:,} to {high:,} ticks"
 
 
 def _inputs(form: str, samples: bool = False) -> str:

@@ -19,17 +19,20 @@ import csv
 import io
 import os
 import re
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from golden.checks import check, listed
+from golden.checks import check, listed, nearest
 from golden.data import cifar
 from golden.data.images import LIMIT, read_idx
 
 #: bytes of a file that is read
 MOST = 1 << 30
+#: of a CSV file, beside those of values
+COLUMNS = ("label", "target", "series", "split")
 
 
 class Raw(NamedTuple):
@@ -104,12 +107,14 @@ def _pair(path: Path, parse) -> dict[str, Raw]:
     return parse(_text(path), path)
 
 
-def _number(text: str, where: str) -> float:
+def _number(text: str, where: str, hint: str = "") -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         said = "a missing value" if text in ("", "?") else f"no number: {text[:20]!r}"
-        raise ValueError(f"{where} is {said}") from None
+        raise ValueError(f"{where} is {said}{hint}") from None
+    check(isfinite(value), f"{where} is {text[:20]}, not a finite number")
+    return value
 
 
 def _csv(text: str, path: Path) -> dict[str, Raw]:
@@ -125,13 +130,18 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
     place = {name: n for n, name in enumerate(heading)}
     targets = [name for name in heading if re.fullmatch(r"target\d*", name)]
     check(bool(targets) != ("label" in place),
-          f"{path}: the heading needs a column label (classes) or target (regression), and not both")
+          f"{path}: the heading needs a column label (classes) or target (regression), and not both; it has "
+          f"{listed(heading[:12])}{next(filter(None, map(_resembling, heading)), '')}")
     values = [name for name in heading if name not in ("label", "series", "split", *targets)]
     check(values != [], f"{path}: no columns of values beside {listed(heading)}")
-    groups: dict = {}
+    groups, last = {}, None
     for n, row in rows[1:]:
         check(len(row) == len(heading), f"{path} line {n}: {len(row)} cells under {len(heading)} headings")
         key = row[place["series"]] if "series" in place else n
+        again = key in groups and key != last
+        check(not again, f"{path} line {n}: series {listed([key[:20]]) if again else ''} goes on behind another one; "
+                         f"the rows of a series stand together, in order")
+        last = key
         groups.setdefault(key, []).append((n, row))
     found: dict = {}
     for lines in groups.values():
@@ -151,8 +161,16 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
     return {split: _raw(found[split]) for split in ("train", "test") if split in found}
 
 
+def _resembling(name: str) -> str:
+    """The offer of a column that is known, where one is called much like it."""
+    small = name.lower()
+    return f" (did you mean {small}?)" if small != name and small in COLUMNS else nearest(name, COLUMNS)
+
+
 def _ticks(lines, values, place, path) -> np.ndarray:
-    return np.array([[_number(row[place[name]], f"{path} line {n}: {name}") for name in values] for n, row in lines])
+    hints = {name: _resembling(name) for name in values}
+    return np.array([[_number(row[place[name]], f"{path} line {n}: {name}", hints[name]) for name in values]
+                     for n, row in lines])
 
 
 def _one_channel(line, values, place, path) -> np.ndarray:
@@ -161,7 +179,8 @@ def _one_channel(line, values, place, path) -> np.ndarray:
     while cells and not cells[-1]:
         cells.pop()
     check(cells != [], f"{path} line {n}: no values")
-    return np.array([[_number(cell, f"{path} line {n}: {name}")] for cell, name in zip(cells, values, strict=False)])
+    return np.array([[_number(cell, f"{path} line {n}: {name}", _resembling(name))]
+                     for cell, name in zip(cells, values, strict=False)])
 
 
 def _raw(samples: list, labels: tuple | None = None) -> Raw:

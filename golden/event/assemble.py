@@ -38,8 +38,9 @@ def assemble(name: str, real: Real, words: dict[str, Words], input_bits: int = 1
     starts = np.cumsum([0, *sizes])
     lines = sum(real.inputs.values())
     tables = list(_tables(real, words, number, lines))
-    delays = max((int(table.delay.max()) for *_, table, _ in tables), default=1)
-    check(delays <= MAX_DELAY, f"a delay of {delays} ticks is needed, a circuit has {MAX_DELAY}")
+    delays, into = max(((int(table.delay.max()), target) for _, target, table, _ in tables), default=(1, 0))
+    check(delays <= MAX_DELAY, f"node {list(real.layers)[into]!r}: what comes to it is to be late by {delays} ticks, a "
+                               f"circuit has {MAX_DELAY} (delays are in seconds, dt is a tick)")
     weight_bits = max(2, *(int(max(table.weight.max(), -table.weight.min() - 1)).bit_length() + 1
                            for *_, table, _ in tables)) if tables else 2
     delay_bits, target_bits = max(1, delays.bit_length()), max(1, int(starts[-1] - 1).bit_length())

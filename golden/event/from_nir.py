@@ -182,7 +182,19 @@ def _report(shape: Real, words, net: EventNetwork, seen: Calibration, left) -> l
             "reach": float(seen.v[name].max(initial=0)), "weight error": float(max(off, default=0)),
             "saturated": int(np.count_nonzero(seen.v[name] / own.membrane > pop.high)),
             **(_spikes(mine > 0, theirs) if layer.fires else _membranes(mine * own.membrane, theirs))})
-    return rows
+    far = _from_inputs(shape)
+    return sorted(rows, key=lambda row: far[row["layer"]])
+
+
+def _from_inputs(shape: Real) -> dict[str, int]:
+    """By layer, how many layers lie between the inputs and it; those that no input reaches come last."""
+    far, reached = {}, set(shape.inputs)
+    while len(far) < len(shape.layers):
+        near = [name for name, layer in shape.layers.items() if name not in far and reached & set(layer.tables)]
+        near = near or [name for name in shape.layers if name not in far]
+        far |= dict.fromkeys(near, len(reached))
+        reached |= set(near)
+    return far
 
 
 def _spikes(mine, theirs) -> dict:

@@ -71,11 +71,16 @@ class EventTrained(Trained):
     def inputs_of(self, samples, net: EventNetwork, lengths=None) -> np.ndarray:
         """Sequences (n, ticks, lines), rounded to the nearest word that a line can carry.
 
-        A word is 1, or what "input_scale" of an import says.
+        A word is 1, or what "input_scale" of an import says. Words beyond those of a line are cut; ValueError where
+        lines carry spikes, and something else is to come.
         """
         x = np.asarray(samples) / self.training.get("input_scale", 1)
         check(x.ndim == 3 and x.shape[2] == net.lines,
               f"{net.name} takes sequences (n, ticks, {net.lines}), not {x.shape}")
+        if net.input_bits == 1:
+            odd = x[~np.isclose(x, np.clip(np.rint(x), 0, 1), rtol=0, atol=1e-6)]
+            check(not len(odd), f"{net.name}: lines carry spikes, 0 or 1, and {odd[:1].sum():g} is to come; an import "
+                                f"with --calibrate RASTER makes lines for the values of a raster")
         low, high = (0, 1) if net.input_bits == 1 else (-(1 << net.input_bits - 1), (1 << net.input_bits - 1) - 1)
         return np.clip(np.floor(x + 0.5), low, high).astype(np.int64)
 

@@ -55,7 +55,7 @@ class Options:
         number of steps and has to be.
         """
         dt = implied_dt(flat) if self.dt is None else self.dt
-        check(dt is not None, "dt is needed: nothing in the graph implies it")
+        check(dt is not None, "dt is needed, seconds of a tick: nothing in the graph implies it")
         found = replace(self, dt=float(dt))
         for name, node in flat.nodes.items():
             try:

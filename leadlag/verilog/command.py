@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from golden.checks import check
 from golden.files import check_writable
 from leadlag import flow
 from leadlag.verilog import pins, write
@@ -26,6 +27,7 @@ def unit_for(network: str, board: str) -> str:
     """The unit that NET is, with its streams; ValueError without NET."""
     if network is None:
         raise ValueError(f"what is to be written? NET, or --unit with one of {', '.join(units())}")
+    check(network not in units(), f"{network} is a unit: leadlag verilog --unit {network}")
     return circuit(flow.prepare(network, board).net).core.__name__
 
 

@@ -102,7 +102,7 @@ def fold_within(net: CascadeNetwork, budget: Budget) -> CascadeNetwork:
         found = _dealt_within(replace(net, engines=engines), budget)
         if found is not None:
             return found
-    there = f"{budget.bram} block RAMs and {budget.lut4} LUTs"
+    there = f"{budget.bram} block RAMs and {budget.lut4} LUTs, of which {max(budget.routable_lut4, 0):.0f} route well"
     there = there if budget.multipliers is None else f"{budget.multipliers} multipliers, {there}"
     raise ValueError(f"{net.name} needs at least {_least(net, dealings, budget)}; there are {there}")
 

@@ -28,6 +28,11 @@ def fold_within(net: Network, budget: Budget) -> Network:
     """The lanes with which the tick is shortest, within multipliers and block RAMs; ValueError where none fit."""
     if not budget.multipliers:
         raise ValueError(f"{net.name} multiplies, and there are no multipliers for it")
+    least = net.with_lanes([1] * len(net.layers))
+    if multipliers(least) > budget.multipliers:
+        blocks = budget.blocks(inventory(least))
+        raise ValueError(f"{net.name} needs at least {multipliers(least)} multipliers and {blocks} block RAMs; there "
+                         f"are {budget.multipliers} and {budget.bram}")
     return fold(net, budget.multipliers, lambda folded: budget.blocks(inventory(folded)) <= budget.bram)
 
 

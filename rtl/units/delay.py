@@ -16,7 +16,11 @@ class DelayLine(wiring.Component):
     `start` opens a tick: from the next cycle on, reads see the message of tick n - 1 - delay (n - delay where `ahead`,
     for a source that has delivered the message of tick n before the tick starts). What a tick earlier than `fresh`
     would have sent reads as zero, so nothing has to be swept clean. The newest message may still be arriving while it
-    is read, as long as no word is read before it is written.
+    is read: a word can be asked for from the cycle after its write on.
+
+    Messages are counted by their words, from reset on: each tick has exactly one, of `size` words, and `fresh` does not
+    put right what a missing word has shifted. The first word of message n may come as soon as tick n has started, or
+    with its `start`; where `ahead`, before it, when the message before is whole.
 
     Parameters: size, words in a message; fmt; depth, the longest delay; ahead; vendor form of the memory.
     Members: i, the words of the messages in order; start, fresh (with start: the first tick of a sequence); delay;

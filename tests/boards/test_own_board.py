@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from boards.build import build
 from leadlag import flow
 
 TEXT = """
@@ -13,6 +14,16 @@ from boards.families.ecp5 import part
 from beside import MHZ
 MINE = Board(name="mine", title="Mine", part=part("25", "CABGA256"), platform=ICESugarProPlatform,
              clock="clk25", input_mhz=25, clock_mhz=MHZ, baud=1_000_000)
+"""
+
+
+#: two signals at one ball
+TWICE = """
+from amaranth.build import Clock, Pins, Resource
+from amaranth_boards.resources import UARTResource
+class Twice:
+    device = "LFE5U-25F"
+    resources = [Resource("clk25", 0, Pins("P6", dir="i"), Clock(25e6)), UARTResource(0, rx="A9", tx="A9")]
 """
 
 
@@ -43,13 +54,30 @@ def test_a_board_of_a_file(mine):
     (TEXT + "from dataclasses import replace\nOTHER = replace(MINE, name='other')\n",
      "mine.py has 2 boards at its top, where one is expected: mine, other"),
     (TEXT.replace('part("25"', 'part("44"'), "mine.py raised ValueError: no LFE5U-44F: sizes are 12, 25, 45, 85"),
-    (TEXT.replace("input_mhz=25", "input_mhz=50"), "mine.py raised ValueError: .*50")])
+    (TEXT.replace("input_mhz=25", "input_mhz=50"), "mine.py raised ValueError: .*50"),
+    (TEXT.replace('part("25"', 'part("45"'),
+     "ValueError: mine: the part is LFE5U-45F, ICESugarProPlatform is for LFE5U-25F"),
+    (TEXT.replace('"CABGA256"', '"BG256"'), r"no package 'BG256' \(did you mean CABGA256\?\): nextpnr's are TQFP144, "),
+    (TEXT.replace('name="mine"', 'name="icepi-zero"'), "mine.py: icepi-zero is the name of another board"),
+    (TEXT.replace('clock="clk25"', 'clock="clk25", reset_button=("button", 0)'), "has no button 0"),
+    (TEXT.replace("MINE =", TWICE + "MINE =").replace("platform=ICESugarProPlatform", "platform=Twice"),
+     "ValueError: mine: uart 0 rx and uart 0 tx of Twice are both at A9")])
 def test_files_without_a_board(text, said, mine):
     mine.write_text(text)
     os.utime(mine, ns=(len(text), len(text)))
     with pytest.raises(ValueError, match=said) as caught:
         flow.board("mine.py")
     assert "\n" not in str(caught.value)
+
+
+def test_what_amaranth_refuses(mine, tmp_path):
+    """In one line, and by the board's name: what a package is called is known to Amaranth alone."""
+    mine.write_text(TEXT.replace("MINE =", "class Own(ICESugarProPlatform):\n    package = 'CABGA256'\nMINE =")
+                    .replace("platform=ICESugarProPlatform", "platform=Own"))
+    os.utime(mine, ns=(7, 7))
+    net = flow.prepare("delays-digits", "mine.py").net
+    with pytest.raises(ValueError, match="^mine: Amaranth refuses Own: 'dict object' has no attribute 'CABGA256'$"):
+        build(net, flow.board("mine.py"), out_dir=tmp_path)
 
 
 def test_names_that_are_none(mine):

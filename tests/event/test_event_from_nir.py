@@ -12,8 +12,9 @@ from golden.event import engine
 from golden.event.from_nir import convert
 from golden.event.network import EventNetwork
 from golden.event.quanta import quanta
+from golden.event.real import real
 from golden.nir.euler import run
-from golden.nir.graph import Graph
+from golden.nir.graph import Graph, flatten
 from golden.nir.neurons import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Scale, Threshold
 from golden.nir.nodes import Affine, AvgPool2d, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from golden.nir.options import Options
@@ -29,7 +30,8 @@ def both(graph, x, options, **more):
     made, name = flat(graph), "net"
     found = convert(made, name, options, x, **more)
     net, params = found.trained.net, found.trained.params
-    layers = [row["layer"] for row in found.layers]
+    shown = {row["layer"] for row in found.layers}
+    layers = [each for each in real(made, options.of(made)).layers if each in shown]
     reference = run(made, x, options, record=layers)
     lines = np.rint(x.reshape(*x.shape[:2], -1) / found.trained.training["input_scale"]).astype(int)
     mine, _ = engine.advance(net, params, lines)
@@ -203,7 +205,8 @@ def test_what_is_refused(said):
 @pytest.mark.parametrize(("nodes", "entering", "leaving", "said"), [
     ([Linear(np.ones((4097, 2))), IF(1, 1)], 2, 4097, "4,097 neurons are needed, a circuit has 4,096"),
     ([Linear(np.ones((1, 4097))), IF(1, 1)], 4097, 1, "4,097 input lines are needed, a circuit has 4,096"),
-    ([Delay(2.0), Linear(np.ones((2, 2))), IF(1, 1)], 2, 2, "a delay of 2000 ticks is needed, a circuit has 1023")])
+    ([Delay(2.0), Linear(np.ones((2, 2))), IF(1, 1)], 2, 2,
+     "node 'n2': what comes to it is to be late by 2000 ticks, a circuit has 1023 .delays are in seconds, dt is.*")])
 def test_what_is_too_large(nodes, entering, leaving, said):
     with pytest.raises(ValueError, match=f"^{said}$"):
         convert(flat(chain(*nodes, entering=(entering,), leaving=(leaving,))), "net", Options(dt=DT),
@@ -323,3 +326,28 @@ def test_biases_come_as_late_as_they_do_there():
     theirs, mine = found["output"]
     assert theirs.sum() > 10
     assert np.mean(theirs == mine) > 0.98
+
+
+def test_lines_of_spikes_take_nothing_else():
+    """What a line of spikes cannot carry is refused, not cut to a spike; lines of words are cut to their longest."""
+    found = convert(flat(chain(Linear(np.ones((2, 2))), IF(1, 1), entering=(2,), leaving=(2,))), "net",
+                    Options(dt=DT)).trained
+    x = np.zeros((1, 3, 2))
+    x[0, 1] = 1, 1 - 1e-9
+    assert found.inputs_of(x, found.net).tolist() == [[[0, 0], [1, 1], [0, 0]]]
+    assert found.inputs_of(x > 0, found.net).tolist() == [[[0, 0], [1, 1], [0, 0]]]
+    for value in (2, 0.5, -1):
+        x[0, 2, 0] = value
+        with pytest.raises(ValueError, match=f"^net: lines carry spikes, 0 or 1, and {value} is to come; an import "):
+            found.inputs_of(x, found.net)
+    words = replace(found.net, input_bits=3)
+    assert found.inputs_of(9 * x, words)[0].tolist() == [[0, 0], [3, 3], [-4, 0]]
+
+
+def test_the_report_goes_from_the_inputs_on():
+    """Layers as spikes pass them, whatever the names and the order of the file."""
+    far = IF(1, 1)
+    graph = Graph({"y": Output((2,)), "a": far, "b": Linear(np.eye(2)), "c": far, "d": Linear(np.eye(2)),
+                   "x": Input((2,))}, [("x", "d"), ("d", "c"), ("c", "b"), ("b", "a"), ("a", "y")])
+    found = convert(flatten(graph), "net", Options(dt=DT))
+    assert [row["layer"] for row in found.layers] == ["c", "a"]

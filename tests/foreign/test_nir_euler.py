@@ -224,7 +224,7 @@ def test_dt_of_the_file():
     syn = {"tau_mem": [0.01], "r": [100.0], "v_leak": [0.0]}
     assert implied_dt(flat(chain(node("CubaLI", tau_syn=[0.002], w_in=[20.0], **syn)))) == pytest.approx(1e-4)
     assert implied_dt(flat(chain(lif(tau=0.02, r=20.0), lif(tau=0.02, r=200.0)))) is None
-    with pytest.raises(ValueError, match="^dt is needed: nothing in the graph implies it$"):
+    with pytest.raises(ValueError, match="^dt is needed, seconds of a tick: nothing in the graph implies it$"):
         run(flat(chain(lif())), spikes("1"))
 
 

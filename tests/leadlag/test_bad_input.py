@@ -50,6 +50,9 @@ doctor more                                           | unexpected extra argumen
 networks more                                         | unexpected extra argument.*more
 datasets more                                         | unexpected extra argument.*more
 verilog nothing                                       | no network 'nothing'
+verilog DelayLine                                     | DelayLine is a unit: leadlag verilog --unit DelayLine
+evaluate mine.nir                                     | mine.nir: a graph becomes a network by leadlag import mine.nir
+boards --for nothing                                  | no network 'nothing': there is
 verify                                                | Missing argument 'NET'
 verify nothing                                        | no network 'nothing': there is
 verify gle-mnist1d --board nowhere                    | no board 'nowhere': there is

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from golden.image import Image
 from golden.rate.network import Network
+from leadlag import flow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -50,6 +51,10 @@ def tiny(tmp_path_factory):
 def test_help_and_lists():
     assert "from torch to a bitstream" in leadlag("--help").stdout
     assert "ulx3s-85f" in leadlag("boards").stdout
+    rows = json.loads(leadlag("boards", "--for", "cascade-digits", "--json").stdout)["boards"]
+    assert {row["board"]: row["lanes"] for row in rows if row["fits"]} | {"icebreaker": None} == {
+        name: flow.prepare("cascade-digits", name).net.lanes if name != "icebreaker" else None for name in flow.BOARDS}
+    assert next(row["short"] for row in rows if not row["fits"]).endswith("LUTs, of which 3660 route well")
     assert "gle-mnist1d" in leadlag("networks").stdout
     assert "mnist1d" in leadlag("datasets").stdout
 

@@ -67,7 +67,7 @@ def test_import(tmp_path):
 
 
 @pytest.mark.parametrize(("neurons", "options", "said"), [
-    (None, [], "x.nir: dt is needed: nothing in the graph implies it"),
+    (None, [], "x.nir: dt is needed, seconds of a tick: nothing in the graph implies it"),
     (LI(1e-4, 1, 0), ["--dt", "0.001"], "x.nir: node n (LI): tau is 0.0001, below dt = 0.001"),
     (LIF(0.01, 1, 0, 1), ["--dt", "1"], "x.nir: node n (LIF): tau is 0.01, below dt = 1"),
     (None, ["--dt", "0.001", "--bits", "99"], "--bits"), (None, ["--format", "risp"], "x.nir: the network is not JSON"),
