@@ -37,6 +37,7 @@ class SecondPass(wiring.Component):
         layer, words = self.layer, dense_rows(self.layer).depth
         wait, active, odd = Signal(range(self.begin + 2)), Signal(name="running"), Signal()
         position = Signal(range(layer.inputs + 1), reset_less=True)
+        index = Signal(len(self.index), reset_less=True, name="operand_index")     # position - 1, where there is one
         address, in_force = Signal(len(self.addr) - 1, reset_less=True), Signal(reset_less=True, name="in_force")
         with m.If(self.start):
             m.d.sync += [wait.eq(self.begin), position.eq(0), address.eq(0), odd.eq(0), active.eq(0),
@@ -49,10 +50,10 @@ class SecondPass(wiring.Component):
             m.d.sync += odd.eq(~odd)
             with m.If(odd):
                 m.d.sync += [active.eq(address != words - 1), address.eq(address + 1),
-                             position.eq(Mux(position == layer.inputs, 0, position + 1))]
+                             position.eq(Mux(position == layer.inputs, 0, position + 1)), index.eq(position)]
         first = position == 0
         m.d.comb += [
-            self.active.eq(active), self.bias.eq(first), self.index.eq(position - 1),
+            self.active.eq(active), self.bias.eq(first), self.index.eq(index),
             self.addr.eq(Cat(address, in_force)), self.back.eq(active & ~odd), self.update.eq(active & odd),
             self.write.eq(self.update & self.learn & (layer.plastic.bias | ~first)), self.swap.eq(self.back & first)]
         return m
