@@ -23,7 +23,7 @@ from rtl.systems import circuit
 pytestmark = pytest.mark.slow
 #: network, board -> RTLIL of core and serial top, fingerprint, CRC of the image
 FROZEN = {
-    ("lagline", None): ("baea54acd4831bd6", "c7115d308cde7216", "bb194412543fc930", None),
+    ("lagline", None): ("45bc968cb6c9d05a", "446095d69f3d8a9e", "bb194412543fc930", None),
     ("gle-mnist1d", "ulx3s-85f"): ("0b5e18bbfe96b311", "2b3135b952d905b7", "469978985ccd9c1f", "a0d47df7"),
     ("gle-mnist1d-42k", "ulx3s-85f"): ("29bc0d59f336efa4", "53b9cbf2862f8fd3", "9e2f5c43c1f606af", "34203d20"),
     ("delays-fashion-256", "ulx3s-85f"): ("217f9d4d8fb64749", "94e85933da86cd79", "474455d554f03646", "44f60a21"),
@@ -35,7 +35,7 @@ FROZEN = {
     ("ltc-vowels", "ulx3s-85f"): ("a1e1151c5a52879c", "b2aef3fbd82de5c7", "15b9508ebdd6e2bf", "494e784a"),
 }
 #: RTLIL of eight random cores of a family in a row
-FAMILIES = {"rate": "c4931f21a0dc077b", "learner": "c849e12c9a131e85", "late": "02ebdcacf8060b1a",
+FAMILIES = {"rate": "c4931f21a0dc077b", "learner": "818326d9d0bc00a6", "late": "152c900cdc45fcac",
             "spiking": "0d174fd35826bed2", "cascade": "a02df18604aa48c4", "ltc": "c7d728f1cc38265f",
             "event": "bbd67ff7ff23a5f5"}
 
