@@ -198,11 +198,9 @@ class PlasticLayer(wiring.Component):
             m.d.comb += [constants[name].read_addr.eq(Cat(unit.row, self.half)),
                          getattr(unit, name).eq(constants[name].read_data)]
         m.submodules.load = load = EpsLoad(self.layer, vendor=self.vendor)
-        # it is far from the pass on a large part
-        swapped = later(m, second.swap, 1, name="swapped", reset_less=False)
         m.d.comb += [load.i.valid.eq(unit.o.valid), load.i.payload.eq(unit.o.payload), load.start.eq(second.start),
-                     load.swap.eq(swapped), lanes.load_valid.eq(load.valid),
-                     lanes.load_lane.eq(load.lane), lanes.load_eps.eq(load.eps)]
+                     load.swap.eq(later(m, second.swap, 1, name="swapped", reset_less=False)),      # it is far away
+                     lanes.load_valid.eq(load.valid), lanes.load_lane.eq(load.lane), lanes.load_eps.eq(load.eps)]
 
     def _send_down(self, m, second):
         if self.below is None:
