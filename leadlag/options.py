@@ -111,7 +111,7 @@ def _name(param) -> str:
 
 
 #: the data set of a command
-data_option = click.option("--data", metavar="NAME[=FOLDER]", help="Data set; the network's own by default.")
+data_option = click.option("--data", metavar="NAME[=FOLDER]|FILE", help="Data set; the network's own by default.")
 
 
 def port_option(**options):

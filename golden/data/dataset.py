@@ -99,7 +99,8 @@ def own(raw: dict[str, Raw], *, name: str, source: str = "", form: str | None = 
     classes = len(names) if names else None
     counts = f"{len(whole['train'].y):,} training and {len(whole['test'].y):,} test {_inputs(form, True)}"
     what = f"{classes} classes" if names else f"{targets['train'].shape[1]} targets"
-    doc = f"{what}, {train.shape[-1]} {_inputs(form)}; {counts}{_ticks(whole)}{drawn}, from {source or 'arrays'}"
+    channels = "1 channel" if form != "image" and train.shape[-1] == 1 else f"{train.shape[-1]} {_inputs(form)}"
+    doc = f"{what}, {channels}; {counts}{_ticks(whole)}{drawn}, from {source or 'arrays'}"
     return DataSet(name=name, doc=doc,
                    form=form, inputs=train.shape[-1], classes=classes, read=whole.__getitem__, source=source,
                    targets=0 if names else targets["train"].shape[1], labels=names, shape=shape)

@@ -132,6 +132,8 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
     check(bool(targets) != ("label" in place),
           f"{path}: the heading needs a column label (classes) or target (regression), and not both; it has "
           f"{listed(heading[:12])}{next(filter(None, map(_resembling, heading)), '')}")
+    odd = [name for name in heading if name not in COLUMNS and name.lower() in COLUMNS]
+    check(not odd, f"{path}: a column {listed(odd[:1])}{_resembling(odd[0]) if odd else ''}")
     values = [name for name in heading if name not in ("label", "series", "split", *targets)]
     check(values != [], f"{path}: no columns of values beside {listed(heading)}")
     groups, last = {}, None
