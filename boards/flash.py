@@ -21,7 +21,8 @@ class SpiFlash:
     Parameters: resource, as the platform names it; address of what is played at power-up, a multiple of 64 KiB behind
     the longest bitstream; size in bytes; loader, the board as openFPGALoader names it, "" where it does not;
     own_clock, whether the clock's pin is that of the FPGA's own loader, which takes no other signal, though the
-    platform names it.
+    platform names it; apart, whether the bitstream is no part of the file for the flash: openFPGALoader makes of it
+    what the FPGA loads, in this flash or in one of its own.
     """
 
     resource: str
@@ -29,6 +30,7 @@ class SpiFlash:
     size: int
     loader: str
     own_clock: bool = False
+    apart: bool = False
 
     def read(self, mhz, slots: Slots | None = None) -> Flash:
         """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""

@@ -108,6 +108,18 @@ class Slots(NamedTuple):
         return self.address, self.address + self.size
 
 
+#: what a save does to its slot, one after the other; then it reads the slot back, and only what is there counts
+SAVE = ("erase", "words", "header")
+
+
+def slot_to_save(newest: int | None) -> int:
+    """The slot that a save goes into, 0 or 1: never the newer valid one. newest: its number, None where there is none.
+
+    Whatever becomes of a save, the newer valid slot stays as it is: tests/helpers/slot_proofs.py has the proof.
+    """
+    return 1 if newest == 0 else 0
+
+
 def slot_bytes(net: Description) -> int:
     """Bytes of a slot: whole sectors."""
     return -(-(PAGE + 4 * len(learning_addresses(net))) // SECTOR) * SECTOR

