@@ -107,12 +107,15 @@ class NetworkCore(wiring.Component):
         learns = self.net.teacher is not None
         periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
         vector, given = self._input_vector(m, go)
-        room, output = self._output_buffer(m, go)
+        room, room_soon, output = self._output_buffer(m, go)
         wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
+        # both, a cycle ahead: a tick goes out to all layers, and what it waits for has to be near
+        free = Signal(init=1)
         ready = self._ready(vector, hold)
-        m.d.comb += [go.eq(ready & room & due), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
+        m.d.comb += [go.eq(ready & free), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
         period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
-        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go)]
+        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go),
+                     free.eq((wait <= 1) & ~go & room_soon)]
         # outlives a reset, as what was learnt does: it stays readable
         half = Signal(reset_less=True)
         m.d.comb += self.half.eq(half)
@@ -185,7 +188,10 @@ class NetworkCore(wiring.Component):
         return start
 
     def _output_buffer(self, m, go):
-        """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room."""
+        """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room.
+
+        Whether there is some, whether there is in the next cycle if no tick starts, and where words go.
+        """
         size, layout = self.net.outputs, output_layout(self.net)
         m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
         word = Signal(layout)
@@ -199,7 +205,7 @@ class NetworkCore(wiring.Component):
         m.d.sync += room.eq(room + taken - go)
         with m.If(buffer.w_en):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
-        return room != 0, (buffer.w_en, word.y)
+        return room != 0, taken | (room != 0), (buffer.w_en, word.y)
 
     def _layers(self, m, start, output, given):
         params = wiring.flipped(self.params)

@@ -147,7 +147,7 @@ class HalfCore(NetworkCore):
         return vector, {"target" if self.upper else "input": taken}
 
     def _output_buffer(self, m, go):
-        return super()._output_buffer(m, go) if self.upper else (Const(1), None)
+        return super()._output_buffer(m, go) if self.upper else (Const(1), Const(1), None)
 
     def _below(self, m, n, unit, given):
         if n == 0 or n != self.numbers[0]:
