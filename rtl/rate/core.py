@@ -108,16 +108,15 @@ class NetworkCore(wiring.Component):
         periods = [self.period, cycles_per_tick(self.net, learning=True) if learns else 0]
         vector, given = self._input_vector(m, go)
         room, room_soon, output = self._output_buffer(m, go)
-        wait, due = Signal(range(max(periods))), Signal(init=1)      # due: wait is 0
-        # both, a cycle ahead: a tick goes out to all layers, and what it waits for has to be near
-        free = Signal(init=1)
+        # due: wait is 0; free: and there is room (a tick goes out to all layers: what it waits for has to be near)
+        wait, due, free = Signal(range(max(periods))), Signal(init=1), Signal(init=1)
         ready = self._ready(vector, hold)
         m.d.comb += [go.eq(ready & free), self.busy.eq(~due | go), self.stall.eq(due & ready & ~room)]
         period = Mux(vector["errors"], periods[1] - 1, periods[0] - 1) if learns else periods[0] - 1
-        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq((wait <= 1) & ~go), self.tick.eq(go),
-                     free.eq((wait <= 1) & ~go & room_soon)]
-        # outlives a reset, as what was learnt does: it stays readable
-        half = Signal(reset_less=True)
+        soon = (wait <= 1) & ~go
+        m.d.sync += [wait.eq(Mux(go, period, Mux(due, 0, wait - 1))), due.eq(soon), self.tick.eq(go),
+                     free.eq(soon & room_soon)]
+        half = Signal(reset_less=True)      # outlives a reset, as what was learnt does: it stays readable
         m.d.comb += self.half.eq(half)
         with m.If(due):
             m.d.sync += half.eq(self.want_half)
@@ -188,20 +187,14 @@ class NetworkCore(wiring.Component):
         return start
 
     def _output_buffer(self, m, go):
-        """A FIFO for `output_ticks` vectors; a tick starts only where its vector will find room.
-
-        Whether there is some, whether there is in the next cycle if no tick starts, and where words go.
-        """
+        """A FIFO for `output_ticks` vectors: is there room for one, and will there be if no tick starts; its input."""
         size, layout = self.net.outputs, output_layout(self.net)
         m.submodules.outputs = buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.output_ticks * size)
-        word = Signal(layout)
-        index = Signal(range(max(2, size)))
+        word, index, taken = Signal(layout), Signal(range(max(2, size))), Signal()
         room = Signal(range(self.output_ticks + 1), init=self.output_ticks)
         m.d.comb += [self.o.valid.eq(buffer.r_rdy), self.o.payload.eq(buffer.r_data),
                      buffer.r_en.eq(self.o.ready & self.o.valid), word.last.eq(index == size - 1),
-                     buffer.w_data.eq(word)]
-        taken = Signal()
-        m.d.comb += taken.eq(self.o.valid & self.o.ready & self.o.p.last)
+                     buffer.w_data.eq(word), taken.eq(self.o.valid & self.o.ready & self.o.p.last)]
         m.d.sync += room.eq(room + taken - go)
         with m.If(buffer.w_en):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
