@@ -8,6 +8,7 @@ All that crosses into the clock of the network happens here and in the receiver 
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from numbers import Real
 
 from amaranth.hdl import (
     ClockDomain,
@@ -87,7 +88,7 @@ class Board:
     """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
 
     ValueError, one line, where the platform has not what is named, is of another part, or has two signals at one ball,
-    or a clock of another frequency than input_mhz.
+    or a clock of another frequency than input_mhz, and for clocks and baud rates that are no positive numbers.
 
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
@@ -111,6 +112,10 @@ class Board:
     scrubs: bool = False
 
     def __post_init__(self):
+        for name in ("input_mhz", "clock_mhz", "baud"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
+                raise ValueError(f"{self.name}: {name} is a positive number, not {value!r}")
         wanted = [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
                   *(("led", n) for n in range(min(self.leds, LIGHTS)))]
         check_platform(self.name, self.platform, self.part.name, wanted, self.clock, self.input_mhz)

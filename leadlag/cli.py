@@ -68,10 +68,11 @@ def quantize(network, board, bits, points, data, out):
     if anew:
         real, report = refit(flow.find(network), data, bits, points)
         case, chosen = flow.case_of(real, board), {"chosen": report._asdict()}
-        flow.check_room(case, board)
+        need = flow.check_room(case, board)
         shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
     else:
-        case = _fitting(network, board)
+        case = flow.prepare(network, board)
+        need = flow.check_room(case, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
     if anew:        # what was chosen belongs to the network: other commands take this file
@@ -82,11 +83,12 @@ def quantize(network, board, bits, points, data, out):
     layers = [dict(zip(heading, row, strict=True)) for row in rows]
     said = {"network": case.net.name, "size": case.net.size, "lanes": case.net.lanes, "words": len(case.image),
             "design": case.net.fingerprint, "layers": layers, "notes": circuit(case.net).notes(case.net),
+            "takes": {name: getattr(need, name) for name in ("bram", "dsp", "spram", "lut4")},
             "written": files} | chosen
     net = case.net
     line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(case.image):,} words, design {net.fingerprint}"
-    answer(said, *shown, Table.of(layers), line, *said["notes"], "written: " + ", ".join(map(str, files)),
-           then=f"leadlag evaluate {network}{_named(board)}")
+    answer(said, *shown, Table.of(layers), line, flow.room(need, board), *said["notes"],
+           "written: " + ", ".join(map(str, files)), then=f"leadlag evaluate {network}{_named(board)}")
 
 
 @cli.command(short_help="Accuracy of float, integers and RTL.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS, own
-from boards.base import BOOTING, KEEPING, SCRUBBING
+from boards.base import BOOTING, KEEPING, SCRUBBING, Resources
 from boards.base import check_fits as check_part
 from golden import systems
 from golden.data import sets
@@ -113,9 +113,18 @@ def check_fits(case: Case) -> None:
         raise ValueError(f"{net.name} takes {net.inputs} inputs, {data.name} has {data.inputs} {what}")
 
 
-def check_room(case: Case, board_name: str) -> None:
-    """ValueError (one line) where a board has not the room for a case's circuit, as `leadlag build` says it."""
-    check_part(case.net, board(board_name))
+def check_room(case: Case, board_name: str) -> Resources:
+    """What a case's circuit takes of a board; ValueError (one line) where that has less, as `leadlag build` says it."""
+    return check_part(case.net, board(board_name))
+
+
+def room(need: Resources, board_name: str) -> str:
+    """What of a board that is: a line."""
+    found = board(board_name)
+    said = [f"{value:,} of {has:,} {what}" for value, has, what in (
+        (need.bram, found.part.bram, "block RAMs"), (need.dsp, found.part.dsp, "multipliers"),
+        (need.spram, found.part.spram, "large RAMs")) if has]
+    return f"{found.name}: {', '.join(said)}, about {need.lut4:,} of {found.part.lut4:,} LUTs"
 
 
 def samples(case: Case, split: str, count: int | None = None) -> Batch:

@@ -5,18 +5,20 @@ import click
 from boards.base import check_fits
 from golden.data import sets
 from leadlag import flow
-from leadlag.options import Command
+from leadlag.options import Command, only_for
 from leadlag.results import answer, answers
 from leadlag.terminal import Table, notes, status
 
 
 @click.command(cls=Command)
 @click.option("--for", "network", metavar="NET", help="Say for each whether it holds this network, or what is short.")
+@click.option("--board", "names", metavar="NAME|FILE.py", multiple=True, help="With --for: these boards alone.")
 @answers
-def boards(network):
+def boards(network, names):
     """The boards that networks can be built for."""
+    only_for("a network (--for NET)", network is not None, "names", given="the list of all boards")
     if network is not None:
-        return _fitting(network)
+        return _fitting(network, names or tuple(flow.BOARDS))
     rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
              "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
             for name, board in flow.BOARDS.items()]
@@ -25,9 +27,9 @@ def boards(network):
     return answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
 
 
-def _fitting(network: str) -> None:
+def _fitting(network: str, names) -> None:
     real, rows = flow.find(network), []
-    for name, board in flow.BOARDS.items():
+    for name, board in ((name, flow.board(name)) for name in names):
         with status(notes, f"{network} on {name}"):
             try:
                 net = flow.case_of(real, name).net

@@ -54,6 +54,7 @@ def test_a_board_of_a_file(mine):
     (TEXT + "from dataclasses import replace\nOTHER = replace(MINE, name='other')\n",
      "mine.py has 2 boards at its top, where one is expected: mine, other"),
     (TEXT.replace('part("25"', 'part("44"'), "mine.py raised ValueError: no LFE5U-44F: sizes are 12, 25, 45, 85"),
+    (TEXT.replace("input_mhz=25", "input_mhz='25'"), "ValueError: mine: input_mhz is a positive number, not '25'"),
     (TEXT.replace("input_mhz=25", "input_mhz=50"), "mine.py raised ValueError: .*50"),
     (TEXT.replace('part("25"', 'part("45"'),
      "ValueError: mine: the part is LFE5U-45F, ICESugarProPlatform is for LFE5U-25F"),

@@ -52,6 +52,8 @@ datasets more                                         | unexpected extra argumen
 verilog nothing                                       | no network 'nothing'
 verilog DelayLine                                     | DelayLine is a unit: leadlag verilog --unit DelayLine
 evaluate mine.nir                                     | mine.nir: a graph becomes a network by leadlag import mine.nir
+boards --board icebreaker                             | --board: only for a network .--for NET., not for the list
+boards --for delays-digits --board nowhere            | no board 'nowhere'
 boards --for nothing                                  | no network 'nothing': there is
 verify                                                | Missing argument 'NET'
 verify nothing                                        | no network 'nothing': there is

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_help_and_lists():
     assert {row["board"]: row["lanes"] for row in rows if row["fits"]} | {"icebreaker": None} == {
         name: flow.prepare("cascade-digits", name).net.lanes if name != "icebreaker" else None for name in flow.BOARDS}
     assert next(row["short"] for row in rows if not row["fits"]).endswith("LUTs, of which 3660 route well")
+    rows = json.loads(leadlag("boards", "--for", "delays-digits", "--board", "icebreaker", "--json").stdout)["boards"]
+    assert [(row["board"], row["lanes"]) for row in rows] == [("icebreaker", 18)]
     assert "gle-mnist1d" in leadlag("networks").stdout
     assert "mnist1d" in leadlag("datasets").stdout
 
@@ -92,6 +95,8 @@ def test_a_full_disk_is_one_line(size, name, tmp_path):
 def test_quantize_writes_what_can_be_read_again(tiny, tmp_path):
     done = leadlag("quantize", tiny, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
+    assert re.search(r"^ulx3s-85f: \d+ of 208 block RAMs, \d+ of 156 multipliers, about [\d,]+ of 83,640 LUTs$",
+                     done.stdout, re.MULTILINE)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["network.json", "parameters.image",
                                                                    "parameters.safetensors"]
     net = Network.load(tmp_path / "out" / "network.json")
