@@ -144,6 +144,11 @@ class Board:
         return Slots(self.flash.size - 2 * size, size) if self.keeps else None
 
     @property
+    def extra(self) -> int:
+        """Rough LUTs of what it does beside the network."""
+        return LUT_KEEPER * self.keeps + LUT_SCRUB * self.scrubs + LUT_MENDER * (self.scrubs and self.boots)
+
+    @property
     def verilog(self) -> str:
         """Of what a design has from others."""
         return processor() if self.keeps else ""
@@ -159,8 +164,9 @@ class Board:
         def luts(need):
             # what has no cells of LUT RAM left, or no large RAM, has no room, however many LUTs there are
             return family.luts(need) if self._holds_other(need, family) else 2 * part.lut4
-        return Budget(multipliers=None if self._multiplies_in_luts else part.dsp, bram=bram, lut4=part.lut4,
-                      routable_bram=family.fill[0] * bram, routable_lut4=family.fill[1] * part.lut4 - family.base,
+        lut4, fill = part.lut4 - self.extra, family.fill
+        return Budget(multipliers=None if self._multiplies_in_luts else part.dsp, bram=bram, lut4=lut4,
+                      routable_bram=fill[0] * bram, routable_lut4=fill[1] * part.lut4 - family.base - self.extra,
                       blocks=family.block_rams, luts=luts, spram=part.spram if family.deep else 0,
                       shared=family.shared)
 
@@ -218,7 +224,7 @@ class Board:
     def clock_for(self, clock_mhz: float | None = None, net: Description | None = None) -> Clock:
         """What makes `clock_mhz`; by default the board's own clock, or what circuits of the kind of `net` reach."""
         if clock_mhz is None:
-            limit = circuit(net).clock if net is not None else {}
+            limit = circuit(net).clock(net) if net is not None else {}
             clock_mhz = min(self.clock_mhz, limit.get(self.part.family.name, self.clock_mhz))
         return self.part.family.clock(self.input_mhz, clock_mhz)
 
@@ -313,8 +319,7 @@ def resources_needed(net: Description, board: Board) -> Resources:
     clock = board.clock_for(None, net)
     top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
     _count(Fragment.get(top, None), family, counts)
-    extra = LUT_KEEPER * board.keeps + LUT_SCRUB * board.scrubs + LUT_MENDER * (board.scrubs and board.boots)
-    lut4 = LUT_BASE + extra + family.luts(circuit(net).inventory(net))
+    lut4 = LUT_BASE + board.extra + family.luts(circuit(net).inventory(net))
     return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
                      spram=counts["spram"], details=counts)
 

@@ -45,7 +45,8 @@ network_argument = click.argument("network", metavar="NET")
 def cli():
     """Networks that live in physical time, from torch to a bitstream.
 
-    NET is a network of the zoo (`leadlag networks`) or the path of a .safetensors file.
+    NET is a network of the zoo (`leadlag networks`) or the path of a .safetensors file. Commands that need no samples
+    also take the path of a network.json, which quantize, learn and adapt write.
     """
 
 
@@ -68,11 +69,11 @@ def quantize(network, board, bits, points, data, out):
     if anew:
         real, report = refit(flow.find(network), data, bits, points)
         case, chosen = flow.case_of(real, board), {"chosen": report._asdict()}
-        need = flow.check_room(case, board)
+        need = flow.check_room(case.net, board)
         shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
     else:
         case = flow.prepare(network, board)
-        need = flow.check_room(case, board)
+        need = flow.check_room(case.net, board)
     out = out or flow.BUILD / case.net.name
     check_writable(out / "network.json")
     if anew:        # what was chosen belongs to the network: other commands take this file
@@ -143,18 +144,18 @@ def build(network, board, clock, seeds, jobs):
     """Synthesise, place and route; write bitstream and report."""
     from boards.build import build as make
     from leadlag.report.page import write_report
-    case = flow.prepare(network, board)
-    part = flow.board(board)
-    check_writable(flow.BUILD / case.net.name / part.name / "report.json")
+    net, part = flow.device(network, board).net, flow.board(board)
+    check_writable(flow.BUILD / net.name / part.name / "report.json")
     part.clock_for(clock)
     with status(notes, "build") as say:
-        result = make(case.net, part, out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
-                      progress=lambda text: say(f"{case.net.name}: {text}"))
-    page = write_report({"title": f"{case.net.name} on {part.name}", "build": result.report,
+        result = make(net, part, out_dir=flow.BUILD, clock_mhz=clock, seeds=seeds, jobs=jobs,
+                      progress=lambda text: say(f"{net.name}: {text}"))
+    page = write_report({"title": f"{net.name} on {part.name}", "build": result.report,
                          "commands": [command_line()], "tools": result.report["tools"]}, result.path / "page")
     answer(result.report | {"bitstream": result.bitstream, "page": page}, result.summary(),
-           *circuit(case.net).notes(case.net), f"bitstream {result.bitstream}, report {page}",
-           then=f"leadlag run {network} --board {board} --port PORT, when the board has the bitstream")
+           *circuit(net).notes(net), f"bitstream {result.bitstream}, report {page}",
+           then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {board} --port PORT, "
+                "when the board has the bitstream")
     if not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")
 
@@ -167,14 +168,14 @@ def build(network, board, clock, seeds, jobs):
 def load(network, board, port):
     """Load parameters onto a board; they change only when the whole image has arrived intact."""
     from leadlag.ladder import open_board
-    case = _fitting(network, board)
-    with open_board(case.net, port, notes) as device, bars(notes) as bar:
-        task = bar.add_task(f"board at {port}: load", total=len(case.image))
-        device.load(case.image, progress=lambda n: bar.advance(task, n))
-    answer({"network": case.net.name, "words": len(case.image), "crc": f"{case.image.crc:08x}",
-            "design": case.net.fingerprint},
-           f"{case.net.name}: {len(case.image):,} words loaded, CRC {case.image.crc:08x}, design "
-           f"{case.net.fingerprint}", then=f"leadlag run {network} --board {board} --port {port}")
+    net, image = flow.device(network, board).loaded
+    flow.check_room(net, board)
+    with open_board(net, port, notes) as device, bars(notes) as bar:
+        task = bar.add_task(f"board at {port}: load", total=len(image))
+        device.load(image, progress=lambda n: bar.advance(task, n))
+    answer({"network": net.name, "words": len(image), "crc": f"{image.crc:08x}", "design": net.fingerprint},
+           f"{net.name}: {len(image):,} words loaded, CRC {image.crc:08x}, design {net.fingerprint}",
+           then=None if network.endswith(".json") else f"leadlag run {network} --board {board} --port {port}")
 
 
 @cli.command(short_help="Stream test sequences through a board.")
@@ -244,7 +245,7 @@ def _fitting(network, board, data=None, *, must=True):
     """A case for a board that it fits; unless it `must`, that it does not fit is no more than said."""
     case = flow.prepare(network, board, data)
     try:
-        flow.check_room(case, board)
+        flow.check_room(case.net, board)
     except ValueError as error:
         if must:
             raise

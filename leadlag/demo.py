@@ -33,7 +33,7 @@ def demo(network, board_name, *, train_first=False, count=None, seeds=None, plac
         network = _train(network)
     case = flow.prepare(network, board_name)
     flow.samples(case, "test", count)       # what does not fit is said before anything is written or built
-    flow.check_room(case, board_name)
+    flow.check_room(case.net, board_name)
     for page in (flow.BUILD / case.net.name / board_name / "report.json", flow.BUILD / "demo" / "report.json"):
         check_writable(page)
     flow.write_words(case.net, case.params, flow.BUILD / case.net.name)

@@ -12,7 +12,7 @@ from golden.files import check_writable, write_whole
 from golden.programs import BuildError
 from golden.tools import OPENFPGALOADER, locate, tell
 from leadlag import flow, ladder
-from leadlag.options import COUNT, FILE, Command, Finite, board_option, port_option
+from leadlag.options import COUNT, FILE, Command, Finite, board_option, is_given, port_option
 from leadlag.results import answer, answers
 from leadlag.terminal import notes, status
 
@@ -30,11 +30,14 @@ def booting(name: str):
     return board if board.boots else board.booting
 
 
-def content(case, count: int) -> bytes:
-    """Parameters of a case and its first test samples, as frames."""
+def content(network: str, board, count: int):
+    """The description of a network on a board, and its parameters and first test samples as frames."""
     from firmware.playback import content as frames
-    units = case.net.units(flow.samples(case, "test", count).x) if count else None
-    return frames(case.net, case.image, units)
+    if not count:
+        net, image = flow.device(network, board.name).loaded
+        return net, frames(net, image)
+    case = flow.prepare(network, board.name)
+    return case.net, frames(case.net, case.image, case.net.units(flow.samples(case, "test", count).x))
 
 
 def frames_of(data: bytes, board, net, what) -> bytes:
@@ -52,7 +55,7 @@ def frames_of(data: bytes, board, net, what) -> bytes:
 @network_argument
 @board_option
 @click.option("-n", "--count", type=click.IntRange(0), default=3, show_default=True,
-              help="Test samples to answer at power-up; 0 for parameters alone.")
+              help="Test samples to answer at power-up; 0, for a .json always, for parameters alone.")
 @click.option("--frames-only", is_flag=True, help="Leave out the bitstream: what belongs behind it.")
 @click.option("--out", type=FILE, help=f"{IMAGE} beside the bitstream by default.")
 @answers
@@ -62,23 +65,24 @@ def flash_image(network, board, count, frames_only, out):
     The bitstream has to be built for BOARD+flash before, which has the circuit that reads the flash.
     """
     board = booting(board)
-    case = flow.prepare(network, board.name)
-    folder = flow.BUILD / case.net.name / board.name
+    if network.endswith(".json") and not is_given("count"):
+        count = 0
+    net, held = content(network, board, count)
+    folder = flow.BUILD / net.name / board.name
     out = out or folder / IMAGE
     check_writable(out)
-    held = content(case, count)
     if not frames_only:
-        bits = _bitstream(folder, case.net, board)
+        bits = _bitstream(folder, net, board)
         if not board.flash.apart:
             held = bits.ljust(board.flash.address, bytes([flash.ERASED])) + held
-    room = board.slots(case.net).address if board.keeps else board.flash.size
+    room = board.slots(net).address if board.keeps else board.flash.size
     if frames_only or board.flash.apart:
         room -= board.flash.address
-    check(len(held) <= room, f"{case.net.name} with {count} samples takes {len(held):,} bytes, the flash of "
+    check(len(held) <= room, f"{net.name} with {count} samples takes {len(held):,} bytes, the flash of "
                              f"{board.name} has room for {room:,}")
     write_whole(out, held)
-    said = f"{case.net.name}: {out}, {len(held):,} bytes, {count} samples"
-    answer({"network": case.net.name, "board": board.name, "design": case.net.fingerprint, "file": out,
+    said = f"{net.name}: {out}, {len(held):,} bytes, {count} samples"
+    answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out,
             "bytes": len(held), "samples": count}, said,
            then=f"leadlag flash {network} --board {board.name}" if not frames_only else
            f"leadlag board {network} --simulate {board.name} --pty --flash {out}")
@@ -107,8 +111,8 @@ def _bitstream(folder: Path, net, board) -> bytes:
 def flash_command(network, board, image, dry_run):
     """Write bitstream, parameters and samples into the flash of a board, with openFPGALoader."""
     board = booting(board)
-    case = flow.prepare(network, board.name)
-    folder = flow.BUILD / case.net.name / board.name
+    net = flow.device(network, board.name).net
+    folder = flow.BUILD / net.name / board.name
     image = image or folder / IMAGE
     check(board.flash.loader, f"openFPGALoader does not know {board.name}: write {image} at address 0 of its flash "
                               f"with the board's own programmer")
@@ -116,14 +120,14 @@ def flash_command(network, board, image, dry_run):
         data = image.read_bytes()
     except OSError:
         raise ValueError(f"no {image}: leadlag flash-image {network} --board {board.name}") from None
-    frames_of(data, board, case.net, image)
+    frames_of(data, board, net, image)
     if board.flash.apart:
-        _bitstream(folder, case.net, board)
+        _bitstream(folder, net, board)
     else:
         check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
     calls = list(_calls(board, folder, image))
     lines = [shlex.join([OPENFPGALOADER.native, *arguments]) for arguments in calls]
-    said = {"network": case.net.name, "board": board.name, "image": image, "commands": lines, "written": not dry_run}
+    said = {"network": net.name, "board": board.name, "image": image, "commands": lines, "written": not dry_run}
     if dry_run:
         return answer(said, *lines)
     found = locate(OPENFPGALOADER)
@@ -185,7 +189,7 @@ def board_command(network, board, pty, image, link):
     from sim.harness.pty import Port
     check(pty, "say how it is reached: --pty")
     board = flow.board(board) if image is None else booting(board)
-    net = flow.prepare(network, board.name).net
+    net = flow.device(network, board.name).net
     held = frames_of(image.read_bytes(), board, net, image) if image is not None else b"" if board.boots else None
     with status(notes, "compile the simulated board"):
         transport = SimulatedBoard(net, flash=held, keeps=board.keeps, scrubs=board.scrubs)

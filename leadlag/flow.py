@@ -39,6 +39,21 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Device:
+    """What a board is made of and loaded with: description with lanes, image; None where no words are there."""
+
+    net: Description
+    image: Image | None
+
+    @property
+    def loaded(self) -> tuple[Description, Image]:
+        """Both; ValueError where there is no image."""
+        if self.image is None:
+            raise ValueError(f"{self.net.name} has no words: no parameters.image lies beside its network.json")
+        return self.net, self.image
+
+
+@dataclass(frozen=True)
 class Batch:
     """Samples of a split: as they are, x, y and lengths (golden.data.dataset.Samples), and as `net.run` takes them."""
 
@@ -58,6 +73,9 @@ def find(name: str) -> Trained:
     path = zoo().get(name, Path(name))
     if path.suffix in (".nir", ".h5", ".hdf5"):
         raise ValueError(f"{path}: a graph becomes a network by leadlag import {path}")
+    if path.suffix == ".json":
+        raise ValueError(f"{path}: a description has no samples and no real parameters; build, load, flash-image, "
+                         "flash, board and boards --for take it")
     if path.suffix != ".safetensors":
         raise ValueError(f"no network {name!r}: there is {', '.join(zoo())}, or the path of a .safetensors file")
     if path.is_dir():
@@ -84,6 +102,23 @@ def board(name: str):
     if name.endswith(SCRUBBING):
         board = board.scrubbing
     return board.keeping if name.endswith(KEEPING) else board
+
+
+def device(name: str, board_name: str = DEFAULT_BOARD) -> Device:
+    """What goes onto a board: of a network as `prepare` makes it, or as a command left it: network.json, by path.
+
+    A description is taken as it stands, with its lanes, and the image beside it, parameters.image, if there is one.
+    """
+    path = Path(name)
+    if path.suffix != ".json":
+        case = prepare(name, board_name)
+        return Device(case.net, case.image)
+    net, image = systems.load(path), path.with_name("parameters.image")
+    if not image.exists():
+        return Device(net, None)
+    found = Image.load(image)
+    found.check(net)
+    return Device(net, found)
 
 
 def prepare(name: str, board_name: str = DEFAULT_BOARD, data: str | None = None) -> Case:
@@ -113,9 +148,9 @@ def check_fits(case: Case) -> None:
         raise ValueError(f"{net.name} takes {net.inputs} inputs, {data.name} has {data.inputs} {what}")
 
 
-def check_room(case: Case, board_name: str) -> Resources:
-    """What a case's circuit takes of a board; ValueError (one line) where that has less, as `leadlag build` says it."""
-    return check_part(case.net, board(board_name))
+def check_room(net: Description, board_name: str) -> Resources:
+    """What a circuit takes of a board; ValueError (one line) where that has less, as `leadlag build` says it."""
+    return check_part(net, board(board_name))
 
 
 def room(need: Resources, board_name: str) -> str:

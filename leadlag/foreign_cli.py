@@ -45,7 +45,7 @@ def import_command(file, form, dt, reset, current, threshold, integrator, delays
         found = read(file, name, form=form, calibrate=calibrate, bits=bits, **given)
     net = found.trained.describe()
     if board is not None:
-        flow.check_room(flow.case_of(found.trained, board), board)
+        flow.check_room(flow.case_of(found.trained, board).net, board)
     out = out or flow.BUILD / net.name
     check_writable(out / "network.json")
     samples, path = out / "samples.npz", out / "network.safetensors"

@@ -28,11 +28,12 @@ def boards(network, names):
 
 
 def _fitting(network: str, names) -> None:
-    real, rows = flow.find(network), []
+    fixed, rows = flow.device(network).net if network.endswith(".json") else None, []
+    real = flow.find(network) if fixed is None else None
     for name, board in ((name, flow.board(name)) for name in names):
         with status(notes, f"{network} on {name}"):
             try:
-                net = flow.case_of(real, name).net
+                net = flow.case_of(real, name).net if fixed is None else fixed
                 check_fits(net, board)
                 rows.append({"board": name, "fits": True, "lanes": net.lanes, "short": None})
             except ValueError as why:

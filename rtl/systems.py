@@ -29,7 +29,7 @@ class Circuit(NamedTuple):
     pace(net, clock, fmax)    figures of a report, clocks in MHz
     notes(net)                lines for a person: what it costs beside its lanes
     chain(net)                hard blocks in the order in which they should lie, neighbours side by side
-    clock                     MHz that it reaches on a family, where that is less than boards ask for
+    clock(net)                MHz that it reaches, by family, where that is less than boards ask for
     scrubs                    core takes scrubs=True: its parameters can then be read back (CoreInfo.scrubs)
     """
 
@@ -39,7 +39,7 @@ class Circuit(NamedTuple):
     pace: Callable[[Description, float, float], dict]
     notes: Callable[[Description], list[str]]
     chain: Callable[[Description], Iterator[Cell]]
-    clock: dict[str, float] = {}
+    clock: Callable[[Description], dict[str, float]] = lambda net: {}
     scrubs: bool = False
 
 

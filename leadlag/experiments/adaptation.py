@@ -26,13 +26,13 @@ RATE, HALVE_FROM = 8, 100       # the rate is halved when the samples have doubl
 SETTLE = 0.8                    # and smallest from this share of the samples on
 
 
-def adaptive(case: flow.Case) -> Network:
-    """The case's network with an output layer that learns."""
+def adaptive(case: flow.Case, board: str = flow.DEFAULT_BOARD) -> Network:
+    """The case's network with an output layer that learns, with the lanes that a board has room for."""
     top = replace(case.net.layers[-1], plastic=Plastic(
         error=tasks.QFormat(1, 15), slope=tasks.QFormat(1, 12), rate=RATE, halvings=7))
     net = replace(case.net, name=f"{case.net.name}-adaptive", layers=(*case.net.layers[:-1], top),
                   teacher=Teacher(loss="cross_entropy", streams=max(STREAMS, 1 << (case.net.outputs - 1).bit_length())))
-    return folded(net.with_lanes([1] * len(net.layers)))
+    return folded(net.with_lanes([1] * len(net.layers)), board)
 
 
 def adaptation_blocks(net: Network, batch: flow.Batch, answer_from: int, rng) -> Iterator[tasks.Stream]:
@@ -80,7 +80,7 @@ class _Adaptation:
 
 
 def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 2560, on_board: int = 100,
-          seed: int = 0, port: str = "sim", console=None) -> dict:
+          seed: int = 0, board: str = flow.DEFAULT_BOARD, port: str = "sim", console=None) -> dict:
     """Destroy the output layer, learn it again on a board through the host driver, and say how well it answers.
 
     data: what `golden.data.sets.find` takes; the network's own by default. The first `on_board` samples, rounded up to
@@ -94,8 +94,8 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
     flow.check_fits(case)
     check(case.data.classes is not None, f"{case.data.name} has targets, not classes: an output layer is learnt again "
                                          f"by its labels")
-    net = adaptive(case)
-    flow.check_room(replace(case, net=net), flow.DEFAULT_BOARD)
+    net = adaptive(case, board)
+    flow.check_room(net, board)
     check_writable(flow.BUILD / net.name / "network.json")
     task = _Adaptation(case, net, seed)
     figures = {"before": task.accuracy(case.params), "destroyed": task.accuracy(task.destroyed),

@@ -4,7 +4,19 @@ import click
 
 from golden.files import check_writable
 from leadlag import flow
-from leadlag.options import FOLDER, JOBS, SEED, Command, Finite, Group, command_line, data_option, only_for, port_option
+from leadlag.options import (
+    FOLDER,
+    JOBS,
+    SEED,
+    Command,
+    Finite,
+    Group,
+    board_option,
+    command_line,
+    data_option,
+    only_for,
+    port_option,
+)
 from leadlag.results import answer, answers, figures_table
 from leadlag.terminal import Table, notes, status
 
@@ -42,24 +54,27 @@ def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
 @click.command(cls=Command, short_help="Destroy an output layer and learn it again on a board.")
 @click.argument("network", metavar="NET", default="gle-mnist1d")
 @data_option
+@board_option
 @port_option(default="sim", show_default=True)
 @click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10),
               help="Sequences to learn, rounded up to one a class.")
 @click.option("--on-board", default=100, show_default=True, type=click.IntRange(0),
               help="So many of them on the board; golden learns the rest.")
 @answers
-def adapt(network, data, port, samples, on_board):
+def adapt(network, data, board, port, samples, on_board):
     """Relearn the output layer of a network through the host driver, and print how well it answers."""
     from leadlag.experiments import adaptation
     only_for("sequences that are learnt on a board", on_board > 0, "port", given="--on-board 0")
-    figures = adaptation.adapt(network, data=data, samples=samples, on_board=on_board, port=port, console=notes)
+    figures = adaptation.adapt(network, data=data, samples=samples, on_board=on_board, board=board, port=port,
+                               console=notes)
     table = Table("samples learnt", "test accuracy", title=f"{network}, before: {figures['before']:.1%}")
     for count, value in figures["relearn"]:
         table.add_row(f"{count:,}", f"{value:.1%}")
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
     device = [f"the board says: {figures['device']}",
               "written, as read back: " + ", ".join(map(str, figures["written"]))] if "device" in figures else []
-    answer(figures | {"page": page}, table, f"report {page}", *device, said)
+    then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" and "written" in figures else None
+    answer(figures | {"page": page}, table, f"report {page}", *device, said, then=then)
 
 
 @click.command(cls=Command, short_help="Predict video with late messages, with and without PM.")

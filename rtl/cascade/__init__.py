@@ -6,4 +6,4 @@ from rtl.cascade.cost import fold_within, inventory, pace
 from rtl.systems import Circuit
 
 CIRCUIT = Circuit(core=CascadeCore, fold=fold_within, inventory=inventory, pace=pace, notes=lambda net: [],
-                  chain=chain, clock={"ecp5": 130.0})
+                  chain=chain, clock=lambda net: {"ecp5": 130.0})

@@ -5,4 +5,4 @@ from rtl.event.cost import fold_within, inventory, notes, pace
 from rtl.systems import Circuit
 
 CIRCUIT = Circuit(core=EventCore, fold=fold_within, inventory=inventory, pace=pace, notes=notes,
-                  chain=lambda net: iter(()), clock={"ecp5": 100.0})
+                  chain=lambda net: iter(()), clock=lambda net: {"ecp5": 100.0})

@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Const, Mux, Signal
 from amaranth.lib import crc
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 
+from rtl.pipeline import later
+
 
 class Load(NamedTuple):
     """The image that is being written: its checksum so far, whether one is, how many words have come.
@@ -58,7 +60,9 @@ def loader(m, control, held, file) -> Load:
             m.d.sync += learnt.eq(0)
         with m.Elif(control.moved):
             m.d.sync += learnt.eq(1)
-    file.values["status"] = Cat(load.loaded, load.loading | load.settling, control.half, control.busy, learnt,
+    # whether a tick starts is known late in a cycle, and a host does not mind one more
+    busy = later(m, control.busy, 1, name="busy_said", reset_less=False)
+    file.values["status"] = Cat(load.loaded, load.loading | load.settling, control.half, busy, learnt,
                                 control.running if control.info.learns else Const(0, 1),
                                 Const(control.info.halves == 1, 1))
     return load

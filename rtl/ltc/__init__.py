@@ -20,4 +20,4 @@ def _either(plain, learning):
 CIRCUIT = Circuit(core=_either(LtcCore, TaughtCore), fold=_either(cost.fold_within, taught.fold_within),
                   inventory=_either(cost.inventory, taught.inventory), pace=_either(cost.pace, taught.pace),
                   notes=_either(cost.notes, taught.notes), chain=_either(chain.chain, taught.chain),
-                  clock={"ecp5": 130.0})
+                  clock=lambda net: {"ecp5": 130.0 if net.teacher is None else 100.0})

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boards.base import Resources
 from leadlag import cli, demo, ladder, terminal, training
 from leadlag.bench import groups as benches
 from leadlag.experiments import adaptation, learning, study, two_boards, video
@@ -42,7 +43,7 @@ class Answers:
             monkeypatch.setattr(place, name, lambda *given, answer=answer, **options: answer)
         monkeypatch.setattr(learning, "learn", lambda *given, **options: learning.Learnt(
             type("Net", (), {"name": "net"}), (), {"w": [1.0, 2.0], "ticks": 1_234_567}))
-        monkeypatch.setattr(cli.flow, "check_room", lambda case, board: None)
+        monkeypatch.setattr(cli.flow, "check_room", lambda net, board: Resources(lut4=1, bram=1, dsp=1, lut_ram=0))
 
 
 #: every command that prints a table
