@@ -58,7 +58,7 @@ LUT_KEEPER = 750
 #: the clock that the processor reaches on an ECP5
 KEEPER_MHZ = 80
 #: rough LUTs of the control and link
-LUT_BASE = 1250
+LUT_BASE = 1700
 
 Clock = PinClock | Pll | Ice40Pll | GowinPll
 

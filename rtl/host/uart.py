@@ -82,15 +82,16 @@ class UartTx(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         timer, left = Signal(range(self.divisor)), Signal(range(11))
-        bits = Signal(10, init=0x3FF)
-        m.d.comb += self.tx.eq(bits[0])
-        with m.If(left == 0):
-            m.d.comb += self.i.ready.eq(1)
+        # idle: left is 0
+        bits, idle = Signal(10, init=0x3FF), Signal(init=1)
+        m.d.comb += [self.tx.eq(bits[0]), self.i.ready.eq(idle)]
+        with m.If(idle):
             with m.If(self.i.valid):
-                m.d.sync += [bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))), left.eq(10),
+                m.d.sync += [idle.eq(0), bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))), left.eq(10),
                              timer.eq(self.divisor - 1)]
         with m.Elif(timer == 0):
-            m.d.sync += [bits.eq(Cat(bits[1:], Const(1, 1))), left.eq(left - 1), timer.eq(self.divisor - 1)]
+            m.d.sync += [bits.eq(Cat(bits[1:], Const(1, 1))), left.eq(left - 1), idle.eq(left == 1),
+                         timer.eq(self.divisor - 1)]
         with m.Else():
             m.d.sync += timer.eq(timer - 1)
         return m

@@ -1,0 +1,70 @@
+"""Commands that take a description by path, with the image beside it, as networks have it that learnt on the chip."""
+
+import json
+
+import pytest
+from cases import random_network
+from test_cli import leadlag, refused
+
+from firmware.playback import content
+from golden.image import build_image
+from golden.tasks import learning
+from leadlag import flow
+
+NET = learning.lagline()
+PARAMS = learning.lagline_start(NET, 0)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder with what `leadlag learn lagline` leaves."""
+    folder = tmp_path_factory.mktemp("described")
+    flow.write_words(NET, PARAMS, folder / "words")
+    return folder
+
+
+def test_a_description_stands_as_it_is(written):
+    found = flow.device(str(written / "words" / "network.json"), "ulx3s-12f")
+    assert found.net == NET
+    assert found.loaded == (NET, build_image(NET, PARAMS))
+
+
+def test_without_words(written, tmp_path):
+    (tmp_path / "network.json").write_text(NET.to_json())
+    found = flow.device(str(tmp_path / "network.json"))
+    assert found == flow.Device(NET, None)
+    with pytest.raises(ValueError, match="^lagline has no words: no parameters.image lies beside its network"):
+        _ = found.loaded
+    for command in (("load", "--port", "x"), ("flash-image", "--frames-only")):
+        assert "has no words" in refused(command[0], "network.json", *command[1:], cwd=tmp_path)
+
+
+def test_words_of_another_design(written, tmp_path):
+    (tmp_path / "parameters.image").write_bytes((written / "words" / "parameters.image").read_bytes())
+    (tmp_path / "network.json").write_text(random_network("described", largest=3).to_json())
+    assert "the image is for design" in refused("load", "network.json", "--port", "x", cwd=tmp_path)
+
+
+def test_commands_that_take_it(written):
+    rows = json.loads(leadlag("boards", "--for", "words/network.json", "--json", cwd=written).stdout)["boards"]
+    assert {row["board"] for row in rows if not row["fits"]} == {"ice40-hx8k", "icebreaker", "tang-nano-9k"}
+    assert {row["lanes"] for row in rows if row["fits"]} == {NET.lanes}
+    done = leadlag("flash-image", "words/network.json", "--board", "ulx3s-12f+learn", "--frames-only", "--out", "f.bin",
+                   cwd=written)
+    assert done.returncode == 0, done.stderr
+    assert (written / "f.bin").read_bytes() == content(NET, build_image(NET, PARAMS))
+    assert "lagline needs 22 multipliers, tang-nano-9k" in refused(
+        "build", "words/network.json", "--board", "tang-nano-9k", cwd=written)
+
+
+def test_commands_that_need_more(written):
+    for command in ("evaluate", "quantize", "simulate"):
+        assert "a description has no samples and no real parameters; build, load," in refused(
+            command, "words/network.json", cwd=written)
+    assert "a description has no samples" in refused(
+        "flash-image", "words/network.json", "--board", "ulx3s-12f", "--frames-only", "-n", "2", cwd=written)
+
+
+def test_adapt_for_another_board():
+    said = refused("adapt", "gle-mnist1d", "--board", "ulx3s-25f", "-n", "10", "--on-board", "0")
+    assert "gle-mnist1d-adaptive needs 79 block RAMs, ulx3s-25f (LFE5U-25F) has 56" in said
