@@ -51,6 +51,8 @@ BOOTING = "+flash"
 KEEPING = "+learn"
 #: and where it holds its parameters against their checksum, alone or behind BOOTING
 SCRUBBING = "+scrub"
+#: the clock that a network of rates reaches on an ECP5 with that
+SCRUB_MHZ = 120
 #: rough LUTs of what does that, and of what mends from the flash
 LUT_SCRUB, LUT_MENDER = 250, 350
 #: rough LUTs of the processor for that, its ports and its gate
@@ -136,7 +138,7 @@ class Board:
     @property
     def scrubbing(self) -> "Board":
         """The same board, which holds its parameters against their checksum; mends them where it `boots`."""
-        return replace(self, name=f"{self.name}{SCRUBBING}", scrubs=True)
+        return replace(self, name=f"{self.name}{SCRUBBING}", scrubs=True, clock_mhz=min(self.clock_mhz, SCRUB_MHZ))
 
     def slots(self, net: Description) -> Slots | None:
         """Where `net` keeps what it learns: at the end of the flash."""

@@ -4,6 +4,8 @@ Address map: golden.regmap. An image is written into the half of every bank that
 between two ticks only when all its words came and their CRC-32 is right. A core may have one half only.
 """
 
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -85,9 +87,10 @@ def _awaited_state(m, held, bus, o, busy):
 class Control(wiring.Component):
     """Bus slave for one network.
 
-    An access takes ACCESS cycles (PARAMETER_ACCESS for a parameter word, whose CRC is byte-serial), longer while the
-    input is full, while an image comes into force, and while a tick runs that learns. A master that withdraws a request
-    after PARAMETER_ACCESS cycles or later is not answered any more but in the next two cycles, and nothing is done.
+    An access takes ACCESS cycles (REGISTER_ACCESS where that is to a register, PARAMETER_ACCESS to a parameter word,
+    whose CRC is byte-serial), longer while the input is full, while an image comes into force, and while a tick runs
+    that learns. A master that withdraws a request after PARAMETER_ACCESS cycles or later is not answered any more but
+    in the next two cycles, and nothing is done.
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
@@ -98,7 +101,9 @@ class Control(wiring.Component):
     what plays frames at power-up: its state, and whether an error is flagged; those of scrub_members.
     """
 
-    ACCESS, PARAMETER_ACCESS = 4, 11
+    ACCESS, REGISTER_ACCESS, PARAMETER_ACCESS = 4, 5, 11
+    #: registers whose values are chosen from at a time
+    GROUP = 8
 
     def __init__(self, net: Description, info: CoreInfo, *, i, o, boots: bool = False):
         self.net, self.info, self._learns, self._boots = net, info, info.learns, boots
@@ -157,7 +162,7 @@ class Control(wiring.Component):
                 with m.If(addr[31]):
                     m.next = "parameter"
                 with m.Elif(addr[8:31] == 0):
-                    m.next = "register"
+                    m.next = "choose"
                 with m.Elif((addr == INPUT) & is_write):
                     m.next = "input"
                 with m.Elif((addr == OUTPUT) & ~is_write):
@@ -167,6 +172,8 @@ class Control(wiring.Component):
                         m.next = "awaited"
                 with m.Else():
                     m.next = "nowhere"
+            with m.State("choose"):
+                m.next = "register"
             self._register_state(m, held, decoded)
             self._parameter_state(m, held, load, count, outside, readable)
             self._stream_states(m, held, load)
@@ -182,21 +189,28 @@ class Control(wiring.Component):
         return m
 
     def _registers(self, m, held, file, load):
-        """Decode of the address held: `value` and `exists` one cycle later, `strobe` to the register's write."""
+        """Decode of the address held: `value` and `exists` two cycles later, `strobe` to the register's write."""
         found = Decoded(Signal(32, reset_less=True), Signal(reset_less=True), Signal(reset_less=True), Signal())
         begin = (held.addr[:8] == REGISTERS["load_begin"].offset) & held.write
-        m.d.sync += [found.value.eq(0), found.exists.eq(1), found.early.eq(begin & waits(m, self, load))]
+        m.d.sync += found.early.eq(begin & waits(m, self, load))
         if self.info.drain:
             m.d.sync += self.hold.eq(load.loading | load.settling | begin)
-        with m.Switch(held.addr[:8]):
-            for name, register in self._here.items():
-                with m.Case(register.offset):
-                    if name in file.values:
-                        m.d.sync += found.value.eq(file.values[name])
-                    if name in file.writes:
-                        m.d.sync += file.writes[name].eq(found.strobe)
-            with m.Default():
-                m.d.sync += found.exists.eq(0)
+        here, groups = list(self._here.items()), []
+        for start in range(0, len(here), self.GROUP):
+            value, exists = (Signal(bits, name=f"{name}{start}", reset_less=True)
+                             for name, bits in (("value", 32), ("exists", 1)))
+            groups.append((value, exists))
+            m.d.sync += [value.eq(0), exists.eq(0)]
+            with m.Switch(held.addr[:8]):
+                for name, register in here[start:start + self.GROUP]:
+                    with m.Case(register.offset):
+                        m.d.sync += exists.eq(1)
+                        if name in file.values:
+                            m.d.sync += value.eq(file.values[name])
+                        if name in file.writes:
+                            m.d.sync += file.writes[name].eq(found.strobe)
+        values, known = zip(*groups, strict=True)
+        m.d.sync += [found.value.eq(reduce(or_, values)), found.exists.eq(Cat(*known).any())]
         return found
 
     def _register_state(self, m, held, decoded):

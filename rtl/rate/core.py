@@ -123,7 +123,7 @@ class NetworkCore(wiring.Component):
         start = self._start(m, vector, go)
         if learns:
             m.d.sync += start["reseed"].eq(due & (half != self.want_half))
-        self._layers(m, start, output, given)
+        self._layers(m, start, _told(m, self, due, free, start), output, given)
         if learns:
             self._probe(m, due & ~go, hold)
         ask_layers(m, self, due & ~go, go=go, drain=drain_cycles(self.net))
@@ -200,16 +200,15 @@ class NetworkCore(wiring.Component):
             m.d.sync += index.eq(Mux(word.last, 0, index + 1))
         return room != 0, taken | (room != 0), (buffer.w_en, word.y)
 
-    def _layers(self, m, start, output, given):
+    def _layers(self, m, start, told, output, given):
         params = wiring.flipped(self.params)
         for n, unit in self.engines.items():
             m.submodules[f"layer{n}"] = unit
             wiring.connect(m, params, unit.params)
             params = unit.params_out
-            m.d.comb += [unit.start.eq(self.tick), unit.half.eq(self.half)]
-            told = ("fresh", "restart", *(["stream"] if self.net.streams > 1 else []),
-                    *(["errors", "learn", "halve", "reseed"] if self.net.layers[n].plastic else []))
-            m.d.comb += [getattr(unit, name).eq(start[name]) for name in told]
+            names = ("start", "half", "fresh", "restart", *(["stream"] if self.net.streams > 1 else []),
+                     *(["errors", "learn", "halve", "reseed"] if self.net.layers[n].plastic else []))
+            m.d.comb += [getattr(unit, name).eq(told[n][name]) for name in names]
             self._below(m, n, unit, given)
         self._ends(m, start, output, params, given)
 
@@ -230,11 +229,12 @@ class NetworkCore(wiring.Component):
     def _below(self, m, n: int, unit, given):
         """Messages from below, and errors down there."""
         if n == 0:
-            # a register keeps the way into the block RAM short, and the first write over the oldest message
-            # behind its last read, which may be in the cycle of `tick`
-            valid = later(m, given["input"], 1, name="given", reset_less=False)
+            # registers keep the way into the block RAM short, and the first write over the oldest message
+            # behind its last read, which may be in the cycle of `start`
+            hops = 1 + behind(self.net)
+            valid = later(m, given["input"], hops, name="given", reset_less=False)
             m.d.comb += [unit.i.valid.eq(valid),
-                         unit.i.payload.eq(later(m, self.i.p.x[:unit.layer.operand.width], 1, name="word"))]
+                         unit.i.payload.eq(later(m, self.i.p.x[:unit.layer.operand.width], hops, name="word"))]
             return
         least = self.net.layers[n].least_delay
         _connect(m, f"message{n}", self.engines[n - 1].o, unit.i, least)
@@ -296,6 +296,25 @@ class NetworkCore(wiring.Component):
         m.d.sync += [self.probe_valid.eq(Cat(each.probe_valid for each in self.readers).any()),
                      self.probe_data.eq(reduce(or_, (Mux(each.probe_valid, each.probe_data, 0)
                                                      for each in self.readers)))]
+
+
+def behind(net: Network) -> int:
+    """Cycles by which layers begin behind `tick`."""
+    return int(net.teacher is None)
+
+
+def _told(m, core: NetworkCore, due, free, start) -> dict[int, dict]:
+    """What each layer is told, `behind` cycles later: a layer may be on the other side of the chip.
+
+    Of the start there are several registers, each for layers that lie together. Where `tick` is 1, `due` and `free` are
+    0: to name them changes nothing, but tools would make one register of those whose inputs are the same.
+    """
+    begins, cycles = [core.tick, core.tick & ~due, core.tick & ~free], behind(core.net)
+    if not cycles:
+        begins = begins[:1]
+    starts = [later(m, begin, cycles, name=f"begin{n}", reset_less=False) for n, begin in enumerate(begins)]
+    rest = {name: later(m, value, cycles, name=f"far_{name}") for name, value in ({"half": core.half} | start).items()}
+    return {n: {"start": starts[k * len(starts) // len(core.engines)]} | rest for k, n in enumerate(core.engines)}
 
 
 def drain_cycles(net: Network) -> int:

@@ -121,6 +121,7 @@ def test_what_is_not_scrubbed(make, says):
 @pytest.mark.parametrize(("name", "boots"), [("ulx3s-85f+scrub", False), ("ulx3s-85f+flash+scrub", True)])
 def test_boards_that_scrub(name, boots):
     """The whole top has a scrubber, and where it plays its flash a mender; nothing of either without `+scrub`."""
+    assert (flow.board(name).clock_mhz, flow.board(name.removesuffix("+scrub")).clock_mhz) == (120, 140)
     net = random_network("scrub 0", largest=3)
     for each, has in ((name, True), (name.removesuffix("+scrub"), False)):
         board = flow.board(each)
