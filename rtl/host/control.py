@@ -87,10 +87,9 @@ def _awaited_state(m, held, bus, o, busy):
 class Control(wiring.Component):
     """Bus slave for one network.
 
-    An access takes ACCESS cycles (REGISTER_ACCESS where that is to a register, PARAMETER_ACCESS to a parameter word,
-    whose CRC is byte-serial), longer while the input is full, while an image comes into force, and while a tick runs
-    that learns. A master that withdraws a request after PARAMETER_ACCESS cycles or later is not answered any more but
-    in the next two cycles, and nothing is done.
+    An access takes ACCESS cycles (PARAMETER_ACCESS for a parameter word, whose CRC is byte-serial), longer while the
+    input is full, while an image comes into force, and while a tick runs that learns. A master that withdraws a request
+    after PARAMETER_ACCESS cycles or later is not answered any more but in the next two cycles, and nothing is done.
     Decoded strobes and read values pass a register: nets from here reach across the chip.
     Reading the output when there is none gives 0. Errors are sticky flags (golden.regmap.ERRORS).
 
@@ -101,7 +100,7 @@ class Control(wiring.Component):
     what plays frames at power-up: its state, and whether an error is flagged; those of scrub_members.
     """
 
-    ACCESS, REGISTER_ACCESS, PARAMETER_ACCESS = 4, 5, 11
+    ACCESS, PARAMETER_ACCESS = 5, 12
     #: registers whose values are chosen from at a time
     GROUP = 8
 
@@ -152,28 +151,28 @@ class Control(wiring.Component):
         m.d.comb += [self.i.p.x.eq(data), self.i.p.first.eq(data[FIRST_BIT])]
         if self._learns:
             m.d.comb += [self.i.p.learn.eq(data[LEARN_BIT]), self.i.p.teach.eq(data[TEACH_BIT])]
+        places = {"register": addr[8:] == 0, "input": (addr == INPUT) & is_write,
+                  "output": (addr == OUTPUT) & ~is_write}
+        if self._boots:
+            places["awaited"] = addr == AWAITED
+        found = {name: Signal(name=f"is_{name}", reset_less=True) for name in places}
+        m.d.sync += [found[name].eq(is_there) for name, is_there in places.items()]
         with m.FSM():
             with m.State("idle"):
                 m.d.sync += [addr.eq(bus.addr), data.eq(bus.w_data), is_write.eq(bus.write)]
                 with m.If(bus.read | bus.write):
                     m.next = "decode"
-            with m.State("decode"):
+            with m.State("decode"):     # 32 bits are compared: a cycle of its own
                 m.d.sync += [bus.r_data.eq(0), bus.error.eq(0)]
+                m.next = "go"
+            with m.State("go"):
                 with m.If(addr[31]):
                     m.next = "parameter"
-                with m.Elif(addr[8:31] == 0):
-                    m.next = "choose"
-                with m.Elif((addr == INPUT) & is_write):
-                    m.next = "input"
-                with m.Elif((addr == OUTPUT) & ~is_write):
-                    m.next = "output"
-                if self._boots:
-                    with m.Elif(addr == AWAITED):
-                        m.next = "awaited"
+                for name in places:
+                    with m.Elif(found[name]):
+                        m.next = name
                 with m.Else():
                     m.next = "nowhere"
-            with m.State("choose"):
-                m.next = "register"
             self._register_state(m, held, decoded)
             self._parameter_state(m, held, load, count, outside, readable)
             self._stream_states(m, held, load)

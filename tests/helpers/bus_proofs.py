@@ -4,7 +4,7 @@ from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
 from inside import Inside
 
 from golden.frames import READ, WRITE, Status
-from golden.regmap import AWAITED, INPUT, REGISTERS
+from golden.regmap import AWAITED, INPUT, OUTPUT, REGISTERS
 from rtl.host.control import Control
 from rtl.host.master import BusMaster
 from rtl.systems import core_of
@@ -112,18 +112,27 @@ class Answers(Inside):
             Assert(are("idle", "release") | (Cat(held.write, held.addr, held.data) == bus.last[1:])),
             Assert(are("idle", "release") | ~bus.acked), Assert(~are("release") | bus.acked),
             Assert(~are("idle") | ~bus.out & (~did | bus.acked)),
-            Assert(~are("decode") | (bus.age == 1)), Assert(~are("parameter") | (bus.age == 2 + count)),
-            Assert(are("parameter") | (count == 0)), Assert(~waiting | (bus.age >= 2)),
-            Assert(~are("nowhere") | (bus.age == 2) | (bus.age == 3)),
-            Assert(~are("output") | (bus.age >= 2) | (bus.gone == 1)),
+            Assert(~are("decode") | (bus.age == 1)), Assert(~are("go") | (bus.age == 2)),
+            Assert(~are("parameter") | (bus.age == 3 + count)),
+            Assert(are("parameter") | (count == 0)), Assert(~waiting | (bus.age >= 3)),
+            Assert(~are("nowhere") | (bus.age == 3) | (bus.age == 4)),
+            Assert(~are("output") | (bus.age >= 3) | (bus.gone == 1)),
             Assert(~are("answer") | bus.out | (bus.gone <= self.AFTER)),
             Assert(~did | done | are("idle") | are("parameter") & (count != 0)),
             Assert(~self.unit.bus.error | done | are("idle", "decode")),
             Assert(~are("register") | (held.addr[8:] == 0)), Assert(~are("parameter") | held.addr[31]),
             Assert(~are("input") | held.write & (held.addr == INPUT)),
             Assert(~are("output") | ~held.write), Assert(~are("awaited") | (held.addr == AWAITED)),
+            *(Assert(~are("go") | (own[f"is_{name}"] == is_there)) for name, is_there in self._places(held)),
             *(Assert(~strobe | are("answer") & held.write & (held.addr == REGISTERS[name].offset))
               for name, strobe in self.strobes.items())]
+
+    def _places(self, held):
+        """What Control notes of an address while it decodes it."""
+        yield from (("register", held.addr[8:] == 0), ("input", (held.addr == INPUT) & held.write),
+                    ("output", (held.addr == OUTPUT) & ~held.write))
+        if "is_awaited" in self.own:
+            yield "awaited", held.addr == AWAITED
 
     def _probe(self, m, bus):
         """What is asked of the core is answered, once, while the master waits for it."""
@@ -131,5 +140,5 @@ class Answers(Inside):
         answered = self.unit.probe_valid
         m.d.sync += waits.eq(Mux(self.unit.probe | asks & ~answered, waits + 1, 0))
         m.d.comb += [Assume(answered <= asks), Assume(~asks | answered | (waits < self.patience)),
-                     Assert(~asks | (bus.age == 2 + waits) & (waits != 0)), Assert(asks | (waits == 0)),
+                     Assert(~asks | (bus.age == 3 + waits) & (waits != 0)), Assert(asks | (waits == 0)),
                      Assert(~self.own["forsaken"])]

@@ -26,6 +26,7 @@ from golden.regmap import (
     VALID_BIT,
     parameter_address,
 )
+from rtl.host.control import Control
 from rtl.host.core import CoreInfo
 from rtl.host.top import PROBE, NetworkTop, SerialTop
 from rtl.rate.core import drain_cycles
@@ -245,9 +246,9 @@ def test_line_and_patience_of_a_board():
     assert (len(top.rx), len(top.tx), len(top.busy)) == (1, 1, 1)
     assert (top.rx.init, top.tx.init) == (1, 1)
     assert (top.idle_cycles, top.ack_cycles) == (64 * 80, 16 * 80 + 3 * cycles_per_tick(NET))
-    assert SerialTop(NET, divisor=8, ack_cycles=11).ack_cycles == 11
-    with pytest.raises(ValueError, match="ack_cycles must be at least 11, which an access may take, not 10"):
-        SerialTop(NET, divisor=8, ack_cycles=10)
+    assert SerialTop(NET, divisor=8, ack_cycles=12).ack_cycles == 12
+    with pytest.raises(ValueError, match="ack_cycles must be at least 12, which an access may take, not 11"):
+        SerialTop(NET, divisor=8, ack_cycles=11)
 
 
 def test_what_a_core_need_not_say():
@@ -257,11 +258,11 @@ def test_what_a_core_need_not_say():
 
 def test_patience_with_a_network_that_learns():
     """A word that learns is read between two ticks: a host that gives up before would hear of it too late."""
-    least = 11 + NetworkTop(LEARNER).core.info.patience + PROBE
+    least = Control.PARAMETER_ACCESS + NetworkTop(LEARNER).core.info.patience + PROBE
     assert SerialTop(LEARNER, divisor=1).ack_cycles >= least
     assert SerialTop(LEARNER, divisor=8, ack_cycles=least).ack_cycles == least
-    with pytest.raises(ValueError, match=f"ack_cycles must be at least {least}, which an access may take, not 11"):
-        SerialTop(LEARNER, divisor=8, ack_cycles=11)
+    with pytest.raises(ValueError, match=f"ack_cycles must be at least {least}, which an access may take, not 12"):
+        SerialTop(LEARNER, divisor=8, ack_cycles=12)
     for n in range(12):     # a tick has to end, what it leaves to drain, and the word to come by the way of the sums
         net = random_learner(f"probe {n}")
         takes = cycles_per_tick(net, learning=True) + drain_cycles(net) + 20

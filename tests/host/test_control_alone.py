@@ -90,9 +90,9 @@ def test_accesses():
     dut = made()
 
     async def body(master, ctx):
-        assert await master.access(REGISTERS["cycles_per_tick"].offset) == (77, False, Control.REGISTER_ACCESS)
+        assert await master.access(REGISTERS["cycles_per_tick"].offset) == (77, False, Control.ACCESS)
         assert await master.get("fingerprint_low") == int(NET.fingerprint[8:], 16)
-        assert await master.set("scratch", 0xDEADBEEF) == (0, False, Control.REGISTER_ACCESS)
+        assert await master.set("scratch", 0xDEADBEEF) == (0, False, Control.ACCESS)
         assert await master.get("scratch") == 0xDEADBEEF
         for addr in (0xFC, 0x7000, REGISTERS["scratch"].offset | 1 << 8):
             assert (await master.access(addr))[1], f"0x{addr:x}"
@@ -227,7 +227,7 @@ def test_a_new_image_that_the_master_gives_up_is_forgotten():
             assert not ctx.get(dut.bus.ack)
             await master.tick()
         ctx.set(dut.half, ctx.get(dut.want_half))
-        assert await master.access(REGISTERS["cycles_per_tick"].offset) == (77, False, Control.REGISTER_ACCESS)
+        assert await master.access(REGISTERS["cycles_per_tick"].offset) == (77, False, Control.ACCESS)
         assert await master.get("status") & 3 == 1, "a load has begun"
     play(dut, body)
 
