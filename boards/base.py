@@ -32,8 +32,10 @@ from boards.flash import SpiFlash
 from boards.floorplan import Grid
 from boards.pins import check_platform
 from golden.description import Description
+from golden.flash import noise
 from golden.keeper import Slots, processor, slot_bytes
 from rtl.host import top as tops
+from rtl.host.rom import WORD, rom_words
 from rtl.inventory import Budget, Memory
 from rtl.systems import circuit
 
@@ -51,6 +53,8 @@ BOOTING = "+flash"
 KEEPING = "+learn"
 #: and where it holds its parameters against their checksum, alone or behind BOOTING
 SCRUBBING = "+scrub"
+#: and where it plays frames that lie in the bitstream itself (boards.bake)
+ROM = "+rom"
 #: the clock that a network of rates reaches on an ECP5 with that
 SCRUB_MHZ = 120
 #: rough LUTs of what does that, and of what mends from the flash
@@ -95,6 +99,7 @@ class Board:
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
     scrubs: parameters are held against their checksum (rtl/host/scrub.py); `scrubbing` is the board with that.
+    holds: frames in the bitstream are played at power-up (rtl/host/rom.py); `holding` is the board with that.
     """
 
     name: str
@@ -112,6 +117,7 @@ class Board:
     boots: bool = False
     keeps: bool = False
     scrubs: bool = False
+    holds: bool = False
 
     def __post_init__(self):
         for name in ("input_mhz", "clock_mhz", "baud"):
@@ -140,6 +146,13 @@ class Board:
         """The same board, which holds its parameters against their checksum; mends them where it `boots`."""
         return replace(self, name=f"{self.name}{SCRUBBING}", scrubs=True, clock_mhz=min(self.clock_mhz, SCRUB_MHZ))
 
+    @property
+    def holding(self) -> "Board":
+        """The same board, which plays what its bitstream holds; ValueError where no tool changes that."""
+        if self.part.family.routed not in ("config", "asc"):
+            raise ValueError(f"{self.name}: no tool puts new contents into a routed design of {self.part.family.name}")
+        return replace(self, name=f"{self.name}{ROM}", holds=True)
+
     def slots(self, net: Description) -> Slots | None:
         """Where `net` keeps what it learns: at the end of the flash."""
         size = slot_bytes(net)
@@ -160,8 +173,10 @@ class Board:
         """Room beside the link."""
         return self._room(self.part.family)
 
-    def _room(self, family: Family) -> Budget:
+    def _room(self, family: Family, net: Description | None = None) -> Budget:
         part, bram = self.part, self.part.bram - LINK_BLOCKS
+        if self.holds and net is not None:
+            bram -= family.inferred(len(rom_words(noise(net))), 8 * WORD)
 
         def luts(need):
             # what has no cells of LUT RAM left, or no large RAM, has no room, however many LUTs there are
@@ -187,7 +202,7 @@ class Board:
         for form in (net,) if smaller is None else (net, smaller):
             for family in self._families:
                 try:
-                    found, error = wanted.fold(form, self._room(family)), None
+                    found, error = wanted.fold(form, self._room(family, net)), None
                 except ValueError as why:
                     found, error = None, why
                 if found is not None and self._holds(found, family):
@@ -206,7 +221,7 @@ class Board:
         return next((family for family in self._families if self._holds(net, family)), self._families[-1])
 
     def _holds(self, net: Description, family: Family) -> bool:
-        need, room = circuit(net).inventory(net), self._room(family)
+        need, room = circuit(net).inventory(net), self._room(family, net)
         # where there is a slimmer form, this one has to have the logic cells, too
         slims = need.shared is not None and family.other is not None and family.other.shared
         return family.block_rams(need) <= room.bram and self._holds_other(need, family) and (
@@ -238,8 +253,9 @@ class Board:
 
     def top(self, net: Description, clock: Clock, divisor: int) -> tops.SerialTop:
         """What is the same on all boards."""
+        played = tops.Rom(noise(net)) if self.holds else None
         return tops.SerialTop(net, divisor=divisor, vendor=self.family_for(net).vendor, scrubs=self.scrubs,
-                              flash=self.flash.read(clock.mhz, self.slots(net)) if self.boots else None)
+                              flash=self.flash.read(clock.mhz, self.slots(net)) if self.boots else played)
 
 
 def uart_divisor(clock_mhz: Fraction, baud: int) -> int:
@@ -293,7 +309,7 @@ class BoardDesign(Elaboratable):
         if board.leds:
             count = Signal(max(2, int(self.clock.mhz * 1_000_000).bit_length() - 1))
             m.d.sync += count.eq(count + 1)
-            beat = count[-1] | top.refused if board.boots else count[-1]
+            beat = count[-1] | top.refused if board.boots or board.holds else count[-1]
             if board.scrubs:
                 beat = beat | top.flipped
             for n, light in enumerate((beat, ~rx, ~tx, top.busy)[:board.leds]):

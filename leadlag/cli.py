@@ -9,7 +9,7 @@ from golden.programs import end_on_signals
 from leadlag import __version__, flow
 from leadlag.doctor import doctor
 from leadlag.experiments.cli import adapt, learn, study, video
-from leadlag.flash import board_command, flash_command, flash_image, listen
+from leadlag.flash import bake, board_command, flash_command, flash_image, listen
 from leadlag.foreign_cli import export_command, import_command, raster_command
 from leadlag.lists import boards, datasets, networks
 from leadlag.model import report_table
@@ -51,7 +51,7 @@ def cli():
 
 
 for command in (new, train, import_command, export_command, raster_command, boards, networks, datasets, doctor, verilog,
-                verify, learn, adapt, video, study, flash_image, flash_command, listen, board_command):
+                verify, learn, adapt, video, study, flash_image, flash_command, bake, listen, board_command):
     cli.add_command(command)
 
 

@@ -19,7 +19,7 @@ from leadlag.terminal import notes, status
 network_argument = click.argument("network", metavar="NET")
 count_option = click.option("-n", "--count", type=COUNT, default=3, show_default=True,
                             help="Test samples that it answers at power-up.")
-IMAGE = "flash.bin"
+IMAGE, BAKED = "flash.bin", "baked.bit"
 #: seconds after the last byte until a board has said everything
 SILENCE = 2.0
 
@@ -88,8 +88,42 @@ def flash_image(network, board, count, frames_only, out):
            f"leadlag board {network} --simulate {board.name} --pty --flash {out}")
 
 
+@click.command(cls=Command, short_help="Put parameters into a built bitstream.")
+@network_argument
+@board_option
+@click.option("-n", "--count", type=click.IntRange(0), default=0, show_default=True,
+              help="Test samples to answer at power-up, too; not for a .json.")
+@click.option("--out", type=FILE, help=f"{BAKED} beside the bitstream by default.")
+@answers
+def bake(network, board, count, out):
+    """Put parameters into a bitstream that is built for BOARD+rom: without place and route.
+
+    The board then plays them to itself at power-up. It needs neither a host nor a flash of its own.
+    """
+    from boards.bake import bake as write
+    board = flow.board(board)
+    board = board if board.holds else board.holding
+    net, held = content(network, board, count)
+    folder = flow.BUILD / net.name / board.name
+    out = out or folder / BAKED
+    check_writable(out)
+    _built(folder, net, board)
+    with status(notes, f"{net.name} on {board.name}: new contents"):
+        write(net, board, folder, held, out)
+    answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out, "frames": len(held),
+            "samples": count}, f"{net.name}: {out}, {len(held):,} bytes of frames inside, {count} samples")
+
+
 def _bitstream(folder: Path, net, board) -> bytes:
     """That of the design, short enough for the room before the frames; ValueError where it was not built."""
+    found = _built(folder, net, board)
+    check(board.flash.apart or len(found) <= board.flash.address,
+          f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
+    return found
+
+
+def _built(folder: Path, net, board) -> bytes:
+    """The bitstream of a design; ValueError where it was not built."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         found = (folder / board.part.family.bitstream).read_bytes()
@@ -97,8 +131,6 @@ def _bitstream(folder: Path, net, board) -> bytes:
         raise ValueError(f"{folder} has no bitstream: leadlag build {net.name} --board {board.name}") from None
     check(report.get("fingerprint") == net.fingerprint,
           f"the bitstream in {folder} is of another design: leadlag build {net.name} --board {board.name}")
-    check(board.flash.apart or len(found) <= board.flash.address,
-          f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS, own
-from boards.base import BOOTING, KEEPING, SCRUBBING, Resources
+from boards.base import BOOTING, KEEPING, ROM, SCRUBBING, Resources
 from boards.base import check_fits as check_part
 from golden import systems
 from golden.data import sets
@@ -87,12 +87,12 @@ def board(name: str):
     """A board by name, or of a file NAME.py; with +flash behind it the one that plays what its flash holds at power-up.
 
     With +learn the one that keeps what it learns there, too; with +scrub, alone or behind +flash, the one that holds
-    its parameters against their checksum.
+    its parameters against their checksum; with +rom the one that plays what its bitstream holds.
     """
     plain, plus, form = name.partition("+")
     is_file = plain.endswith(".py")
     if not is_file and plain not in BOARDS or \
-            plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING):
+            plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING, ROM):
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}, or a file with one of your own, BOARD.py")
     board = own.board(plain) if is_file else BOARDS[plain]
     if is_file and board.name in BOARDS:
@@ -101,6 +101,8 @@ def board(name: str):
         board = board.booting
     if name.endswith(SCRUBBING):
         board = board.scrubbing
+    if name.endswith(ROM):
+        return board.holding
     return board.keeping if name.endswith(KEEPING) else board
 
 

@@ -13,6 +13,7 @@ EXAMPLES = {
     "evaluate": "leadlag evaluate gle-mnist1d -n 100",
     "export": "leadlag export delays-digits --out digits.nir",
     "flash": "leadlag flash delays-digits --board ice40-hx8k+flash --dry-run",
+    "bake": "leadlag bake delays-digits --board ulx3s-12f",
     "flash-image": "leadlag flash-image delays-digits --board ice40-hx8k --frames-only -n 4 --out frames.bin",
     "import": "leadlag import net.nir --dt 1e-4",
     "learn": "leadlag learn lagline --no-rtl",

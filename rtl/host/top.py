@@ -18,6 +18,7 @@ from rtl.host.keeper import Keeper
 from rtl.host.link import HostLink
 from rtl.host.mender import Mender
 from rtl.host.player import FramePlayer
+from rtl.host.rom import FrameRom
 from rtl.host.scrub import scrub_members
 from rtl.host.uart import UartRx, UartTx
 from rtl.systems import core_of
@@ -85,20 +86,29 @@ class Flash(NamedTuple):
     slots: Slots | None = None
 
 
+class Rom(NamedTuple):
+    """Frames in the bitstream, which are played at power-up as those of a flash are: see rtl.host.rom.FrameRom."""
+
+    content: bytes
+    slots: None = None
+
+
 class SerialTop(wiring.Component):
     """NetworkTop at the end of a serial line (firmware/protocol.py), 8N1.
 
     Parameters: net; divisor, clock cycles a bit; vendor form; idle_cycles and ack_cycles of rtl.host.link.HostLink, by
-    default the time of 64 and of 16 bytes on the line; flash, where frames are played from it at power-up: bytes of
-    the line are dropped until they came to their end, and responses to them go out on it; scrubs, whether parameters
-    are held against their checksum, and with `flash` put in force again from there where that has changed.
+    default the time of 64 and of 16 bytes on the line; flash, where frames are played from it at power-up, or from a
+    Rom: bytes of the line are dropped until they came to their end, and responses to them go out on it; scrubs, whether
+    parameters are held against their checksum, and with a flash put in force again from there where that has changed.
     Members: rx, tx, the line; busy, a tick is under way (for a light); with `scrubs` flipped, for another, until the
-    register `scrub_flips` is written; with `flash` its pins cs (high: selected), clk,
-    copi and cipo, and refused, for another light: it holds what is not for this device, or damaged.
+    register `scrub_flips` is written; with `flash` refused, for another light: it holds what is not for this device, or
+    damaged; of a flash, not of a Rom, its pins cs (high: selected), clk, copi and cipo.
     """
 
     def __init__(self, net: Description, *, divisor: int, vendor: str = "generic", idle_cycles: int | None = None,
-                 ack_cycles: int | None = None, flash: Flash | None = None, scrubs: bool = False):
+                 ack_cycles: int | None = None, flash: Flash | Rom | None = None, scrubs: bool = False):
+        if isinstance(flash, Rom) and scrubs:
+            raise ValueError("frames in the bitstream are played once: nothing is mended from there")
         if flash is not None and flash.slots is not None and net.teacher is None:
             raise ValueError(f"{net.name} has no teacher and no plastic layer: there is nothing to keep")
         self.net, self.divisor, self.vendor, self.flash, self.scrubs = net, divisor, vendor, flash, scrubs
@@ -112,10 +122,11 @@ class SerialTop(wiring.Component):
             raise ValueError(f"ack_cycles must be at least {access}, which an access may take, not {ack_cycles}")
         # a tick may be waited for
         self.ack_cycles = 16 * byte + info.patience if ack_cycles is None else ack_cycles
-        pins = {} if flash is None else {"cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1)}
+        self._has_pins = isinstance(flash, Flash)
+        pins = {} if not self._has_pins else {"cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1)}
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)}
                          | {f"flash_{name}": pin for name, pin in pins.items()}
-                         | ({"refused": Out(1)} if pins else {}) | ({"flipped": Out(1)} if scrubs else {}))
+                         | ({"refused": Out(1)} if flash is not None else {}) | ({"flipped": Out(1)} if scrubs else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -140,7 +151,8 @@ class SerialTop(wiring.Component):
     def _played(self, m, link, line):
         """What the link is given: bytes of the flash, and those of the line when they came to their end."""
         top, pins = self.top, ("cs", "clk", "copi")
-        flash = FlashReader(address=self.flash.address, half=self.flash.half)
+        flash = FlashReader(address=self.flash.address, half=self.flash.half) if self._has_pins else \
+            FrameRom(self.flash.content)
         if self.scrubs:
             m.submodules.mender = mender = Mender(parameter_words(self.net))
             m.submodules.flash = ResetInserter(mender.restart)(flash)
@@ -151,10 +163,12 @@ class SerialTop(wiring.Component):
             _shared(m, flash, player, mender)
         else:
             connect(m, flash.o, player.i)
-        if self.flash.slots is None:
-            m.d.comb += [getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins]
+        if self._has_pins:
+            m.d.comb += flash.cipo.eq(self.flash_cipo)
+            if self.flash.slots is None:
+                m.d.comb += [getattr(self, f"flash_{name}").eq(getattr(flash, name)) for name in pins]
         wanted = player.active | mender.active if self.scrubs else player.active
-        m.d.comb += [flash.cipo.eq(self.flash_cipo), flash.start.eq(wanted), player.errors.eq(top.errors),
+        m.d.comb += [flash.start.eq(wanted), player.errors.eq(top.errors),
                      *(getattr(player, name).eq(getattr(link, name)) for name in ("framing", "answered", "status")),
                      top.boot.eq(player.state), self.refused.eq(player.state == Boot.REFUSED)]
         # a host that knew the device before its power went does not know the numbers of these frames

@@ -9,7 +9,7 @@ from firmware.transport import PortError, Transport
 from golden.description import Description
 from golden.flash import ERASED
 from golden.keeper import Slots, processor, slot_bytes
-from rtl.host.top import Flash, SerialTop
+from rtl.host.top import Flash, Rom, SerialTop
 from sim.design import Design, Mapped, design_of
 from sim.verilated import build_design
 
@@ -29,7 +29,7 @@ class SimulatedBoard(Transport):
     Parameters: net, the design on the board; vendor form; quick, True to compile sooner what runs few cycles; flash,
     what that holds (golden/flash.py), for a board that plays it at power-up: time passes by reading; keeps, whether it
     keeps what it learns, in slots from SLOTS on; mapped, the netlist that tools make of the design, in its place
-    (sim.netlist); scrubs, whether parameters are held against their checksum.
+    (sim.netlist); scrubs, whether parameters are held against their checksum; rom, frames that lie in the bitstream.
     ToolError where a tool is missing.
     Attributes: cycles, clock cycles so far; slots, where they are; times, CPU seconds that each step of building took.
     """
@@ -38,11 +38,11 @@ class SimulatedBoard(Transport):
 
     def __init__(self, net: Description, *, vendor: str = "generic", quick: bool = False,
                  flash: bytes | None = None, keeps: bool = False, mapped: Mapped | None = None,
-                 scrubs: bool = False):
+                 scrubs: bool = False, rom: bytes | None = None):
         self.slots = Slots(SLOTS, slot_bytes(net)) if keeps else None
         top = SerialTop(net, divisor=DIVISOR, vendor=vendor,
                         scrubs=scrubs,
-                        flash=None if flash is None else FLASH._replace(slots=self.slots))
+                        flash=FLASH._replace(slots=self.slots) if flash is not None else rom and Rom(rom))
         self._open(design_of(top, name="board", vendor=vendor, mapped=mapped, verilog=processor() if keeps else ""),
                    quick, flash)
 
