@@ -8,8 +8,8 @@ from golden.keeper import Kept, Saved, State
 from golden.regmap import REGISTERS
 
 #: why a save came to nothing
-REASONS = {Saved.REFUSED: "the image in force is not the one in its flash", Saved.NEVER: "it was not asked for",
-           Saved.FAILED: "the flash does not hold what was written"}
+REASONS = {Saved.REFUSED: "the image in force is not the one in its flash, which a reset loads",
+           Saved.NEVER: "it was not asked for", Saved.FAILED: "the flash does not hold what was written"}
 
 
 def state(link: Link) -> State:

@@ -64,8 +64,8 @@ class Loader(Link):
         """
         identity = self.identify()
         if image.fingerprint != identity.fingerprint:
-            raise ValueError(f"the image is for design {image.fingerprint}, "
-                             f"the device is design {identity.fingerprint}")
+            raise ValueError(f"the image is for design {image.fingerprint}, the device is design "
+                             f"{identity.fingerprint}: another network, or the same folded for another board")
         if len(image) != identity.parameter_words:
             raise ValueError(f"the image has {len(image)} words, the device takes {identity.parameter_words}")
         parts, lost, sent = frames(image), False, 0

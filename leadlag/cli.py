@@ -46,7 +46,7 @@ def cli():
     """Networks that live in physical time, from torch to a bitstream.
 
     NET is a network of the zoo (`leadlag networks`) or the path of a .safetensors file. Commands that need no samples
-    also take the path of a network.json, which quantize, learn and adapt write.
+    also take the path of a network.json, which quantize, learn, adapt and import write.
     """
 
 

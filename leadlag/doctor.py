@@ -183,7 +183,7 @@ def _shown(rows: list[dict], kept: list[dict]) -> list:
     """Tables and lines for people."""
     table = Table("part", "state", "version", "for", title=f"leadlag {__version__}")
     for row in rows:
-        state = row["state"] + ("" if row["needed"] or row["state"].startswith("ok") else ", not needed")
+        state = row["state"] + ("" if row["needed"] or row["state"].startswith("ok") else ", optional")
         table.add_row(row["part"], state, row["version"], row["use"])
     folders = Table("cache", "size", "what is in it")
     for row in kept:

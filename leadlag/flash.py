@@ -72,7 +72,7 @@ def flash_image(network, board, count, frames_only, out):
     out = out or folder / IMAGE
     check_writable(out)
     if not frames_only:
-        bits = _bitstream(folder, net, board)
+        bits = _bitstream(network, folder, net, board)
         if not board.flash.apart:
             held = bits.ljust(board.flash.address, bytes([flash.ERASED])) + held
     room = board.slots(net).address if board.keeps else board.flash.size
@@ -107,30 +107,30 @@ def bake(network, board, count, out):
     folder = flow.BUILD / net.name / board.name
     out = out or folder / BAKED
     check_writable(out)
-    _built(folder, net, board)
+    _built(network, folder, net, board)
     with status(notes, f"{net.name} on {board.name}: new contents"):
         write(net, board, folder, held, out)
     answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out, "frames": len(held),
             "samples": count}, f"{net.name}: {out}, {len(held):,} bytes of frames inside, {count} samples")
 
 
-def _bitstream(folder: Path, net, board) -> bytes:
+def _bitstream(network: str, folder: Path, net, board) -> bytes:
     """That of the design, short enough for the room before the frames; ValueError where it was not built."""
-    found = _built(folder, net, board)
+    found = _built(network, folder, net, board)
     check(board.flash.apart or len(found) <= board.flash.address,
           f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
     return found
 
 
-def _built(folder: Path, net, board) -> bytes:
+def _built(network: str, folder: Path, net, board) -> bytes:
     """The bitstream of a design; ValueError where it was not built."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         found = (folder / board.part.family.bitstream).read_bytes()
     except (OSError, ValueError):
-        raise ValueError(f"{folder} has no bitstream: leadlag build {net.name} --board {board.name}") from None
+        raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {board.name}") from None
     check(report.get("fingerprint") == net.fingerprint,
-          f"the bitstream in {folder} is of another design: leadlag build {net.name} --board {board.name}")
+          f"the bitstream in {folder} is of another design: leadlag build {network} --board {board.name}")
     return found
 
 
@@ -154,7 +154,8 @@ def flash_command(network, board, image, dry_run):
         raise ValueError(f"no {image}: leadlag flash-image {network} --board {board.name}") from None
     frames_of(data, board, net, image)
     if board.flash.apart:
-        _bitstream(folder, net, board)
+        if not dry_run:
+            _built(network, folder, net, board)
     else:
         check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
     calls = list(_calls(board, folder, image))
@@ -185,7 +186,7 @@ def _calls(board, folder: Path, image: Path):
 @click.command(cls=Command, short_help="Hear what a board answers by itself.")
 @network_argument
 @board_option
-@port_option(required=True)
+@port_option(sim=False, required=True)
 @count_option
 @click.option("--wait", type=Finite(0), default=30, show_default=True, help="Seconds until it begins.")
 @answers
@@ -198,7 +199,9 @@ def listen(network, board, port, count, wait):
     batch = flow.samples(case, "test", count)
     with connect(port) as line, status(notes, f"board at {port}: waiting for its answers"):
         words = playback.heard(playback.listen(line, silence=SILENCE, wait=wait))
+    check(len(words), f"nothing was heard at {port}: reset the board while this waits, or was all of it said before?")
     got = case.net.outputs_of(words, batch.x)
+    check(len(got) == count, f"the board at {port} has answered {len(got)} samples, -n says {count}")
     flow.compare(case, got, flow.integer_outputs(case, batch.x), f"board at {port}")
     found = flow.answers(case, got, batch)
     rows = [(batch.y[n], found.label[n] if case.data.classes else found.score[n],
@@ -228,6 +231,7 @@ def board_command(network, board, pty, image, link):
     with transport, Port(transport, link) as port:
         answer({"network": net.name, "board": board.name, "port": port.name},
                f"{net.name} on a simulated {board.name}: {port.name}",
-               then=f"leadlag run {network} --board {board.name} --port {port.name}")
+               then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {board.name} --port "
+                    f"{port.name}")
         click.get_text_stream("stdout").flush()
         port.serve()

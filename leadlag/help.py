@@ -17,7 +17,7 @@ EXAMPLES = {
     "flash-image": "leadlag flash-image delays-digits --board ice40-hx8k --frames-only -n 4 --out frames.bin",
     "import": "leadlag import net.nir --dt 1e-4",
     "learn": "leadlag learn lagline --no-rtl",
-    "listen": "leadlag listen delays-digits --board ice40-hx8k --port sim -n 4",
+    "listen": "leadlag listen delays-digits --board ice40-hx8k --port /dev/ttyUSB0 -n 4",
     "load": "leadlag load gle-mnist1d --port sim",
     "networks": "leadlag networks",
     "new": "leadlag new rate mine",

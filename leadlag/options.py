@@ -114,12 +114,12 @@ def _name(param) -> str:
 data_option = click.option("--data", metavar="NAME[=FOLDER]|FILE", help="Data set; the network's own by default.")
 
 
-def port_option(**options):
-    """A port, looked for before anything is done for it."""
+def port_option(*, sim: bool = True, **options):
+    """A port, looked for before anything is done for it; sim: whether it may be the simulated board."""
     def check(ctx, param, port):
         if port not in (None, "sim"):
             from firmware.transport import check_port
             check_port(port)
         return port
-    return click.option("--port", callback=check, help="Serial port of the board, or `sim` for the simulated one.",
-                        **options)
+    said = "Serial port of the board, or `sim` for the simulated one." if sim else "Serial port of the board."
+    return click.option("--port", callback=check, help=said, **options)
