@@ -39,7 +39,9 @@ def _fitting(network: str, names) -> None:
             except ValueError as why:
                 rows.append({"board": name, "fits": False, "lanes": None, "short": " ".join(str(why).split())})
     shown = [{"board": row["board"], "lanes": row["lanes"] or "-", "what is short": row["short"] or ""} for row in rows]
-    answer({"boards": rows}, Table.of(shown), then=f"leadlag build {network} --board {next((row['board'] for row in rows if row['fits']), 'BOARD')}")
+    fits = [row["board"] for row in rows if row["fits"]]
+    answer({"boards": rows}, Table.of(shown),
+           then=f"leadlag build {network} --board {fits[0] if len(fits) == 1 else 'BOARD'}" if fits else None)
 
 
 @click.command(cls=Command)
