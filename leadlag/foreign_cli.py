@@ -32,7 +32,7 @@ def _choice(name: str, said: str):
 @click.option("--bits", type=click.IntRange(2, 16), help="Bits of weights that are not exact; as agreement asks for.")
 @click.option("--calibrate", type=FILE, metavar="RASTER", help="Choose formats on these: .npz or NIRData.")
 @click.option("--name", help="Of the network; that of the file by default.")
-@click.option("--board", help="Refuse what this board has no room for.")
+@click.option("--board", help="Fold for this board; refuse what it has no room for.")
 @click.option("--out", type=FOLDER, help="build/NAME by default.")
 @answers
 def import_command(file, form, dt, reset, current, threshold, integrator, delays, bits, calibrate, name, board, out):
@@ -44,8 +44,7 @@ def import_command(file, form, dt, reset, current, threshold, integrator, delays
     with status(notes, f"{file}: read and run"):
         found = read(file, name, form=form, calibrate=calibrate, bits=bits, **given)
     net = found.trained.describe()
-    if board is not None:
-        flow.check_room(flow.case_of(found.trained, board).net, board)
+    folded = _folded(found.trained, board)
     out = out or flow.BUILD / net.name
     check_writable(out / "network.json")
     samples, path = out / "samples.npz", out / "network.safetensors"
@@ -53,13 +52,29 @@ def import_command(file, form, dt, reset, current, threshold, integrator, delays
     kept = type(found.trained)(net=net, params=found.trained.params,
                                training=found.trained.training | {"data": f"{samples} train"})
     kept.save(path)
-    written = [path, samples, *flow.write_words(net, found.trained.params, out)]
+    written = [path, samples, *flow.write_words(folded, found.trained.params, out)]
     rows = [{key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
             for row in found.layers]
-    answer({"network": net.name, "kind": net.kind, "size": net.size, "design": net.fingerprint, "layers": found.layers,
-            "notes": found.notes, "written": written}, Table.of(rows), *found.notes,
-           f"{net.name}: {net.size}, design {net.fingerprint}", f"written: {', '.join(map(str, written))}",
-           then=f"leadlag evaluate {path}")
+    answer({"network": net.name, "kind": net.kind, "size": net.size, "lanes": folded.lanes,
+            "design": folded.fingerprint, "layers": found.layers, "notes": found.notes, "written": written},
+           Table.of(rows), *found.notes,
+           f"{net.name}: {net.size}, {folded.lanes} lane{'s' * (folded.lanes != 1)}, design {folded.fingerprint}",
+           f"written: {', '.join(map(str, written))}", then=f"leadlag evaluate {path}")
+
+
+def _folded(trained, board: str | None):
+    """The description as it goes onto a board, by default the usual one, or as it is where that has no room.
+
+    ValueError where a board that is named has none.
+    """
+    if board is not None:
+        net = flow.case_of(trained, board).net
+        flow.check_room(net, board)
+        return net
+    try:
+        return flow.case_of(trained).net
+    except ValueError:
+        return trained.describe()
 
 
 @click.command(name="raster", cls=Command, short_help="Run a raster through a network.")
