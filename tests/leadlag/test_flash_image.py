@@ -3,14 +3,17 @@
 import json
 import re
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from cases import random_input, random_network
+from click.testing import CliRunner
 from test_cli import leadlag, refused
 
 from boards import BOARDS
 from boards.flash import SpiFlash
+from firmware import playback, transport
 from firmware.board import Board
 from firmware.playback import content, heard, listen
 from firmware.transport import connect
@@ -18,6 +21,7 @@ from golden import flash
 from golden.image import build_image
 from golden.rate import engine
 from leadlag import flow
+from leadlag.cli import cli
 from leadlag.flash import booting, frames_of
 from sim.harness.board import SimulatedBoard
 from sim.harness.pty import Port
@@ -158,6 +162,20 @@ def test_a_board_behind_a_pseudo_terminal(tmp_path):
             ended.set()
             thread.join()
     assert not link.is_symlink()
+
+
+@pytest.mark.parametrize(("count", "said"), [
+    (4, "the board at /dev/null has answered 4 samples, -n says 2"),
+    (0, "nothing was heard at /dev/null: reset the board while this waits")])
+def test_answers_that_are_not_so_many(count, said, monkeypatch):
+    case = flow.prepare("delays-digits", BOARD)
+    words = np.concatenate([case.net.run(case.params, flow.samples(case, "test", 4).x)])[:count]
+    monkeypatch.setattr(playback, "listen", lambda line, **options: [])
+    monkeypatch.setattr(playback, "heard", lambda found: words)
+    monkeypatch.setattr(type(case.net), "outputs_of", lambda net, words, x: words)
+    monkeypatch.setattr(transport, "connect", lambda port: nullcontext())
+    done = CliRunner().invoke(cli, ["listen", "delays-digits", "--board", BOARD, "--port", "/dev/null", "-n", "2"])
+    assert said in str(done.exception)
 
 
 def test_a_file_is_no_link(tmp_path):
