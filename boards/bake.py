@@ -12,7 +12,7 @@ from golden.description import Description
 from golden.files import write_whole
 from golden.flash import noise
 from golden.programs import exclusive, run
-from golden.tools import ECPBRAM, ICEBRAM, cache_folder, locate, tell
+from golden.tools import ECPBRAM, ICEBRAM, Tool, cache_folder, locate, tell
 from rtl.host.rom import WORD, rom_words
 
 #: what puts contents into a routed design, by the ending of that
@@ -36,23 +36,22 @@ def bake(net: Description, board: Board, folder: Path, content: bytes, out: Path
         work, design = Path(name), f"design.{family.routed}"
         for each, held in (("old", noise(net)), ("new", content.ljust(room(net), b"\xff"))):
             write_whole(work / f"{each}.hex", "".join(f"{word:04x}\n" for word in rom_words(held)))
-        cache = cache_folder()
-        cache.mkdir(parents=True, exist_ok=True)
-        with exclusive(cache):          # a first use compiles the program
-            changed = _changed(family.routed, (folder / design).resolve(), work)
-        write_whole(work / design, changed)
+        write_whole(work / design, _changed(TOOLS[family.routed], (folder / design).resolve(), work))
         tell(locate(family.tools[family.packer]), family.packer, (*board.part.pack, *family.pack), work,
              f"{family.packer}.log")
         write_whole(out, (work / family.bitstream).read_bytes())
 
 
-def _changed(routed: str, design: Path, work: Path) -> str:
+def _changed(tool: Tool, design: Path, work: Path) -> str:
     """The routed design with new.hex where it had old.hex."""
-    found = locate(TOOLS[routed])
-    if TOOLS[routed] is ECPBRAM:
+    found = locate(tool)
+    if tool is ECPBRAM:
         write_whole(work / "in.config", design.read_text(encoding="utf-8"))
-        tell(found, "ecpbram", ("-i", "in.config", "-o", "out.config", "-f", "old.hex", "-t", "new.hex"), work,
-             "ecpbram.log")
+        cache = cache_folder()
+        cache.mkdir(parents=True, exist_ok=True)
+        with exclusive(cache):          # its first use compiles it, which `locate` does for the others
+            tell(found, "ecpbram", ("-i", "in.config", "-o", "out.config", "-f", "old.hex", "-t", "new.hex"), work,
+                 "ecpbram.log")
         return (work / "out.config").read_text(encoding="utf-8")
     with design.open(encoding="utf-8") as held:
         return run([*found.command, "old.hex", "new.hex"], name="icebram", cwd=work, stdin=held,
