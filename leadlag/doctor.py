@@ -132,6 +132,8 @@ PARTS = (
     Part("nextpnr-gowin", "place and route, Gowin", False, _tool(tools.NEXTPNR_GOWIN)),
     Part("gowin_pack", "bitstreams, Gowin", False, _tool(tools.GOWIN_PACK)),
     Part("iceunpack", "leadlag verify --rung bitstream", False, _tool(tools.ICEUNPACK)),
+    Part("ecpbram", "leadlag bake, ECP5", False, _tool(tools.ECPBRAM)),
+    Part("icebram", "leadlag bake, iCE40", False, _tool(tools.ICEBRAM)),
     Part("openFPGALoader", "leadlag flash", False, _tool(tools.OPENFPGALOADER)),
     Part("verilator", "compiled simulation", True, _verilator),
     Part("g++", "compiled simulation and training", True, _program(programs.CXX)),

@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = Path(__file__).with_suffix(".toml")
 OUT = ROOT / "build/mutants"
 PACKAGES = ("firmware", "golden", "rtl")
-LEFT_OUT = {"golden/train", "golden/programs.py", "golden/tools.py", "golden/pyosys_main.py", "rtl/inventory.py",
-            "rtl/systems.py"}
+LEFT_OUT = {"golden/train", "golden/programs.py", "golden/tools.py", "golden/pyosys_main.py",
+            "golden/ecpbram_main.py", "rtl/inventory.py", "rtl/systems.py"}
 COPIED = (*PACKAGES, "sim", "tests", "leadlag", "boards", "zoo", "docs")
 SEED, EACH, JOBS = "leadlag", 4, 2
 #: what tests import that is not ours: loaded once, since a process of its own for each mutant is forked from there

@@ -114,7 +114,7 @@ def test_a_begin_that_is_withdrawn_is_forgotten():
         for addr, data in WORDS:
             await write(ctx, addr, data)
         await write(ctx, COMMIT, ctx.get(dut.told["loader"].crc.crc))
-        assert not await write(ctx, BEGIN, 1, patience=12)
+        assert not await write(ctx, BEGIN, 1, patience=dut.ack_cycles + 1)
         assert await write(ctx, SCRATCH, 3)
         assert await write(ctx, *WORDS[0])
 

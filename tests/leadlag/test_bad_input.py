@@ -310,6 +310,8 @@ flash-image delays-digits --board ulx3s                | no board 'ulx3s': there
 flash-image delays-digits --out {there}/file/below     | file/below.* cannot be written: .*/file is no folder
 flash-image delays-digits --board ice40-hx8k           | has no bitstream: leadlag build delays-digits --board
 flash-image delays-digits -n 5000 --frames-only        | digits test has 1 to 360 images, not 5000
+bake delays-digits --board ulx3s-12f                   | has no bitstream: leadlag build delays-digits --board ulx3s
+bake delays-digits --board tang-nano-9k                | no tool puts new contents into a routed design of gowin
 flash delays-digits --board ice40-hx8k                 | no build/.*/flash.bin: leadlag flash-image delays-digits
 flash delays-digits --image {there}/file               | file is no flash image for ulx3s-85f.flash: there are no frames
 listen delays-digits --port sim                        | the simulated board answers to whoever opens it
