@@ -15,7 +15,8 @@ from leadlag import doctor
 from leadlag.doctor import PARTS, Part, examine
 
 NAMES = {"yosys", "nextpnr-ecp5", "nextpnr-ice40", "ecppack", "icepack", "verilator", "iverilog", "g++", "make", "perl",
-         "chromium", "ffmpeg", "nextpnr-gowin", "gowin_pack", "icebox_vlog", "iceunpack", "ecpbram", "icebram", "openFPGALoader", "Python",
+         "chromium", "ffmpeg", "nextpnr-gowin", "gowin_pack", "icebox_vlog", "iceunpack", "ecpbram", "icebram",
+         "openFPGALoader", "Python",
          "packages", "torch", "disk", "serial ports"}
 #: what comes from the system, and the package that brings it
 SYSTEM = {"g++": "g\\+\\+", "make": "make", "perl": "perl", "iverilog": "iverilog", "chromium": "chromium",
