@@ -135,7 +135,8 @@ def test_numbers_are_finite(value):
 def test_every_command_has_an_example_that_it_takes(names):
     example = shlex.split(EXAMPLES[names[-1]])
     assert tuple(example[1:len(names) + 1]) == names
-    with parsed(example[1:]) as ctx:
+    # a serial port that is here no more than another
+    with parsed(["sim" if each.startswith("/dev/") else each for each in example[1:]]) as ctx:
         assert ctx.get_help().rstrip().endswith(f"Example:\n  {EXAMPLES[names[-1]]}")
 
 
