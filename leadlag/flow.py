@@ -75,7 +75,7 @@ def find(name: str) -> Trained:
         raise ValueError(f"{path}: a graph becomes a network by leadlag import {path}")
     if path.suffix == ".json":
         raise ValueError(f"{path}: a description has no samples and no real parameters; build, load, flash-image, "
-                         "flash, board and boards --for take it")
+                         "flash, bake, board and boards --for take it")
     if path.suffix != ".safetensors":
         raise ValueError(f"no network {name!r}: there is {', '.join(zoo())}, or the path of a .safetensors file")
     if path.is_dir():
