@@ -93,6 +93,16 @@ def read(source, name: str | None = None, *, form: str | None = None, calibrate=
     return Foreign(found.trained, found.layers, found.notes, found.samples)
 
 
+def step_of(trained: Trained, target: str = "nir") -> float:
+    """Seconds of a tick, where an export says nothing else: those that an import counted in, 0.1 ms for what is ours.
+
+    snnTorch knows no other step than 0.1 ms.
+    """
+    dt = trained.training.get("dt", DT)
+    is_one = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < float("inf")
+    return float(dt) if is_one and target != "snntorch" else DT
+
+
 def export(net: Description, params, target: str = "nir", dt: float = DT) -> tuple[bytes, list[str]]:
     """The bytes of a file for `target` (golden.nir.targets, or risp), and lines that say what is not the same in it.
 

@@ -7,9 +7,9 @@ from golden.checks import check
 from golden.files import check_writable, write_npz, write_whole
 from golden.nir import rasters
 from golden.nir.options import CHOICES
-from golden.nir.targets import DT, TARGETS
+from golden.nir.targets import TARGETS
 from leadlag import flow
-from leadlag.foreign import RISP, export, on_board, read
+from leadlag.foreign import RISP, export, on_board, read, step_of
 from leadlag.options import FILE, FOLDER, Command, Finite, board_option, only_for, port_option
 from leadlag.results import answer, answers
 from leadlag.terminal import Table, notes, status
@@ -129,7 +129,8 @@ def raster_command(network, file, board, rtl, port, out):
 @click.argument("network", metavar="NET")
 @click.option("--for", "target", type=click.Choice([*TARGETS, RISP]), default="nir", show_default=True,
               help="Who is to read it: anything that one drops in silence is refused for that one.")
-@click.option("--dt", type=Finite(0, min_open=True), default=DT, show_default=True, help="Seconds of a tick.")
+@click.option("--dt", type=Finite(0, min_open=True),
+              help="Seconds of a tick: by default those that it was imported with, 0.0001 for networks of ours.")
 @click.option("--out", type=FILE, help="build/NAME.nir (or .json) by default.")
 @answers
 def export_command(network, target, dt, out):
@@ -137,7 +138,10 @@ def export_command(network, target, dt, out):
     only_for("NIR, whose time is in seconds", target != RISP, "dt", given=f"--for {target}")
     real = flow.find(network)
     net = real.describe()
-    data, notes = export(net, real.quantize(net), target, dt)
+    data, notes = export(net, real.quantize(net), target, step_of(real, target) if dt is None else dt)
+    scale = real.training.get("input_scale", 1)
+    if scale != 1:
+        notes = [*notes, f"lines carry words of {scale:.9g}: divide by it what enters"]
     out = out or flow.BUILD / f"{net.name}.{'json' if target == RISP else 'nir'}"
     check_writable(out)
     write_whole(out, data)

@@ -27,6 +27,8 @@ ENOUGH, ENOUGH_SPIKES = 0.99, 0.95
 DRAWN = 10, 100, 0.2
 #: bits of weights and membranes that are tried in turn; 13 stand beside 5 of a delay in a word of block RAM
 STEPS = ((8, 16), (10, 18), (13, 18), (16, 18))
+#: why there are neurons that no node has, by the kind of their layer (golden.event.real)
+ADDED = {"always": "for biases that a current takes or that come late", "Delay": "for what leaves late"}
 
 
 class Calibration(NamedTuple):
@@ -69,6 +71,8 @@ def convert(flat: Flat, name: str, options: Options | None = None, x=None, *, bi
     if x is None:
         notes.append(f"formats are chosen on drawn spikes: {DRAWN[0]} samples of {DRAWN[1]} ticks, "
                      f"{DRAWN[2]:.0%} of the lines in each")
+    notes += [f"neurons that the file does not have: {layer.size}, {ADDED[layer.kind]} (layer {layer.name})"
+              for layer in shape.layers.values() if layer.kind in ADDED]
     for layer in shape.layers.values():
         layer.tables = {source: table._replace(weight=table.weight * seen.scale) if source in shape.inputs else table
                         for source, table in layer.tables.items()}

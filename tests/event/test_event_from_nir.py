@@ -323,6 +323,8 @@ def test_biases_come_as_late_as_they_do_there():
     current = chain(Affine(np.eye(4), 1.0), CubaLIF(5e-3, 2e-2, 1.0, 0.0, 1.0, 0.4))
     found, made = both(current, x * 0, Options(dt=DT))
     assert made.trained.net.populations[0].size == 1
+    assert "neurons that the file does not have: 1, for biases that a current takes or that come late (layer always)" \
+        in made.notes
     theirs, mine = found["output"]
     assert theirs.sum() > 10
     assert np.mean(theirs == mine) > 0.98

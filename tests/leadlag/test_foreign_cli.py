@@ -1,6 +1,7 @@
 """`leadlag import`, `export` and `raster` as commands: files that other commands take, and errors in one line."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from golden.nir.neurons import IF, LI, LIF, Delay
 from golden.nir.nodes import Input, Linear, Output
 from golden.nir.read import load
 from golden.nir.write import write
+from leadlag.foreign import step_of
 
 
 def graph(neurons=None) -> Graph:
@@ -61,9 +63,30 @@ def test_import(tmp_path):
     assert y.shape == (2, 30, 9)
     np.savez(tmp_path / "xy.npz", x=x, y=y)
     assert "100.0000% of y are equal" in leadlag("raster", found, "xy.npz", cwd=tmp_path).stdout
-    again = leadlag("export", found, "--out", "again.nir", "--dt", "0.001", cwd=tmp_path)
+    again = leadlag("export", found, "--out", "again.nir", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+    assert "dt 0.001: as given" in again.stdout
+    assert "dt 0.5: as given" in leadlag("export", found, "--out", "other.nir", "--dt", "0.5", cwd=tmp_path).stdout
     assert leadlag("import", "again.nir", "--dt", "0.001", cwd=tmp_path).returncode == 0
+
+
+def test_an_export_says_what_a_word_of_a_line_is(tmp_path):
+    write(tmp_path / "x.nir", graph())
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).integers(-3, 4, (4, 30, 6)) * 0.25)
+    assert leadlag("import", "x.nir", "--dt", "0.001", "--calibrate", "x.npz", cwd=tmp_path).returncode == 0
+    said = leadlag("export", "build/x/network.safetensors", "--out", "y.nir", cwd=tmp_path).stdout
+    assert "lines carry words of 0.00590551181: divide by it what enters" in said       # 0.75 / 127
+
+
+@pytest.mark.parametrize("kept", ["1e-3", True, 0, -1, float("inf"), None])
+def test_a_step_that_is_none_is_not_taken(kept):
+    trained = SimpleNamespace(training={"dt": kept})
+    assert step_of(trained) == step_of(SimpleNamespace(training={})) == 1e-4
+
+
+def test_the_step_of_snntorch_is_its_own():
+    trained = SimpleNamespace(training={"dt": 1e-3})
+    assert (step_of(trained), step_of(trained, "snntorch")) == (1e-3, 1e-4)
 
 
 @pytest.mark.parametrize(("neurons", "options", "said"), [
