@@ -27,6 +27,16 @@ def check_platform(board: str, platform: type, part: str, wanted, clock: str, in
           f"{board}: {clock} of {me} has {(frequency or 0) / 1e6:g} MHz, input_mhz is {input_mhz:g}")
 
 
+def balls_of(platform: type, name: str, number: int) -> dict[str, list[str]]:
+    """Balls of a resource by signal, "" where it is one: {"rx": ["B1"], "tx": ["A1"]}; {} where there is none."""
+    found = {}
+    for resource in getattr(platform, "resources", ()):
+        if (resource.name, resource.number) == (name, number):
+            for signal, ball in _balls(resource, ""):
+                found.setdefault(signal.strip(), []).append(ball)
+    return found
+
+
 def _balls(resource, signal: str):
     """(signal, ball) of everything in a resource, or in a part of one."""
     for each in resource.ios:

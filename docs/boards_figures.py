@@ -3,6 +3,8 @@
 import textwrap
 
 from boards import BOARDS
+from boards.base import LIGHTS
+from boards.pins import balls_of
 
 
 def boards(table) -> str:
@@ -11,6 +13,29 @@ def boards(table) -> str:
              str(board.part.bram), str(board.part.dsp), f"{board.clock_mhz:g} MHz")
             for name, board in BOARDS.items()]
     return table(("board", "what it is", "part", "family", "LUT4", "block RAM", "multipliers", "clock"), rows)
+
+
+def pins(table) -> str:
+    """The balls that a bitstream uses, one row for boards of the same platform of amaranth-boards but for its size."""
+    rows = {}
+    for name, board in BOARDS.items():
+        flash = "-" if board.flash is None else _flash(board)
+        row = (f"{_balls(board, board.clock, 0)['']}, {board.input_mhz:g} MHz",
+               *(_balls(board, board.uart, 0)[signal] for signal in ("rx", "tx")),
+               " ".join(_balls(board, "led", n)[""] for n in range(min(board.leds, LIGHTS))) or "-",
+               "-" if board.reset_button is None else _balls(board, *board.reset_button)[""], flash)
+        rows.setdefault(row, []).append(f"`{name}`")
+    return table(("board", "oscillator", "rx", "tx", "lights 0 to 3", "reset", "flash (`+flash`): cs, clk, copi, cipo"),
+                 [(", ".join(names), *row) for row, names in rows.items()])
+
+
+def _balls(board, name: str, number: int) -> dict[str, str]:
+    return {signal: " ".join(found) for signal, found in balls_of(board.platform, name, number).items()}
+
+
+def _flash(board) -> str:
+    found = _balls(board, board.flash.resource, 0)
+    return ", ".join(found.get(signal, "by a primitive") for signal in ("cs", "clk", "copi", "cipo"))
 
 
 def builds(table, data) -> str:

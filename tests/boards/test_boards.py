@@ -15,6 +15,7 @@ from boards.base import LINK_BLOCKS, check_fits, resources_needed, uart_divisor
 from boards.clocks import OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll
 from boards.families.ecp5 import ECP5
 from boards.floorplan import floorplan
+from boards.pins import balls_of
 from golden.fixed import QFormat
 from golden.programs import ToolError
 from golden.rate.layer import Dense
@@ -303,3 +304,11 @@ def test_bitstream_of_a_tiny_network(tiny, tmp_path):
     total = sum(part["delay_ns"] for part in report["critical_path"])
     assert total == pytest.approx(1e3 / report["fmax_mhz"], rel=0.01)
     assert build.build(tiny, ULX3S, out_dir=tmp_path, clock_mhz=80).cached
+
+
+def test_balls_of_a_resource():
+    """As the schematics have them; docs/boards.md lists them."""
+    assert balls_of(BOARDS["ulx3s-85f"].platform, "uart", 0)["rx"] == ["M1"]
+    assert balls_of(BOARDS["tang-nano-9k"].platform, "uart", 0) == {"rx": ["18"], "tx": ["17"]}
+    assert balls_of(BOARDS["icebreaker"].platform, "clk12", 0) == {"": ["35"]}
+    assert balls_of(BOARDS["icebreaker"].platform, "clk12", 1) == balls_of(object, "clk12", 0) == {}
