@@ -18,6 +18,8 @@ from golden.image import Image, build_image
 BUILD = Path("build")
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
 DEFAULT_BOARD = "ulx3s-85f"
+#: what may stand behind the name of a board
+FORMS = (BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING, ROM)
 
 
 class CheckFailed(Exception):
@@ -91,9 +93,10 @@ def board(name: str):
     """
     plain, plus, form = name.partition("+")
     is_file = plain.endswith(".py")
-    if not is_file and plain not in BOARDS or \
-            plus + form not in ("", BOOTING, KEEPING, SCRUBBING, BOOTING + SCRUBBING, ROM):
+    if not is_file and plain not in BOARDS:
         raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}, or a file with one of your own, BOARD.py")
+    if plus + form not in ("", *FORMS):
+        raise ValueError(f"no board {name!r}: behind {plain} stands nothing, or one of {', '.join(FORMS)}")
     board = own.board(plain) if is_file else BOARDS[plain]
     if is_file and board.name in BOARDS:
         raise ValueError(f"{plain}: {board.name} is the name of another board, whose builds lie under it")

@@ -13,12 +13,13 @@ from leadlag.terminal import Table, notes, status
 @click.command(cls=Command)
 @click.option("--for", "network", metavar="NET", help="Say for each whether it holds this network, or what is short.")
 @click.option("--board", "names", metavar="NAME|FILE.py", multiple=True, help="With --for: these boards alone.")
+@click.option("--with", "form", type=click.Choice(flow.FORMS), help="With --for: boards that also do this.")
 @answers
-def boards(network, names):
+def boards(network, names, form):
     """The boards that networks can be built for."""
-    only_for("a network (--for NET)", network is not None, "names", given="the list of all boards")
+    only_for("a network (--for NET)", network is not None, "names", "form", given="the list of all boards")
     if network is not None:
-        return _fitting(network, names or tuple(flow.BOARDS))
+        return _fitting(network, names or tuple(flow.BOARDS), form or "")
     rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
              "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
             for name, board in flow.BOARDS.items()]
@@ -27,12 +28,15 @@ def boards(network, names):
     return answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
 
 
-def _fitting(network: str, names) -> None:
+def _fitting(network: str, names, form: str) -> None:
     fixed, rows = flow.device(network).net if network.endswith(".json") else None, []
     real = flow.find(network) if fixed is None else None
-    for name, board in ((name, flow.board(name)) for name in names):
+    for name in names:
+        flow.board(name)        # what is none is an error, what cannot do as `form` says a row
+    for name in (name + form for name in names):
         with status(notes, f"{network} on {name}"):
             try:
+                board = flow.board(name)
                 net = flow.case_of(real, name).net if fixed is None else fixed
                 check_fits(net, board)
                 rows.append({"board": name, "fits": True, "lanes": net.lanes, "short": None})

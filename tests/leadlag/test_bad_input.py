@@ -54,6 +54,9 @@ verilog DelayLine                                     | DelayLine is a unit: lea
 evaluate mine.nir                                     | mine.nir: a graph becomes a network by leadlag import mine.nir
 boards --board icebreaker                             | --board: only for a network .--for NET., not for the list
 boards --for delays-digits --board nowhere            | no board 'nowhere'
+boards --with +learn                                  | --with: only for a network .--for NET., not for the list
+boards --for delays-digits --with learn               | --with.*'learn' is not one of '.flash', '.learn'
+boards --for delays-digits --board icebreaker+x       | no board 'icebreaker.x': behind icebreaker stands nothing
 boards --for nothing                                  | no network 'nothing': there is
 verify                                                | Missing argument 'NET'
 verify nothing                                        | no network 'nothing': there is
