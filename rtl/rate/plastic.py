@@ -28,6 +28,7 @@ from rtl.rate.rows import (
     ask,
     constant_banks,
     held,
+    nearer,
     operand,
     plastic_rows,
     row_bits,
@@ -44,6 +45,9 @@ from rtl.units.activation import Activation
 from rtl.units.leadlag import LeadLag
 from rtl.units.plastic_lanes import PlasticLanes
 from rtl.units.predicted import PredictedLine
+
+#: what a tick starts with; the stream, where there are several
+TOLD = ("stream", "fresh", "half", "errors", "learn")
 
 
 class PlasticLayer(wiring.Component):
@@ -120,7 +124,8 @@ class PlasticLayer(wiring.Component):
         constants, moved = constant_banks(m, layer, bus, first=self.first_bank + layer.lanes, learnt=self.learnt,
                                            vendor=self.vendor)
         lines = self._lines(m, bus)
-        tick = held(m, self.start, {name: getattr(self, name) for name in ("learn", "fresh", "stream")})
+        start, told = nearer(m, self.start, {name: getattr(self, name) for name in TOLD[self.streams == 1:]})
+        tick = held(m, start, told)
         # what is asked comes from far away
         asked = Asked(*(later(m, value, 1, name=name, reset_less=False) for name, value in (
             ("probe_en", self.probe), ("probe_bank_q", self.probe_bank), ("probe_addr_q", self.probe_addr))))
@@ -132,9 +137,7 @@ class PlasticLayer(wiring.Component):
         self._walk(m, lines[0], second, probe)
         self._errors(m, lines, tick, constants, second)
         self._send_down(m, second)
-        flags = {name: getattr(self, name) for name in (
-            "fresh", "half", *(["stream"] if self.streams > 1 else []), "errors", "learn")}
-        row = row_numbers(m, layer, lanes.valid & ~probe.busy, start=self.start, flags=flags)
+        row = row_numbers(m, layer, lanes.valid & ~probe.busy, start=start, flags=told)
         reads = self._answers(m, lines, constants, asked, probe)
         self._rows(m, row, constants, moved, {name: (wanted, asked.addr) for name, wanted in reads.items()})
         return m
@@ -193,7 +196,8 @@ class PlasticLayer(wiring.Component):
             m.d.comb += [line.start.eq(second.start), line.fresh.eq(self.restart), line.read_index.eq(index),
                          unit.i.payload.eq(line.read_data),
                          unit.i.valid.eq(later(m, active, line.LATENCY, name="eb_valid", reset_less=False))]
-        m.d.comb += [unit.fresh.eq(tick["fresh"]), unit.stream.eq(tick["stream"]), self.overflow.eq(unit.overflow)]
+        m.d.comb += [unit.fresh.eq(tick["fresh"]), unit.stream.eq(tick.get("stream", 0)),
+                     self.overflow.eq(unit.overflow)]
         for name in unit.names:
             m.d.comb += [constants[name].read_addr.eq(Cat(unit.row, self.half)),
                          getattr(unit, name).eq(constants[name].read_data)]

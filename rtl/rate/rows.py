@@ -84,6 +84,15 @@ def operand(m, layer: Dense, line, bias):
     return word
 
 
+def nearer(m, start, flags: dict) -> tuple:
+    """`start` and what a tick starts with, a cycle later.
+
+    All layers are told the same, for which tools keep one register: this one may lie between the core and them.
+    """
+    return later(m, start, 1, name="start_near", reset_less=False), {
+        name: later(m, flag, 1, name=f"near_{name}") for name, flag in flags.items()}
+
+
 def held(m, start, flags: dict) -> dict:
     """What a tick was started with, from the cycle after `start` until the next one."""
     found = {name: Signal.like(flag, name=f"tick_{name}", reset_less=True) for name, flag in flags.items()}
