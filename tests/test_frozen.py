@@ -23,7 +23,7 @@ from rtl.systems import circuit
 pytestmark = pytest.mark.slow
 #: network, board -> RTLIL of core and serial top, fingerprint, CRC of the image
 FROZEN = {
-    ("lagline", None): ("833e0cb1ff181bfa", "68ffbd0a864ac04b", "bb194412543fc930", None),
+    ("lagline", None): ("01c852e198063bd8", "36efc5f2899885b2", "bb194412543fc930", None),
     ("gle-mnist1d", "ulx3s-85f"): ("48a8fd1bc795af76", "8f4332e2617be47d", "469978985ccd9c1f", "a0d47df7"),
     ("gle-mnist1d-42k", "ulx3s-85f"): ("5ca1bc00679bafa0", "4228105292e2126e", "9e2f5c43c1f606af", "34203d20"),
     ("delays-fashion-256", "ulx3s-85f"): ("217f9d4d8fb64749", "85f6b0c964be9bb4", "474455d554f03646", "44f60a21"),
@@ -35,7 +35,7 @@ FROZEN = {
     ("ltc-vowels", "ulx3s-85f"): ("a1e1151c5a52879c", "49fe39f38c323f1c", "15b9508ebdd6e2bf", "494e784a"),
 }
 #: RTLIL of eight random cores of a family in a row
-FAMILIES = {"rate": "95a88bd030a2550b", "learner": "9cf518ec3058dfd1", "late": "1799216dd4c72022",
+FAMILIES = {"rate": "95a88bd030a2550b", "learner": "91f86460c6234fba", "late": "20d3594e64360ddc",
             "spiking": "0d174fd35826bed2", "cascade": "a02df18604aa48c4", "ltc": "c7d728f1cc38265f",
             "event": "bbd67ff7ff23a5f5"}
 
