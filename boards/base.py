@@ -124,8 +124,13 @@ class Board:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
                 raise ValueError(f"{self.name}: {name} is a positive number, not {value!r}")
+        if self.reset_button is not None and not (
+                isinstance(self.reset_button, tuple) and [*map(type, self.reset_button)] == [str, int]):
+            raise ValueError(f'{self.name}: reset_button is a name and a number, ("button", 0), not '
+                             f"{self.reset_button!r}")
         wanted = [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
-                  *(("led", n) for n in range(min(self.leds, LIGHTS)))]
+                  *(("led", n) for n in range(min(self.leds, LIGHTS))),
+                  *([] if self.flash is None else [(self.flash.resource, 0)])]
         check_platform(self.name, self.platform, self.part.name, wanted, self.clock, self.input_mhz)
 
     @property

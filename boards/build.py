@@ -1,7 +1,7 @@
 """From a network to a bitstream: yosys, nextpnr and a packer as subprocesses, one directory a network and board.
 
     OUT/NETWORK/BOARD/  design.bit  report.json  what nextpnr wrote  and the logs; written beside and renamed
-    OUT/NETWORK/BOARD-failed/  logs and script of the last build that failed, until one succeeds
+    OUT/NETWORK/BOARD-failed/  logs, script and pins of the last build that failed, until one succeeds
 
 Which programs these are: golden/tools.py.
 """
@@ -31,6 +31,8 @@ from rtl.systems import circuit
 
 #: Verilog of what a design has from others
 OTHERS = "others.v"
+#: what is kept of a build that failed: logs, script, pins
+FAILED = (".log", ".ys", ".lpf", ".pcf", ".cst")
 
 
 @dataclass(frozen=True)
@@ -274,9 +276,9 @@ def _publish(work: Path, target: Path, report: dict, names) -> None:
 
 
 def _keep_logs(work: Path, target: Path) -> Path | None:
-    """Where the logs and the script of a failed build are to be found."""
+    """Where the logs, the script and the pins of a failed build are to be found."""
     failed = target.with_name(f"{target.name}-failed")
-    logs = [path for path in work.iterdir() if path.suffix in (".log", ".ys") and path.stat().st_size]
+    logs = [path for path in work.iterdir() if path.suffix in FAILED and path.stat().st_size]
     if not logs:
         return None
     shutil.rmtree(failed, ignore_errors=True)

@@ -6,20 +6,23 @@ from math import ceil
 from amaranth.hdl import Const, Instance, Module
 from amaranth.lib import io
 
+from golden.checks import check
 from golden.keeper import Slots
 from rtl.host.flash import FlashReader
 from rtl.host.top import Flash
 
 #: what every SPI flash reads at with the plain command (03), and pins without constraints carry
 READ_MHZ = 20
+#: what an SPI flash erases at a time
+SECTOR = 1 << 16
 
 
 @dataclass(frozen=True)
 class SpiFlash:
     """An SPI flash.
 
-    Parameters: resource, as the platform names it; address of what is played at power-up, a multiple of 64 KiB behind
-    the longest bitstream; size in bytes; loader, the board as openFPGALoader names it, "" where it does not;
+    Parameters: resource, a name of the platform, number 0; address of what is played at power-up, a multiple of 64 KiB
+    behind the longest bitstream; size in bytes; loader, the board as openFPGALoader names it, "" where it does not;
     own_clock, whether the clock's pin is that of the FPGA's own loader, which takes no other signal, though the
     platform names it; apart, whether the bitstream is no part of the file for the flash: openFPGALoader makes of it
     what the FPGA loads, in this flash or in one of its own.
@@ -31,6 +34,14 @@ class SpiFlash:
     loader: str
     own_clock: bool = False
     apart: bool = False
+
+    def __post_init__(self):
+        check(isinstance(self.resource, str), f"resource of a flash is a name of the platform, not {self.resource!r}")
+        for name in ("address", "size"):
+            value = getattr(self, name)
+            check(isinstance(value, int) and value >= 0 and value % SECTOR == 0,
+                  f"{name} of a flash is a multiple of 0x{SECTOR:x}, not {value!r}")
+        check(self.address < self.size, f"a flash of 0x{self.size:x} bytes has no address 0x{self.address:x}")
 
     def read(self, mhz, slots: Slots | None = None) -> Flash:
         """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""

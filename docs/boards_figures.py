@@ -35,6 +35,8 @@ def _balls(board, name: str, number: int) -> dict[str, str]:
 
 def _flash(board) -> str:
     found = _balls(board, board.flash.resource, 0)
+    if board.flash.own_clock:
+        del found["clk"]
     return ", ".join(found.get(signal, "by a primitive") for signal in ("cs", "clk", "copi", "cipo"))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from boards.base import BOOTING, ROM
 from golden import flash
 from golden.checks import check
 from golden.files import check_writable, write_whole
@@ -25,18 +26,21 @@ SILENCE = 2.0
 
 
 def booting(name: str):
-    """The board of that name which plays what its flash holds; ValueError where there is none."""
-    board = flow.board(name)
-    return board if board.boots else board.booting
+    """(name, board) of the one which plays what its flash holds; ValueError where there is none.
+
+    A name is what `--board` takes: of a board of one's own that of its file.
+    """
+    name += "" if flow.board(name).boots else BOOTING
+    return name, flow.board(name)
 
 
-def content(network: str, board, count: int):
+def content(network: str, board: str, count: int):
     """The description of a network on a board, and its parameters and first test samples as frames."""
     from firmware.playback import content as frames
     if not count:
-        net, image = flow.device(network, board.name).loaded
+        net, image = flow.device(network, board).loaded
         return net, frames(net, image)
-    case = flow.prepare(network, board.name)
+    case = flow.prepare(network, board)
     return case.net, frames(case.net, case.image, case.net.units(flow.samples(case, "test", count).x))
 
 
@@ -64,15 +68,15 @@ def flash_image(network, board, count, frames_only, out):
 
     The bitstream has to be built for BOARD+flash before, which has the circuit that reads the flash.
     """
-    board = booting(board)
+    name, board = booting(board)
     if network.endswith(".json") and not is_given("count"):
         count = 0
-    net, held = content(network, board, count)
+    net, held = content(network, name, count)
     folder = flow.BUILD / net.name / board.name
     out = out or folder / IMAGE
     check_writable(out)
     if not frames_only:
-        bits = _bitstream(network, folder, net, board)
+        bits = _bitstream(network, folder, net, name)
         if not board.flash.apart:
             held = bits.ljust(board.flash.address, bytes([flash.ERASED])) + held
     room = board.slots(net).address if board.keeps else board.flash.size
@@ -84,8 +88,8 @@ def flash_image(network, board, count, frames_only, out):
     said = f"{net.name}: {out}, {len(held):,} bytes, {count} samples"
     answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out,
             "bytes": len(held), "samples": count}, said,
-           then=f"leadlag flash {network} --board {board.name}" if not frames_only else
-           f"leadlag board {network} --simulate {board.name} --pty --flash {out}")
+           then=f"leadlag flash {network} --board {name}" if not frames_only else
+           f"leadlag board {network} --simulate {name} --pty --flash {out}")
 
 
 @click.command(cls=Command, short_help="Put parameters into a built bitstream.")
@@ -101,36 +105,37 @@ def bake(network, board, count, out):
     The board then plays them to itself at power-up. It needs neither a host nor a flash of its own.
     """
     from boards.bake import bake as write
-    board = flow.board(board)
-    board = board if board.holds else board.holding
-    net, held = content(network, board, count)
+    name = board + ("" if flow.board(board).holds else ROM)
+    board = flow.board(name)
+    net, held = content(network, name, count)
     folder = flow.BUILD / net.name / board.name
     out = out or folder / BAKED
     check_writable(out)
-    _built(network, folder, net, board)
+    _built(network, folder, net, name)
     with status(notes, f"{net.name} on {board.name}: new contents"):
         write(net, board, folder, held, out)
     answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out, "frames": len(held),
             "samples": count}, f"{net.name}: {out}, {len(held):,} bytes of frames inside, {count} samples")
 
 
-def _bitstream(network: str, folder: Path, net, board) -> bytes:
+def _bitstream(network: str, folder: Path, net, name: str) -> bytes:
     """That of the design, short enough for the room before the frames; ValueError where it was not built."""
-    found = _built(network, folder, net, board)
+    found, board = _built(network, folder, net, name), flow.board(name)
     check(board.flash.apart or len(found) <= board.flash.address,
           f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
     return found
 
 
-def _built(network: str, folder: Path, net, board) -> bytes:
-    """The bitstream of a design; ValueError where it was not built."""
+def _built(network: str, folder: Path, net, name: str) -> bytes:
+    """The bitstream of a design for the board of that name; ValueError where it was not built."""
+    board = flow.board(name)
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         found = (folder / board.part.family.bitstream).read_bytes()
     except (OSError, ValueError):
-        raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {board.name}") from None
+        raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {name}") from None
     check(report.get("fingerprint") == net.fingerprint,
-          f"the bitstream in {folder} is of another design: leadlag build {network} --board {board.name}")
+          f"the bitstream in {folder} is of another design: leadlag build {network} --board {name}")
     return found
 
 
@@ -142,8 +147,8 @@ def _built(network: str, folder: Path, net, board) -> bytes:
 @answers
 def flash_command(network, board, image, dry_run):
     """Write bitstream, parameters and samples into the flash of a board, with openFPGALoader."""
-    board = booting(board)
-    net = flow.device(network, board.name).net
+    name, board = booting(board)
+    net = flow.device(network, name).net
     folder = flow.BUILD / net.name / board.name
     image = image or folder / IMAGE
     check(board.flash.loader, f"openFPGALoader does not know {board.name}: write {image} at address 0 of its flash "
@@ -151,11 +156,11 @@ def flash_command(network, board, image, dry_run):
     try:
         data = image.read_bytes()
     except OSError:
-        raise ValueError(f"no {image}: leadlag flash-image {network} --board {board.name}") from None
+        raise ValueError(f"no {image}: leadlag flash-image {network} --board {name}") from None
     frames_of(data, board, net, image)
     if board.flash.apart:
         if not dry_run:
-            _built(network, folder, net, board)
+            _built(network, folder, net, name)
     else:
         check(data[:len(flash.MAGIC)] != flash.MAGIC, f"{image} has no bitstream: it was written with --frames-only")
     calls = list(_calls(board, folder, image))
@@ -171,7 +176,7 @@ def flash_command(network, board, image, dry_run):
         except BuildError as error:
             raise flow.CheckFailed(str(error)) from None
     return answer(said, f"{board.name}: {len(data):,} bytes written and running",
-                  then=f"leadlag listen {network} --board {board.name} --port PORT, and press its reset")
+                  then=f"leadlag listen {network} --board {name} --port PORT, and press its reset")
 
 
 def _calls(board, folder: Path, image: Path):
@@ -195,7 +200,7 @@ def listen(network, board, port, count, wait):
     from firmware import playback
     from firmware.transport import connect
     check(port != "sim", "the simulated board answers to whoever opens it: leadlag board NET --simulate BOARD --pty")
-    case = flow.prepare(network, booting(board).name)
+    case = flow.prepare(network, booting(board)[0])
     batch = flow.samples(case, "test", count)
     with connect(port) as line, status(notes, f"board at {port}: waiting for its answers"):
         words = playback.heard(playback.listen(line, silence=SILENCE, wait=wait))
@@ -223,15 +228,15 @@ def board_command(network, board, pty, image, link):
     from sim.harness.board import SimulatedBoard
     from sim.harness.pty import Port
     check(pty, "say how it is reached: --pty")
-    board = flow.board(board) if image is None else booting(board)
-    net = flow.device(network, board.name).net
+    name, board = (board, flow.board(board)) if image is None else booting(board)
+    net = flow.device(network, name).net
     held = frames_of(image.read_bytes(), board, net, image) if image is not None else b"" if board.boots else None
     with status(notes, "compile the simulated board"):
         transport = SimulatedBoard(net, flash=held, keeps=board.keeps, scrubs=board.scrubs)
     with transport, Port(transport, link) as port:
         answer({"network": net.name, "board": board.name, "port": port.name},
                f"{net.name} on a simulated {board.name}: {port.name}",
-               then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {board.name} --port "
+               then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {name} --port "
                     f"{port.name}")
         click.get_text_stream("stdout").flush()
         port.serve()

@@ -6,6 +6,7 @@ import pytest
 
 from boards.build import build
 from leadlag import flow
+from leadlag.flash import booting, content, frames_of
 
 TEXT = """
 from amaranth_boards.icesugar_pro import ICESugarProPlatform
@@ -15,6 +16,11 @@ from beside import MHZ
 MINE = Board(name="mine", title="Mine", part=part("25", "CABGA256"), platform=ICESugarProPlatform,
              clock="clk25", input_mhz=25, clock_mhz=MHZ, baud=1_000_000)
 """
+
+
+def with_flash(resource, address=0x100000, size=1 << 24) -> str:
+    return TEXT.replace("import part", "import part\nfrom boards.flash import SpiFlash").replace(
+        "MHZ, ", f"MHZ, flash=SpiFlash({resource}, address={address}, size={size}, loader=''), ")
 
 
 #: two signals at one ball
@@ -55,6 +61,12 @@ def test_a_board_of_a_file(mine):
      "mine.py has 2 boards at its top, where one is expected: mine, other"),
     (TEXT.replace('part("25"', 'part("44"'), "mine.py raised ValueError: no LFE5U-44F: sizes are 12, 25, 45, 85"),
     (TEXT.replace("input_mhz=25", "input_mhz='25'"), "ValueError: mine: input_mhz is a positive number, not '25'"),
+    (with_flash('"nope"'), "ValueError: mine: ICESugarProPlatform has no nope 0"),
+    (with_flash('("spi_flash", 0)'), r"resource of a flash is a name of the platform, not \('spi_flash', 0\)"),
+    (with_flash('"spi_flash"', address=0x1001), "address of a flash is a multiple of 0x10000, not 4097"),
+    (with_flash('"spi_flash"', size="'16M'"), "size of a flash is a multiple of 0x10000, not '16M'"),
+    (with_flash('"spi_flash"', size=1 << 16), "a flash of 0x10000 bytes has no address 0x100000"),
+    (TEXT.replace('clock="clk25"', 'clock="clk25", reset_button="button"'), "reset_button is a name and a number, "),
     (TEXT.replace("input_mhz=25", "input_mhz=50"), "mine.py raised ValueError: .*50"),
     (TEXT.replace('part("25"', 'part("45"'),
      "ValueError: mine: the part is LFE5U-45F, ICESugarProPlatform is for LFE5U-25F"),
@@ -79,6 +91,17 @@ def test_what_amaranth_refuses(mine, tmp_path):
     net = flow.prepare("delays-digits", "mine.py").net
     with pytest.raises(ValueError, match="^mine: Amaranth refuses Own: 'dict object' has no attribute 'CABGA256'$"):
         build(net, flow.board("mine.py"), out_dir=tmp_path)
+
+
+def test_a_flash_of_its_own(mine):
+    """Commands that put something into it know the board by its file, too."""
+    mine.write_text(with_flash('"spi_flash_1x"'))
+    os.utime(mine, ns=(9, 9))
+    name, board = booting("mine.py")
+    assert (name, board.name) == ("mine.py+flash", "mine+flash")
+    assert booting(name) == (name, board)
+    net, frames = content("delays-digits", name, 1)
+    assert frames_of(frames, board, net, "it") == frames
 
 
 def test_names_that_are_none(mine):
