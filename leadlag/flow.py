@@ -9,6 +9,7 @@ from boards import BOARDS, own
 from boards.base import BOOTING, KEEPING, ROM, SCRUBBING, Resources
 from boards.base import check_fits as check_part
 from golden import systems
+from golden.checks import nearest
 from golden.data import sets
 from golden.data.dataset import DataSet
 from golden.description import Description, Trained
@@ -94,7 +95,8 @@ def board(name: str):
     plain, plus, form = name.partition("+")
     is_file = plain.endswith(".py")
     if not is_file and plain not in BOARDS:
-        raise ValueError(f"no board {name!r}: there is {', '.join(BOARDS)}, or a file with one of your own, BOARD.py")
+        raise ValueError(f"no board {name!r}{nearest(plain, BOARDS)}: there is {', '.join(BOARDS)}, or a file with one "
+                         "of your own, BOARD.py")
     if plus + form not in ("", *FORMS):
         raise ValueError(f"no board {name!r}: behind {plain} stands nothing, or one of {', '.join(FORMS)}")
     board = own.board(plain) if is_file else BOARDS[plain]

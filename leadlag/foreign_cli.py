@@ -93,6 +93,7 @@ def raster_command(network, file, board, rtl, port, out):
     if out is not None:
         check_writable(out)
     found = rasters.load(file)
+    check("x" in found or file.suffix.lower() != ".npz", f"{file}: there is no x, but {', '.join(found) or 'nothing'}")
     x = found.get("x", next(iter(found.values()), None))
     check(x is not None and x.ndim >= 3, f"{file}: x must be (samples, ticks, lines)")
     x = case.real.inputs_of(x.reshape(*x.shape[:2], -1), net, None)
@@ -104,13 +105,14 @@ def raster_command(network, file, board, rtl, port, out):
         flow.compare(case, on_board(case, port, x), y, f"board at {port}")
         ran.append(f"board at {port}")
     units = getattr(net, "units_of_outputs", None)
-    is_real = units is not None and y.dtype != np.int8
+    what = "spikes " * (y.dtype == np.int8)
+    is_real = units is not None and not what
     if is_real:         # words of membranes: what they stand for
         y = y * units
     said = {"network": net.name, "samples": len(x), "ticks": x.shape[1], "ran": ran, "mean": float(np.mean(y))}
     equal = ", all words equal" if len(ran) > 1 else ""
     where = f"{net.name}: {len(x)} samples of {x.shape[1]} ticks on {', '.join(ran)}{equal}"
-    lines = [f"{where}; {np.mean(y):.4g} a tick and output"]
+    lines = [f"{where}; {np.mean(y):.4g} {what}a tick and output"]
     if "y" in found:
         wanted = found["y"].reshape(*found["y"].shape[:2], -1)
         check(wanted.shape == y.shape, f"{file}: y has shape {list(wanted.shape)}, {list(y.shape)} comes out")

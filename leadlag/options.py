@@ -114,6 +114,18 @@ def _name(param) -> str:
 data_option = click.option("--data", metavar="NAME[=FOLDER]|FILE", help="Data set; the network's own by default.")
 
 
+class Port(click.ParamType):
+    """A serial port by name; sim: whether it may be the simulated board."""
+
+    name = "text"
+
+    def __init__(self, sim: bool):
+        self.sim = sim
+
+    def get_missing_message(self, param, ctx):
+        return f"Name a serial port{', or sim for the simulated board' if self.sim else ''}."
+
+
 def port_option(*, sim: bool = True, **options):
     """A port, looked for before anything is done for it; sim: whether it may be the simulated board."""
     def check(ctx, param, port):
@@ -122,4 +134,4 @@ def port_option(*, sim: bool = True, **options):
             check_port(port)
         return port
     said = "Serial port of the board, or `sim` for the simulated one." if sim else "Serial port of the board."
-    return click.option("--port", callback=check, help=said, **options)
+    return click.option("--port", type=Port(sim), callback=check, help=said, **options)

@@ -181,13 +181,22 @@ def _report(shape: Real, words, net: EventNetwork, seen: Calibration, left) -> l
         pop = own.population
         rows.append({
             "layer": name, "node": layer.kind, "neurons": layer.size,
-            "synapses": sum(len(table.source) for table in layer.tables.values()),
+            "synapses": sum(len(table.source) for table in layer.tables.values()), "delays": _delays(layer),
             "words": "exact" if own.exact else f"weights {net.weight_bits}, membrane {pop.state} bits",
             "reach": float(seen.v[name].max(initial=0)), "weight error": float(max(off, default=0)),
             "saturated": int(np.count_nonzero(seen.v[name] / own.membrane > pop.high)),
             **(_spikes(mine > 0, theirs) if layer.fires else _membranes(mine * own.membrane, theirs))})
     far = _from_inputs(shape)
     return sorted(rows, key=lambda row: far[row["layer"]])
+
+
+def _delays(layer) -> str:
+    """The shortest and the longest of its synapses."""
+    found = np.concatenate([np.zeros(0, np.int64), *(table.delay for table in layer.tables.values())])
+    if not len(found):
+        return "-"
+    low, high = found.min(), found.max()
+    return f"{low} ticks" if low == high else f"{low} to {high} ticks"
 
 
 def _from_inputs(shape: Real) -> dict[str, int]:

@@ -72,7 +72,8 @@ def adapt(network, data, board, port, samples, on_board):
         table.add_row(f"{count:,}", f"{value:.1%}")
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
     device = [f"the board says: {figures['device']}",
-              "written, as read back: " + ", ".join(map(str, figures["written"]))] if "device" in figures else []
+              f"written, as read back after {figures['board_samples']} sequences: " +
+              ", ".join(map(str, figures["written"]))] if "device" in figures else []
     then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" and "written" in figures else None
     answer(figures | {"page": page}, table, f"report {page}", *device, said, then=then)
 

@@ -143,6 +143,7 @@ def test_bits_and_report():
         assert found.trained.net.weight_bits == bits
         assert row["weight error"] <= 0.51 / (2 ** (bits - 1) - 1)
         assert (row["neurons"], row["synapses"], row["saturated"], row["node"]) == (30, 600, 0, "LIF")
+        assert row["delays"] == "0 ticks"
         assert row["before"] > 0.02
         loss.append(row["agreement"])
     assert loss[0] < loss[1] <= loss[2]
@@ -317,7 +318,9 @@ def test_biases_come_as_late_as_they_do_there():
     """One behind a Delay, at a delay a channel; one that goes into a current, from the first tick on."""
     late = chain(Affine(np.eye(4) * 2, [1.0, 2, 0, 3]), Delay([3e-3, 1e-3, 0, 9e-3]), IF(1.0, 3.5))
     x = spikes((2, 40, 4))
-    for name, (theirs, mine) in both(late, x, Options(dt=DT))[0].items():
+    found, made = both(late, x, Options(dt=DT))
+    assert [row["delays"] for row in made.layers] == ["0 to 9 ticks"]
+    for name, (theirs, mine) in found.items():
         assert np.array_equal(theirs, mine), name
         assert theirs.sum() > 40
     current = chain(Affine(np.eye(4), 1.0), CubaLIF(5e-3, 2e-2, 1.0, 0.0, 1.0, 0.4))

@@ -56,6 +56,7 @@ boards --board icebreaker                             | --board: only for a netw
 boards --for delays-digits --board nowhere            | no board 'nowhere'
 boards --with +learn                                  | --with: only for a network .--for NET., not for the list
 boards --for delays-digits --with learn               | --with.*'learn' is not one of '.flash', '.learn'
+boards --for delays-digits --board icebreker          | no board 'icebreker' .did you mean icebreaker..: there is
 boards --for delays-digits --board icebreaker+x       | no board 'icebreaker.x': behind icebreaker stands nothing
 boards --for nothing                                  | no network 'nothing': there is
 verify                                                | Missing argument 'NET'
@@ -309,7 +310,7 @@ study two-boards --predictors oracle                  | no predictor 'oracle': t
 study two-boards --predictors ,                       | two boards need a latency and a predictor
 study two-boards --predictors neural                  | a neural predictor has to be trained first
 study two-boards --seed -1                            | '--seed': -1 is not in the range
-flash-image delays-digits --board ulx3s                | no board 'ulx3s': there is
+flash-image delays-digits --board ulx3s                | no board 'ulx3s' .did you mean ulx3s-
 flash-image delays-digits --out {there}/file/below     | file/below.* cannot be written: .*/file is no folder
 flash-image delays-digits --board ice40-hx8k           | has no bitstream: leadlag build delays-digits --board
 flash-image delays-digits -n 5000 --frames-only        | digits test has 1 to 360 images, not 5000

@@ -62,6 +62,8 @@ def test_import(tmp_path):
         y = file["y"]
     assert y.shape == (2, 30, 9)
     np.savez(tmp_path / "xy.npz", x=x, y=y)
+    np.savez(tmp_path / "z.npz", z=x)
+    assert "z.npz: there is no x, but z" in refused("raster", found, "z.npz", cwd=tmp_path)
     assert "100.0000% of y are equal" in leadlag("raster", found, "xy.npz", cwd=tmp_path).stdout
     again = leadlag("export", found, "--out", "again.nir", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
