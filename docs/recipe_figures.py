@@ -1,5 +1,6 @@
 """The table of a recipe's fields, from the fields themselves: what each may be is asked of what checks it."""
 
+import json
 import re
 from dataclasses import MISSING, fields
 from importlib import import_module
@@ -35,8 +36,11 @@ def _rows(kind: type) -> list[tuple]:
     rows = []
     for each in fields(kind):
         if "convert" in each.metadata:
-            default = {MISSING: "needed", None: "-", "": "-"}.get(each.default, f"`{each.default}`")
-            rows.append((f"`{each.name}`", _bound(each).replace("|", "or"), default))
+            # as TOML has it: true and lists are written as in JSON
+            default = "needed" if each.default is MISSING else "-" if each.default in (None, "") else \
+                f"`{json.dumps(each.default) if isinstance(each.default, bool | tuple) else each.default}`"
+            several = " or a list of such" * bool(re.search(r"\| *tuple", str(each.type)))
+            rows.append((f"`{each.name}`", _bound(each).replace("|", "or") + several, default))
     return rows
 
 
