@@ -1,7 +1,7 @@
 """Still images block by block: what block k sees differs in its first k steps alone, so these are one batch.
 
 Equal to golden.cascade.engine step by step, on every bit; numpy then has a few large convolutions instead of many small
-ones. [CASCADE] papers.md 4.1: the parallel scheme unrolled in depth instead of in time.
+ones. [CASCADE] arXiv 2102.09808: the parallel scheme unrolled in depth instead of in time.
 """
 
 import numpy as np

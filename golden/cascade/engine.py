@@ -1,7 +1,7 @@
 """The cascade in integers: every block reads what the step before has left of it, then all residuals change.
 
     h_0 = conv_0(x) ;  h_k = clip(round_shift(s_k + R_k, e), 0, 255) ;  s_k = h_{k-1} << e, or its shortcut
-    R_k' = conv2(conv1(h_{k-1})) where block k works in this step            [CASCADE] papers.md 4.1, e = 3
+    R_k' = conv2(conv1(h_{k-1})) where block k works in this step            [CASCADE] arXiv 2102.09808, e = 3
 
     conv(x) = clip(round_shift(s scale + bias 2**(post - 4), post)) ;  s = sat18(round_shift(sum of w x, pre))
 

@@ -1,6 +1,6 @@
 """Layers of a cascaded network as a description: stem, residual blocks, head; and the engines that they are dealt to.
 
-[CASCADE] arXiv 2102.09808; papers.md 4.1. A map is (height, width, channels) of unsigned words of ACTIVATION_BITS; an
+[CASCADE] arXiv 2102.09808. A map is (height, width, channels) of unsigned words of ACTIVATION_BITS; an
 MLP is the same network with maps of one pixel and convolutions of kernel 1.
 """
 

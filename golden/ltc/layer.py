@@ -1,6 +1,6 @@
 """Layers of a liquid-time-constant network as a description: sizes, formats, lanes; and what lies in their banks.
 
-[FPTT] arXiv 2112.11231; equations as coded by its authors, papers.md 5.1. The steps are in golden.ltc.step.
+[FPTT] arXiv 2112.11231; equations as coded by its authors. The steps are in golden.ltc.step.
 """
 
 import math

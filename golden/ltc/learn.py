@@ -1,4 +1,4 @@
-"""Learning on the chip in integers: FPTT with an update every tick, plain steps, no history (papers.md 5.3).
+"""Learning on the chip in integers: FPTT with an update every tick, plain steps, no history.
 
 Forward as in golden.ltc.step. Then, everything of the past being constant, from the output's error
 dy = onehot - softmax y downwards, with the weights that the tick began with:
@@ -19,7 +19,7 @@ and only then every weight moves, W += error presynaptic / 2**(rate + halvings),
 
 Errors lead upwards where the loss falls, so steps are added. `streams` sequences take turns, tick by tick; each has a
 state of its own, all share the weights, which move in every tick. The regulariser of FPTT changes a step by a share of
-rate times alpha (fptt.md 3): with rates of 2**-5 nothing of it is left, and no weight has a second word.
+rate times alpha: with rates of 2**-5 nothing of it is left, and no weight has a second word.
 """
 
 from typing import NamedTuple

@@ -10,7 +10,7 @@
 
     z     = sat(round(bias + Wo s));   y = y[t-1] + sigmoid(Wg [y[t-1]; z; 1]) (z - y[t-1])
 
-[FPTT] papers.md 5.1. Arrays are (batch, neuron), int64, of numpy or torch; formats are those of the layer.
+[FPTT] arXiv 2112.11231. Arrays are (batch, neuron), int64, of numpy or torch; formats are those of the layer.
 """
 
 from typing import NamedTuple

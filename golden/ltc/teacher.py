@@ -1,6 +1,6 @@
 """What teaches a liquid-time-constant network on the chip: errors, rates, streams, and what such a network must be.
 
-FPTT with an update every tick (K = T) has a closed form without history, papers.md 5.3; golden.ltc.learn has the steps.
+FPTT with an update every tick (K = T) has a closed form without history; golden.ltc.learn has the steps.
 """
 
 from dataclasses import dataclass, fields

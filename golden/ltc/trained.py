@@ -38,7 +38,7 @@ class Formats(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RealLayer:
-    """Real parameters of a layer of `size` neurons (papers.md 5.1).
+    """Real parameters of a layer of `size` neurons ([FPTT] arXiv 2112.11231).
 
     Wx (size, inputs), Wr (size, size), bx (size,)   x = Wx in + Wr s + bx
     Wm (size, 2 size), bm (size,)                    alpha = sigmoid(Wm [u; x] + bm)

@@ -1,6 +1,6 @@
 """A network that learns, in integers: one tick with errors running backwards and weights that move.
 
-Every layer reads tick n - 1 of its neighbours (papers.md 2.2); the input x and the target are those of tick n:
+Every layer reads tick n - 1 of its neighbours ([GLE] arXiv 2403.16933); the input x and the target are those of tick n:
 
     e_in = eb o phi'[n-1]                         eb = W_above^T eps_above of tick n - 1; on top the output error
     eps, v = leadlag(v, e_in)                     time constants swapped; without a filter eps = e_in

@@ -1,4 +1,4 @@
-"""Output errors: what the teacher sends into the last layer, target minus output (papers.md 2.2).
+"""Output errors: what the teacher sends into the last layer, target minus output ([GLE] arXiv 2403.16933).
 
 squared error    e = (target - r) / 2**beta
 cross-entropy    e = (onehot - p) / 2**beta,  p = exp(r - max r) / sum exp(r - max r)

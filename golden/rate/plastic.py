@@ -4,7 +4,8 @@
     dW = eps r_pre / 2**rate                                                                 plasticity
     dtau_m = -eps (dt/tau_m) d / 2**tau_rate        d = s + eps / 2**gamma - u               where tau_m is learnt
 
-Source: [GLE] papers.md 2.1 and 2.2. Error words have a format, hence a power-of-two scale, of their own in each layer.
+Source: [GLE] arXiv 2403.16933, in the discrete form of its authors' code. Error words have a format, hence a
+power-of-two scale, of their own in each layer.
 """
 
 from dataclasses import dataclass, fields

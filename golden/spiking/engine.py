@@ -7,7 +7,7 @@
     with a kick:  r_q' = sat(decay_r(r_q + r_p)), x = sat(q' - r_q'), r_p' = sat(decay_r(r_p) + kick * spike), no reset
 
 with decay(x) = x - sum over k of (x >> k). A layer's spikes of tick n reach the layer above in tick n + d. Source:
-[DELAY] arXiv 2306.06237 (papers.md 6.1); with decay(x) = exp(-1/tau) x, q is its kernel (n/tau) exp(1 - n/tau) but for
+[DELAY] arXiv 2306.06237; with decay(x) = exp(-1/tau) x, q is its kernel (n/tau) exp(1 - n/tau) but for
 the factor e/tau, which the threshold takes; its refractory kernel is the same function with tau = 1.
 """
 

@@ -15,8 +15,8 @@ MODES = ("delays", "random", "equal", "weights", "both")
 FORMS, LOSSES, WEIGHTS = ("leaky", "psp"), ("first_spike", "potential", "van_rossum"), ("ternary", "real")
 #: of a loss that fits the outputs' threshold, as in the networks of the zoo
 SHARP, SHARE = 10.0, 5.0
-#: what form = "psp" changes where it is set: 10 ticks, tau 10, theta 10 for weights of 10 (papers.md 6.1: theta * tau /
-#: 10 e here)
+#: what form = "psp" changes where it is set: 10 ticks, tau 10, theta 10 for weights of 10 ([DELAY]; here
+#: theta * tau / 10 e)
 PSP = {"ticks": 10, "bins": 3, "dark": 1, "delays": [0.0, 4.0], "shares": [[3, 2], [3, 8]], "leak": [4, 5],
        "thresholds": [10 / math.e, 10 / math.e], "state": "Q9.6", "amsgrad": True, "rate": 0.1, "batch": 32,
        "surrogate": "exponential", "drop": 0.0}

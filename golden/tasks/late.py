@@ -1,6 +1,6 @@
-"""Fourier synthesis with late messages: what delays cost, and what predictors save [PM] (papers.md 3.3, all [derived]).
+"""Fourier synthesis with late messages: what delays cost, and what predictors save ([PM] arXiv 2407.05494).
 
-The LE network 10-30-1 of papers.md 3.3 learns a sawtooth of 20 Hz from sines of 10 to 100 Hz. Rates of the hidden
+An LE network 10-30-1 learns a sawtooth of 20 Hz from sines of 10 to 100 Hz. Rates of the hidden
 layer and the errors that come back to it take `delay` ticks of 0.05 ms more; the input does not. Descriptions, starting
 points and words for golden and circuit alike; the same in float is golden.train.pm. Neural predictors are trained in
 float (golden.train.pm_neural) and come here as lists; `quantized` makes words of them.

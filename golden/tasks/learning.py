@@ -1,8 +1,8 @@
 """What networks learn on the chip: descriptions, starting points and streams of words, for golden and circuit alike.
 
-lagline    [GLE] figure 5: a chain 1-1-1 learns two weights and two time constants of a teacher (papers.md 2.3, 2.4)
-fourier    [LE] figure 2a: 50 sines, a network 50-30-1 learns a sawtooth (papers.md 1.2)
-mnist1d    [GLE] figure 10: a fixed chain of lags and a plastic 10-60-60-10 network (papers.md 2.3)
+lagline    [GLE] figure 5: a chain 1-1-1 learns two weights and two time constants of a teacher
+fourier    [LE] figure 2a: 50 sines, a network 50-30-1 learns a sawtooth
+mnist1d    [GLE] figure 10: a fixed chain of lags and a plastic 10-60-60-10 network
 """
 
 import math
@@ -40,7 +40,7 @@ LAGLINE_TICKS = 200_000
 def lagline(prospective: bool = True) -> Network:
     """The chain 1-1-1 of softplus neurons; without `prospective`, errors are instantaneous.
 
-    The nudging strength is in gamma, not in beta (papers.md 8): 12 fraction bits hold the errors.
+    The nudging strength is in gamma, not in beta: 12 fraction bits hold the errors.
     """
     word = QFormat(2, 14)
 

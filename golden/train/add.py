@@ -18,7 +18,7 @@ GUESS = 1 / 6
 
 
 class Settings(NamedTuple):
-    """One layer of `size` LTC neurons of fixed threshold b0, a linear readout of their u; as papers.md 5.4 has it.
+    """One layer of `size` LTC neurons of fixed threshold b0, a linear readout of their u, as in the code of [FPTT].
 
     parts: K; 1 is backpropagation through time. The error to the sum counts at the end of each part, by (k + 1)/K.
     batches of so many new sequences; Adam, on half a cosine down to 0.

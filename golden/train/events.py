@@ -4,7 +4,7 @@
     dL/dd_ji = w_ji sum over n of s_i[n] (g_j[n+k+1] - g_j[n+k-1]) / 2 = (L(k_ji + 1) - L(k_ji - 1)) / 2, L linear in a
 
 with g = dL/da, 0 before the first and behind the last tick. The real d keeps what moves it by less than a tick
-(straight through). It is the gradient of [DELAY] (papers.md 6.1: backward difference of the delayed PSP) but centred,
+(straight through). It is the gradient of [DELAY] (a backward difference of the delayed PSP) but centred,
 as delays are rounded here and truncated there. events.cpp is the quick form of `arrive` and `once`, on one thread;
 this file has the same in torch, and works with that where there is no C++ compiler.
 """

@@ -6,7 +6,7 @@ edge and the rise to the right edge; the circuit interpolates between them, and 
     T(x) = left + round_shift(rise * offset, t)        x = segment * 2**t + offset
 
 softplus x is max(x, 0) + T with T = log(1 + exp(-|x|)); softplus' is the sigmoid. Linear, ReLU and hard sigmoid (clamp
-to [0, 1], [LE] papers.md 1.2) need no table.
+to [0, 1], [LE] arXiv 2110.14549) need no table.
 """
 
 import math

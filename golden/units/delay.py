@@ -1,7 +1,7 @@
 """The delay line: what is written in tick n leaves in tick n + 1 + delay; before that, zeros.
 
 A line is a tuple of depth + 1 messages (batch, index), newest first. `depth` is the longest delay that the circuit
-holds, `delay` the one in force. [papers.md 3.2, design.md 3: a message that takes D ticks takes D ticks]
+holds, `delay` the one in force. A message that takes D ticks takes D ticks ([PM] arXiv 2407.05494).
 """
 
 #: ticks that a message may be late

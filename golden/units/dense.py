@@ -1,6 +1,6 @@
 """The dense layer of rate neurons in integers: the schedule of one tick, in hardware order.
 
-s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] papers.md 2.2, factorised form, gamma = 0
+s = W x + b ;  (u, ubar) = leadlag(u, s) ;  r = phi(ubar)          [GLE] arXiv 2403.16933, factorised form, gamma = 0
 """
 
 from typing import NamedTuple

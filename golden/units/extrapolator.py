@@ -1,7 +1,7 @@
-"""Extrapolators: the sender of a message predicts what it will be when it arrives, D ticks later (papers.md 3.2).
+"""Extrapolators: the sender of a message predicts what it will be when it arrives, D ticks later ([PM]).
 
 A predictor sees the last words of one element of a message, x_j = m[n - j s] with a spacing of s ticks, and nothing
-else. Everything here is [derived]: of [PM] (arXiv 2407.05494) only the two forms and that they are local are known.
+else. Everything here is derived: of [PM] (arXiv 2407.05494) only the two forms and that they are local are known.
 
     linear        y = x_0 + h (x_0 - x_1)                                  h = D / s; without a spacing s = D, h = 1
     second order  y = x_0 + h (x_0 - x_1) + h (h + 1)/2 (x_0 - 2 x_1 + x_2)           exact for parabolas

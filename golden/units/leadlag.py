@@ -2,7 +2,7 @@
 
     d = in - x ;  y = x + g d ;  x <- x + a d          (y uses the OLD x)
 
-Membrane and prospective rate: a = dt/tau_m, g = tau_r/tau_m [GLE eq. of motion, papers.md 2.2]. LE is g = 1.
+Membrane and prospective rate: a = dt/tau_m, g = tau_r/tau_m [GLE eq. of motion, arXiv 2403.16933]. LE is g = 1.
 """
 
 from typing import NamedTuple

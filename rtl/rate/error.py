@@ -18,7 +18,7 @@ class ErrorUnit(wiring.Component):
         eb --> x slope of tick n - 1 --> e_in --> [LeadLag, time constants swapped, state v] --> eps
 
     A linear layer has no slope, and one without a filter (plastic.lead None: [LE], or instantaneous errors) sends e_in.
-    Source: [GLE] papers.md 2.2.
+    Source: [GLE] arXiv 2403.16933.
 
     Parameters: layer; streams, each with v and slopes of its own; vendor form.
     Members

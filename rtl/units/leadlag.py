@@ -15,7 +15,7 @@ class LeadLag(wiring.Component):
 
     Pipeline: difference; multiplier; product register; sum; saturation. Never stalls. Reset drops what is in flight.
     `seen` is the state x without its guard bits, which cost nothing here but width.
-    Source: [GLE] membrane with prospective rate, factorised (papers.md 2.2).
+    Source: [GLE] membrane with prospective rate, factorised (arXiv 2403.16933).
 
     Parameters: unit, a Dense or a Plastic, whose state, lead, lag and guard apply; vendor form of the two multipliers;
     has_lead: where nothing looks ahead there is neither `lead` nor y, and no multiplier for them.

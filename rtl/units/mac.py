@@ -46,7 +46,7 @@ class MacLanes(wiring.Component):
     LATENCY: from the address of a row's last word to its `valid`, for lane 0; lane k is k cycles later.
     Throughput: one multiply a multiplier and cycle, without a gap between rows. Rows may differ in length, and cycles
     may be idle: between rows whatever is there, within a row with operands that are zero. Only the ends of rows must
-    lie `lanes` cycles apart, or two sums would leave at a time. Source: design.md 8.
+    lie `lanes` cycles apart, or two sums would leave at a time.
     """
 
     OPERAND_OFFSET = Bank.LATENCY + 1

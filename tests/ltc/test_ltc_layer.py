@@ -233,7 +233,7 @@ def test_layers_that_cannot_be(fields, says):
 
 
 def test_sizes_of_the_built_networks():
-    """28-128-128-10 on 64 + 64 lanes: fptt.md."""
+    """28-128-128-10 on 64 + 64 lanes."""
     layer = LtcLayer(inputs=28, outputs=128, lanes=64, operand=QFormat(0, 8), input_weight=QFormat(2, 5), **PLAIN)
     assert (layer.gate_rows().folds, layer.gate_rows().depth, layer.lane_depth) == (4, 4 * 257, 4 * 257 + 2 * 28)
     assert (layer.spike_lines, layer.input_folds, layer.sum_frac, layer.sum_shift) == (129, 2, 13, 1)

@@ -37,7 +37,7 @@ def test_formats_hold_what_is_seen(adaptive, size, scale):
 
 
 def test_the_real_steps_are_the_equations():
-    """Neuron by neuron, from the equations of papers.md 5.1."""
+    """Neuron by neuron, from the equations of [FPTT] (arXiv 2112.11231)."""
     real, data = ltcs.random_trained(2), samples(n=2, ticks=6)
 
     def gate(w, bias, *parts):

@@ -65,7 +65,7 @@ def test_update_is_the_papers(name, alpha, beta, clip):
 
 
 def test_wbar_runs_ahead_of_w_by_the_old_multiplier():
-    """For beta = 1/2 wbar = w - lam_old/(2 alpha) exactly; R's gradient is a filter of updates (fptt.md, 3)."""
+    """For beta = 1/2 wbar = w - lam_old/(2 alpha) exactly; R's gradient is a filter of updates."""
     net, alpha = module(), 0.25
     rule = fptt.Fptt(net.parameters(), torch.optim.Adam(net.parameters(), 0.02), alpha=alpha, beta=0.5, clip=None)
     w, pulls, moves = [p.detach().clone() for p in net.parameters()], [], []

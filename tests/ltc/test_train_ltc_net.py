@@ -76,7 +76,7 @@ def test_the_equations(threshold):
 
 
 def test_surrogate():
-    """The sum of three normal densities, its peak and its zero (papers.md 5.1)."""
+    """The sum of three normal densities, its peak and its zero ([FPTT] arXiv 2112.11231)."""
     z = torch.linspace(-3, 3, 1201, dtype=torch.float64)
     psi = nets.surrogate(z)
     assert psi.max().item() == pytest.approx(0.732, abs=1e-3)

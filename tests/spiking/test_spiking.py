@@ -75,7 +75,7 @@ def test_membranes_saturate():
 
 
 def test_alpha_function_is_the_kernel_of_slayer():
-    """eps[n] = n/tau exp(1 - n/tau), tau = 10 (papers.md 6.1); shifts 4, 5 and 9 make exp(-0.1) to 0.1 %."""
+    """eps[n] = n/tau exp(1 - n/tau), tau = 10 ([DELAY] arXiv 2306.06237); shifts 4, 5 and 9 make exp(-0.1) to 0.1 %."""
     layer = single(order=2, leak=(4, 5, 9), state=QFormat(9, 14), weight=QFormat(3, 2), threshold=(1 << 23) - 1)
     found = np.array([x for x, _ in membranes(layer, [4] + [0] * 40)]) / 2**14 * np.e / 10
     n = np.arange(41) / 10

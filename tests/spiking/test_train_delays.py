@@ -128,7 +128,7 @@ def test_gradients_are_differences_of_the_loss(seed, plain):
 
 
 def test_sign_of_the_delay_gradient():
-    """A membrane that is too high and rising is lowered by a longer delay (papers.md 6.5, trap 4)."""
+    """A membrane that is too high and rising is lowered by a longer delay, not by a shorter one."""
     layer = SpikingLayer(inputs=1, outputs=1, weight=QFormat(2, 5), delay_bits=4, state=QFormat(8, 6), leak=(4, 5),
                          order=2, threshold=8000)
     delay = torch.tensor([[2.3]], requires_grad=True)
