@@ -236,7 +236,7 @@ def _provenance(data) -> str:
     if same:
         said.append(f"Earlier, and the code that they run has not changed since: {_by_commit(same)}.")
     if other:
-        said.append(f"With other code: {_by_commit(other)}.")
+        said.append(f"At other commits: {_by_commit(other)}.")
     return textwrap.fill(" ".join(said), 120, break_on_hyphens=False)
 
 

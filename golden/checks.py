@@ -19,6 +19,11 @@ def listed(names) -> str:
     return ", ".join(name if name.isprintable() and name.strip() else repr(name) for name in map(str, names))
 
 
+def why(error: Exception) -> str:
+    """What is wrong with a foreign value, of the error that it raised: a missing key by its name."""
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
 def nearest(name, known) -> str:
     """" (did you mean X?)" with the one of `known` that looks most like `name`; nothing if none does or it is one."""
     names = list(map(str, known))

@@ -79,7 +79,7 @@ def test_where_figures_come_from():
     data |= {"old": record("aa", same_code_at="c"), "odd": record("aa", same_code_at="b"), "raw": record("d-dirty")}
     assert " ".join(figures._provenance(data).split()) == (
         "Measured at commit c, 2000-01-10 to 2000-01-70, on a processor. Earlier, and the code that they run has not "
-        "changed since: `old` at aa. With other code: `odd` at b; `raw` at d-dirty.")
+        "changed since: `old` at aa. At other commits: `odd` at b; `raw` at d-dirty.")
 
 
 def test_rates_are_those_of_the_clock_of_the_bitstream():

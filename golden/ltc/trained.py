@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.checks import check
+from golden.checks import check, why
 from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
@@ -159,7 +159,7 @@ class LtcTrained(Trained):
                 more["formats"] = tuple(Formats(*(None if text is None else QFormat.parse(text) for text in row))
                                         for row in head["formats"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
+            raise ValueError(f"{path}: no usable network description inside ({why(error)})") from None
         try:
             layers = tuple(_part(RealLayer, f"layers.{n}", tensors, b0=b0) for n, b0 in enumerate(bases))
             readout = _part(RealReadout, "readout", tensors)

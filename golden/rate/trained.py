@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.checks import check, is_int
+from golden.checks import check, is_int, why
 from golden.description import Trained
 from golden.files import from_json, narrowest, read_safetensors, reals, to_json, write_safetensors
 from golden.fixed import QFormat, quantize
@@ -116,7 +116,7 @@ class FloatNetwork(Trained):
             if not isinstance(activations, list):
                 raise TypeError("activations must be a list")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: no usable network description inside ({error!r})") from None
+            raise ValueError(f"{path}: no usable network description inside ({why(error)})") from None
         try:
             names = [f"layers.{n}.{t}" for n in range(len(activations)) for t in _TENSORS]
             missing, extra = sorted(set(names) - set(tensors)), sorted(set(tensors) - set(names))

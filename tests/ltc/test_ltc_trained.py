@@ -48,7 +48,7 @@ def damaged(tensors, about, how):
     (lambda t, a: t.update({"layers.0.Wx": np.zeros((7, 3))}), r"layers.0: Wr has shape \(8, 8\), expected \(7, 7\)"),
     (lambda t, a: t.update({"readout.Wo": np.zeros((2, 5))}), "layer 2 takes 5 inputs, the layer below it has 6"),
     (lambda t, a: t.update({"readout.Wo": np.full((2, 6), np.nan)}), r"readout: Wo\[0, 0\] is nan"),
-    (lambda t, a: a.pop("ltc_network"), "no usable network description inside"),
+    (lambda t, a: a.pop("ltc_network"), "no usable network description inside .no 'ltc_network'."),
     (lambda t, a: a.update(ltc_network="[]"), "no usable network description inside"),
     (lambda t, a: a.update(ltc_network="{"), "no usable network description inside"),
     (lambda t, a: a.update(ltc_network='{"name": "a", "b0": 1}'), "b0 must be a list"),
