@@ -114,6 +114,7 @@ def bench() -> str:
     row("random networks of every family: circuit equals golden", "random_networks",
         lambda g: f"{g['equal']} of {g['networks']}, {g['words_compared']:,} words", "equal", "networks",
         "words_compared")
+    rows += verify_figures.proved(data)
     if "mutants" in data:
         group = data["mutants"]
         rows.append(("single changes of golden, circuit and driver that the unit's tests notice",
@@ -344,6 +345,7 @@ BLOCKS = {"bench": bench, "units": lambda: unit_table.units(_table, network(), B
     "event_cost": lambda: event_figures.event_cost(_table, _bench()),
     "peers": lambda: peers_figures.peers(_table, _bench()),
     "verify": lambda: verify_figures.verify(_table, _bench()),
+    "proofs": lambda: verify_figures.proofs(_table, _bench()),
     "ltc_adapt": lambda: ltc_figures.ltc_adapt(_bench()),
     "faults": lambda: faults_figures.faults(_table, _bench()),
     "faults_picture": lambda: faults_figures.faults_picture(_bench()),

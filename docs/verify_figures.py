@@ -23,6 +23,33 @@ def verify(table, data) -> str:
     return "\n\n".join([*found, "Where the tools stop short:", "\n".join(limits)])
 
 
+def proofs(table, data) -> str:
+    """The proofs of docs/bench.json: unit, claim, how far, seconds; what many units have in common is one row."""
+    group, units = data.get("proofs", {"rows": []}), {}
+    for row in group["rows"]:
+        unit, _, claim = row["property"].partition(": ")
+        units.setdefault((claim, row["way"], row["depth"]), []).append((unit, row))
+    if not units:
+        return "Not measured yet: `make prove`."
+    rows = [("; ".join(f"`{unit}`" if " " not in unit else unit for unit, _ in each), claim, way, str(depth),
+             f"{sum(row['seconds'] for _, row in each):.1f}",
+             "found" if all(row["bug_found"] for _, row in each) else "missed")
+            for (claim, way, depth), each in units.items()]
+    return f"{_proved(group)}, measured at {group['commit']}.\n\n" + table(
+        ("circuit or step", "claim", "for", "depth", "seconds", "planted bug"), rows)
+
+
+def _proved(group) -> str:
+    held = [row for row in group["rows"] if row["result"] == "holds" and row["bug_found"]]
+    return f"{len(held)} of {len(group['rows'])} hold, {sum(row['seconds'] for row in group['rows']):.0f} s in all"
+
+
+def proved(data) -> list[tuple[str, str, str]]:
+    """A row of the figures: label, figure, command."""
+    return [("proofs, each of which finds a planted bug, too", _proved(data["proofs"]),
+             f"`{data['proofs']['command']}`")] if "proofs" in data else []
+
+
 def _rows(data) -> list[dict]:
     return [row for row in data.get(GROUP, {}).get("rows", ()) if set(row) >= NEEDS]
 

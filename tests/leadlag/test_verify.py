@@ -239,3 +239,19 @@ def test_table_and_limits_of_the_docs():
                                              "4,000 of 4,000, 6 sequences", "ladder")]
     assert verify_figures.verify(figures._table, {}).startswith("Not measured yet: `leadlag bench ladder`")
     assert [verify_figures.GROUP] == list(verify.GROUPS)
+
+
+def test_the_table_of_proofs():
+    """A row a claim, with all units of which it is the same; a planted bug that was missed is said."""
+    def row(name, seconds, bug=True):
+        return {"property": name, "result": "holds", "way": "unbounded", "depth": 3, "seconds": seconds,
+                "bug_found": bug}
+    data = {"proofs": {"commit": "c", "command": "make prove", "rows": [
+        row("a.B: it holds", 1.0), row("c.D, of two: it holds", 2.5), row("e.F: it ends", 0.5, bug=False)]}}
+    text = verify_figures.proofs(figures._table, data)
+    assert text.startswith("2 of 3 hold, 4 s in all, measured at c.")
+    assert "| `a.B`; c.D, of two | it holds | unbounded | 3 | 3.5 | found |" in text
+    assert "| `e.F` | it ends | unbounded | 3 | 0.5 | missed |" in text
+    assert verify_figures.proved(data)[0][1:] == ("2 of 3 hold, 4 s in all", "`make prove`")
+    assert verify_figures.proofs(figures._table, {}) == "Not measured yet: `make prove`."
+    assert verify_figures.proved({}) == []
