@@ -16,6 +16,7 @@ from leadlag.lists import boards, datasets, networks
 from leadlag.model import report_table
 from leadlag.options import (
     COUNT,
+    FILE,
     FOLDER,
     JOBS,
     SEED,
@@ -100,14 +101,17 @@ def quantize(network, board, bits, points, data, out):
 @click.option("-n", "--count", type=COUNT, help="The first N sequences; all by default.")
 @click.option("--split", type=click.Choice(["test", "held_out"]), default="test", show_default=True)
 @click.option("--no-rtl", is_flag=True, help="Leave the circuit out.")
+@click.option("--words", type=FILE, help="Of a network that has learnt on a board: its network.json.")
 @answers
-def evaluate(network, board, data, count, split, no_rtl):
+def evaluate(network, board, data, count, split, no_rtl, words):
     """Accuracy of float, integers and RTL side by side; RTL must equal the integers word by word."""
     from leadlag import ladder
     case = flow.prepare(network, board, data) if no_rtl else _fitting(network, board, data, must=is_given("board"))
+    if words is not None:
+        case = flow.with_words(case, words)
     rungs, _ = ladder.climb(case, split, count, rtl=not no_rtl, console=notes)
     answer({"network": case.net.name, "ladder": rungs}, ladder.table(rungs, case.data.unit),
-           then=f"leadlag build {network}{_named(board)}")
+           then=f"leadlag build {network if words is None else words}{_named(board)}")
 
 
 @cli.command()

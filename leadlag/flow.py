@@ -9,7 +9,7 @@ from boards import BOARDS, own
 from boards.base import BOOTING, KEEPING, ROM, SCRUBBING, Resources
 from boards.base import check_fits as check_part
 from golden import systems
-from golden.checks import nearest
+from golden.checks import check, nearest
 from golden.data import sets
 from golden.data.dataset import DataSet
 from golden.description import Description, Trained
@@ -78,7 +78,7 @@ def find(name: str) -> Trained:
         raise ValueError(f"{path}: a graph becomes a network by leadlag import {path}")
     if path.suffix == ".json":
         raise ValueError(f"{path}: a description has no samples and no real parameters; build, load, flash-image, "
-                         "flash, bake, board and boards --for take it")
+                         "flash, bake, board and boards --for take it, and evaluate NET --words")
     if path.suffix != ".safetensors":
         raise ValueError(f"no network {name!r}: there is {', '.join(zoo())}, or the path of a .safetensors file")
     if path.is_dir():
@@ -140,6 +140,16 @@ def case_of(real: Trained, board_name: str = DEFAULT_BOARD, data: DataSet | None
     params = real.quantize(net)
     net.check(params)
     return Case(real, net, params, data)
+
+
+def with_words(case: Case, path) -> Case:
+    """The case with other words, as a board has learnt them: network.json, and the image beside it."""
+    check(Path(path).suffix == ".json", f"{path}: what was learnt lies in a network.json")
+    net, image = device(str(path)).loaded
+    check((net.kind, net.inputs, net.outputs) == (case.net.kind, case.net.inputs, case.net.outputs),
+          f"{path}: {net.name} is a {net.kind} network of {net.inputs} inputs and {net.outputs} outputs, "
+          f"{case.net.name} a {case.net.kind} network of {case.net.inputs} and {case.net.outputs}")
+    return Case(case.real, net, net.unpack(image.pairs[:, 1]), case.data)
 
 
 def check_fits(case: Case) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from cases import random_network
 from test_cli import leadlag, refused
@@ -63,6 +64,23 @@ def test_commands_that_need_more(written):
             command, "words/network.json", cwd=written)
     assert "a description has no samples" in refused(
         "flash-image", "words/network.json", "--board", "ulx3s-12f", "--frames-only", "-n", "2", cwd=written)
+
+
+def test_words_that_were_learnt(written, tmp_path):
+    """A network judged by other words of its kind: those that a board has learnt, here by chance."""
+    case = flow.prepare("delays-digits")
+    words = tuple(each._replace(**{name: value[::-1].copy() for name, value in each._asdict().items()
+                                   if isinstance(value, np.ndarray)}) for each in case.params)
+    flow.write_words(case.net, words, tmp_path)
+    found = flow.with_words(case, tmp_path / "network.json")
+    batch = flow.samples(found, "test", 50)
+    assert np.array_equal(flow.integer_outputs(found, batch.x), case.net.run(words, batch.x))
+    rungs = json.loads(leadlag("evaluate", "delays-digits", "--no-rtl", "-n", "50", "--words",
+                               tmp_path / "network.json", "--json").stdout)["ladder"]
+    assert rungs[-1]["accuracy"] == flow.judge(found, case.net.run(words, batch.x), batch)["accuracy"] < 0.5
+    with pytest.raises(ValueError, match="network.json: lagline is a rate network of 1 inputs and 1 outputs, "
+                                         "delays-digits a spiking network of 64 and 10"):
+        flow.with_words(case, written / "words" / "network.json")
 
 
 def test_adapt_for_another_board():
