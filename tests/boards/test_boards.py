@@ -158,7 +158,8 @@ def test_failing_tool_is_named_and_leaves_its_log(tiny, tmp_path):
     failed = tmp_path / "n2-3-2" / "ulx3s-85f-failed"
     with pytest.raises(build.BuildError, match=f"^yosys failed with exit status 1: ERROR: .*; logs in {failed}$"):
         build.build(tiny, ULX3S, out_dir=tmp_path, synth_options=("-no-such-option",))
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["design.ys", "yosys.log"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["design.lpf", "design.ys",
+                                                                                        "yosys.log"]
     assert "-no-such-option" in (failed / "yosys.log").read_text()
 
 
