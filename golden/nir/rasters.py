@@ -38,7 +38,9 @@ def read(path, dt: float | None = None) -> dict[str, dict[str, Raster]]:
 
 def load(path, dt: float | None = None) -> dict[str, np.ndarray]:
     """Rasters of a file by name, (samples, ticks, ...): the arrays of an .npz, or what was first observed of a node."""
-    if Path(path).suffix.lower() != ".npz":
+    suffix = Path(path).suffix.lower()
+    check(suffix not in (".csv", ".txt", ".npy"), f"{path}: a raster is an .npz with x in it, or a file of NIRData")
+    if suffix != ".npz":
         return {name: next(iter(seen.values())).values for name, seen in read(path, dt).items() if seen}
     return parse_file(path, _arrays)
 

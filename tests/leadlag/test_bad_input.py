@@ -79,6 +79,7 @@ import {there}/file --format risp --dt 1              | --dt: only for NIR, not 
 import {there}/file --reset backwards                 | --reset.*backwards
 import {there}/file --bits 17                         | --bits.*17
 raster {tiny} no/such.npz                             | no/such.npz: no such file
+raster {tiny} mine.csv                                | mine.csv: a raster is an .npz with x in it, or a file of
 raster {tiny} {there}/file                            | file: this is no HDF5 file
 export nothing                                        | no network 'nothing'
 export gle-mnist1d --out no.nir                       | gle-mnist1d: NIR has no nodes for what networks of this kind do
