@@ -16,4 +16,4 @@ words = model.quantize(calibrate=x[:300])
 print(words.report.layers)
 print(words.evaluate(x[300:], y[300:]))
 print(words.verilog())
-print(words.build("ulx3s-85f").summary)
+print(words.build("ulx3s-85f").summary)      # place and route: some minutes

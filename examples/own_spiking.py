@@ -15,4 +15,4 @@ words = model.quantize(calibrate=x[:400])
 print(words.report.layers)
 print(words.evaluate(x[400:], y[400:]))
 print(words.verilog())
-print(words.build("ulx3s-85f").summary)
+print(words.build("ulx3s-85f").summary)      # place and route: some minutes
