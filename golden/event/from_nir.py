@@ -196,7 +196,7 @@ def _delays(layer) -> str:
     if not len(found):
         return "-"
     low, high = found.min(), found.max()
-    return f"{low} tick{'s' * (low != 1)}" if low == high else f"{low} to {high} ticks"
+    return f"{low} tick{'' if low == 1 else 's'}" if low == high else f"{low} to {high} ticks"
 
 
 def _from_inputs(shape: Real) -> dict[str, int]:
