@@ -13,8 +13,8 @@ from rtl.host.top import Flash
 
 #: what every SPI flash reads at with the plain command (03), and pins without constraints carry
 READ_MHZ = 20
-#: what an SPI flash erases at a time
-SECTOR = 1 << 16
+#: what addresses and sizes are multiples of: the largest block that SPI flashes erase
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class SpiFlash:
         check(isinstance(self.resource, str), f"resource of a flash is a name of the platform, not {self.resource!r}")
         for name in ("address", "size"):
             value = getattr(self, name)
-            check(isinstance(value, int) and value >= 0 and value % SECTOR == 0,
-                  f"{name} of a flash is a multiple of 0x{SECTOR:x}, not {value!r}")
+            check(isinstance(value, int) and value >= 0 and value % BLOCK == 0,
+                  f"{name} of a flash is a multiple of 0x{BLOCK:x}, not {value!r}")
         check(self.address < self.size, f"a flash of 0x{self.size:x} bytes has no address 0x{self.address:x}")
 
     def read(self, mhz, slots: Slots | None = None) -> Flash:

@@ -87,7 +87,8 @@ def operand(m, layer: Dense, line, bias):
 def nearer(m, start, flags: dict) -> tuple:
     """`start` and what a tick starts with, a cycle later.
 
-    All layers are told the same, for which tools keep one register: this one may lie between the core and them.
+    All layers are told the same, for which tools keep one register: this one may lie between the core and them. It is
+    there for the distance alone, as what is told holds still for a tick.
     """
     return later(m, start, 1, name="start_near", reset_less=False), {
         name: later(m, flag, 1, name=f"near_{name}") for name, flag in flags.items()}

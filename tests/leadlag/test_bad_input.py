@@ -135,7 +135,7 @@ quantize {tiny} --out {there}/dangling/below          | dangling/below.* cannot 
 quantize {tiny} --out here --out there                | --out is given 2 times
 evaluate {tiny}                                       | tiny does not say what data it is for: give --data
 evaluate {tiny} --data cifar                          | no data set 'cifar': there is mnist1d
-evaluate delays-digits --no-rtl --words no.json        | no.json
+evaluate delays-digits --no-rtl --words no.json        | no.json: no such file
 evaluate delays-digits --no-rtl --words {tiny}         | tiny.safetensors: what was learnt lies in a network.json
 evaluate gle-mnist1d -n 0                             | '-n' / '--count'.* 0 is not in the range
 evaluate gle-mnist1d -n -3                            | '-n' / '--count'.* -3 is not in the range
