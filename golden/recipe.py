@@ -196,7 +196,7 @@ class Recipe(Checked, ABC):
                     continue
                 if value is None or isinstance(value, list) and any(isinstance(one, dict) for one in value):
                     return {"settings": self.settings()}
-                changed.append(f"{each.name}={_toml(value)}")
+                changed.append(f"{each.name}={as_toml(value)}")
         words = ["leadlag", "train", self.origin, "--seed", str(seed), "--epochs", str(self.epochs)]
         words += [word for entry in changed for word in ("--set", entry)] + ["--hold-out"] * hold_out
         return {"command": shlex.join(words)}
@@ -211,12 +211,12 @@ def plain(value):
     return str(value) if isinstance(value, QFormat) else value
 
 
-def _toml(value) -> str:
+def as_toml(value) -> str:
     """A plain value as `override` reads it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{', '.join(f'{chr(34)}{v}{chr(34)}' if isinstance(v, str) else _toml(v) for v in value)}]"
+        return f"[{', '.join(f'{chr(34)}{v}{chr(34)}' if isinstance(v, str) else as_toml(v) for v in value)}]"
     return value if isinstance(value, str) else repr(value)
 
 

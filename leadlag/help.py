@@ -23,6 +23,7 @@ EXAMPLES = {
     "new": "leadlag new rate mine",
     "quantize": "leadlag quantize gle-mnist1d --board ulx3s-25f",
     "raster": "leadlag raster build/net/network.safetensors spikes.npz --rtl --out out.npz",
+    "recipe": "leadlag study recipe mine.toml --vary epochs=10,20 --vary rate=0.01,0.02",
     "run": "leadlag run gle-mnist1d --port sim -n 3",
     "simulate": "leadlag simulate delays-digits -n 2",
     "train": "leadlag train mine.toml --data mine.npz --set epochs=20",

@@ -1,5 +1,7 @@
 """The commands that learn on the chip, and the studies: `leadlag learn`, `adapt`, `video`, `study`."""
 
+import shlex
+
 import click
 
 from golden.files import check_writable
@@ -101,6 +103,11 @@ def video(data, steps, seed):
            f"report {page}, figures {page.with_name('rows.json')}")
 
 
+jobs_option = click.option("--jobs", default=1, show_default=True, type=JOBS, help="Runs side by side.")
+scheduler_option = click.option("--scheduler", metavar="ADDRESS",
+                                help="A Dask scheduler that runs them, such as tcp://host:8786.")
+
+
 @click.group(cls=Group)
 def study():
     """Sweeps over settings and seeds: resumable, one table and one picture."""
@@ -112,8 +119,8 @@ def study():
 @click.option("--seeds", metavar="N,...", default="0,1,2", show_default=True)
 @click.option("--arithmetic", type=click.Choice(["float", "integer"]), default="float", show_default=True)
 @click.option("--ms", default=1200.0, show_default=True, type=Finite(0, min_open=True), help="Length of a run.")
-@click.option("--jobs", default=1, show_default=True, type=JOBS, help="Runs side by side.")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs them, such as tcp://host:8786.")
+@jobs_option
+@scheduler_option
 @click.option("--out", type=FOLDER, help="build/study/delays by default.")
 @answers
 def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
@@ -126,6 +133,30 @@ def delays(delays_ms, predictors, seeds, arithmetic, ms, jobs, scheduler, out):
                            _listed("--seeds", seeds, int), arithmetic=arithmetic, ms=ms, jobs=jobs,
                            scheduler=scheduler, out=out, console=notes)
     answer(table, studies.console_table(table), "written: " + ", ".join(table["files"]))
+
+
+@study.command("recipe", short_help="Values of fields of a recipe, each from several seeds.")
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--vary", metavar="FIELD=VALUE,...", multiple=True, required=True,
+              help="Values that a field takes; every combination of several fields is trained.")
+@click.option("--set", "changes", metavar="FIELD=VALUE", multiple=True, help="Another value for a field, in all runs.")
+@click.option("--seeds", metavar="N,...", default="0,1,2", show_default=True)
+@jobs_option
+@scheduler_option
+@click.option("--out", type=FOLDER, help="build/study/recipe-NAME by default.")
+@answers
+def recipe_command(recipe, vary, changes, seeds, jobs, scheduler, out):
+    """Train every combination of values, and judge it on held-out samples; the test set is not read.
+
+    RECIPE is one of the zoo (`leadlag networks`) or the path of a .toml file. Finished runs are not run again.
+    """
+    from leadlag.experiments import fields
+    only_for("runs on this machine", scheduler is None, "jobs", given="--scheduler")
+    table = fields.study(recipe, vary, seeds=_listed("--seeds", seeds, int), changes=changes, jobs=jobs,
+                         scheduler=scheduler, out=out, console=notes)
+    best = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in (table["best"] or {}).items()]
+    then = " ".join(["leadlag train", shlex.quote(recipe), *(f"--set {shlex.quote(each)}" for each in changes), *best])
+    answer(table, fields.console_table(table), "written: " + ", ".join(table["files"]), then=then if best else None)
 
 
 @study.command("two-boards", short_help="A network cut in two boards, joined by cables.")

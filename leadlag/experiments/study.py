@@ -1,34 +1,31 @@
-"""Sweeps over settings and seeds: side by side in processes or on a Dask cluster, resumable, one table and one picture.
+"""Late messages and what makes up for them: delays x predictors x seeds, one table and one picture.
 
-Every finished run is a JSON file of its own, {"settings": ..., "result": ...}, whose name has a hash of the settings;
-it is written beside and renamed. A file that cannot be read, or is of other settings, is made again. Workers only
-compute: files are written where `delays` was called, so that a cluster needs no disk in common.
+Runs are those of leadlag.experiments.sweep: done once, side by side, taken up again where they ended.
 """
 
 import csv
-import hashlib
 import importlib.util
 import io
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 
-from golden.files import to_json, write_json, write_together
+from golden.checks import check
+from golden.files import to_json, write_together
 from golden.rate.plastic import plain
 from golden.tasks import late as prospective
 from golden.train import pm
 from leadlag import flow
+from leadlag.experiments import sweep
 from leadlag.provenance import provenance
 from leadlag.report import pictures
-from leadlag.terminal import Table, bars
+from leadlag.terminal import Table
 
 DELAYS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)        # ms
 SEEDS = (0, 1, 2)
 ARITHMETIC = ("float", "integer")
 TARGET_VARIANCE = 1 / 3
-CONNECT = "10s"         # to a scheduler
 #: summed over seeds: predictions that were no message and taps that started again (float); messages, of rates and of
 #: errors, that a prediction was replaced in (integers)
 COUNTS = ("diverged", "resets", "lost")
@@ -40,19 +37,14 @@ TITLES = {"none": "no predictor", "linear": "linear", "second_order": "second or
           "neural": "neural"}
 
 
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise ValueError(message)
-
-
 # ---- what there is to do
 
 def ticks_of(delay_ms: float) -> int:
     """A delay in ticks of pm.DT; ValueError where it is none."""
-    _check(math.isfinite(delay_ms) and delay_ms >= 0, f"a delay is 0 ms or more, not {delay_ms:g}")
+    check(math.isfinite(delay_ms) and delay_ms >= 0, f"a delay is 0 ms or more, not {delay_ms:g}")
     ticks = round(delay_ms / pm.DT)
-    _check(abs(ticks * pm.DT - delay_ms) < 1e-9, f"a delay is a multiple of {pm.DT:g} ms, {delay_ms:g} is not")
-    _check(ticks <= pm.MAX_DELAY, f"a delay is at most {pm.MAX_DELAY} ticks of {pm.DT:g} ms "
+    check(abs(ticks * pm.DT - delay_ms) < 1e-9, f"a delay is a multiple of {pm.DT:g} ms, {delay_ms:g} is not")
+    check(ticks <= pm.MAX_DELAY, f"a delay is at most {pm.MAX_DELAY} ticks of {pm.DT:g} ms "
                                   f"({pm.MAX_DELAY * pm.DT:g} ms), not {delay_ms:g} ms")
     return ticks
 
@@ -60,13 +52,12 @@ def ticks_of(delay_ms: float) -> int:
 def plan(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, arithmetic: str = "float",
          ms: float = pm.MS) -> list[dict]:
     """Settings of every run; no delay, which all the others are compared with, is always there, once a seed."""
-    _check(bool(delays_ms) and bool(predictors) and bool(seeds), "a study needs a delay, a predictor and a seed")
+    check(bool(delays_ms) and bool(predictors) and bool(seeds), "a study needs a delay, a predictor and a seed")
     for kind in predictors:
-        _check(kind in pm.KINDS, f"no predictor {kind!r}: there is {', '.join(pm.KINDS)}")
-    for seed in seeds:
-        _check(isinstance(seed, int) and seed >= 0, f"a seed is an integer of 0 or more, not {seed!r}")
-    _check(arithmetic in ARITHMETIC, f"arithmetic is one of {', '.join(ARITHMETIC)}, not {arithmetic!r}")
-    _check(math.isfinite(ms) and ms >= 10 * pm.DT, f"a run takes {10 * pm.DT:g} ms or more, not {ms:g}")
+        check(kind in pm.KINDS, f"no predictor {kind!r}: there is {', '.join(pm.KINDS)}")
+    sweep.check_seeds(seeds)
+    check(arithmetic in ARITHMETIC, f"arithmetic is one of {', '.join(ARITHMETIC)}, not {arithmetic!r}")
+    check(math.isfinite(ms) and ms >= 10 * pm.DT, f"a run takes {10 * pm.DT:g} ms or more, not {ms:g}")
     found = []
     for ticks in sorted({0, *map(ticks_of, delays_ms)}):
         for kind in dict.fromkeys(predictors) if ticks else ("none",):
@@ -97,7 +88,7 @@ def trainings(runs: list[dict]) -> list[dict]:
 
 def name_of(settings: dict) -> str:
     """File name of a run: readable settings and a hash of all of them."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    digest = sweep.digest(settings)
     if "training" in settings:
         return f"training-{settings['training']}-d{settings['delay']}-{digest}"
     return (f"{settings['arithmetic']}-{settings['predictor']}-d{settings['delay']}-s{settings['seed']}-{digest}")
@@ -122,76 +113,23 @@ def work(settings: dict, trained: list | None = None) -> dict:
 
 # ---- doing it
 
-def finished(out: Path, settings: dict) -> dict | None:
-    """The result of a run that is on disk; None where there is none, or none to be trusted."""
-    try:
-        found = json.loads((out / f"{name_of(settings)}.json").read_text(encoding="utf-8"))
-        result = found["result"]
-        if found["settings"] != settings:
-            return None
-        if "training" in settings:
-            return result if all(np.isfinite(part).all() for net in result["nets"] for part in net) else None
-        mse = result["mse"]
-        # a run that ended in no number has null
-        return result if mse is None or isinstance(mse, int | float) and math.isfinite(mse) and mse >= 0 else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _trusted(settings: dict, result: dict) -> bool:
+    """Whether a result on disk can be one."""
+    if "training" in settings:
+        return all(np.isfinite(part).all() for net in result["nets"] for part in net)
+    mse = result["mse"]
+    # a run that ended in no number has null
+    return mse is None or isinstance(mse, int | float) and math.isfinite(mse) and mse >= 0
 
 
-def complete(jobs_to_do: list, out: Path, *, jobs: int = 1, scheduler: str | None = None, console=None,
-             title: str = "runs") -> dict[str, dict]:
-    """Results by name; what is on disk is not done again. jobs_to_do: arguments of `work`."""
-    results = {name_of(job[0]): finished(out, job[0]) for job in jobs_to_do}
-    open_jobs = [job for job in jobs_to_do if results[name_of(job[0])] is None]
-    if not open_jobs:
-        return results
-    with bars(console) as progress:
-        bar = progress.add_task(title, total=len(jobs_to_do), completed=len(jobs_to_do) - len(open_jobs))
-        for settings, result in _run(open_jobs, jobs, scheduler):
-            if isinstance(result.get("mse"), float) and not math.isfinite(result["mse"]):
-                result = result | {"mse": None}
-            write_json(out / f"{name_of(settings)}.json", {"settings": settings, "result": result})
-            results[name_of(settings)] = result
-            progress.advance(bar)
-    return results
-
-
-def _answer(job):
-    return job[0], work(*job)
-
-
-def _run(todo: list, jobs: int, scheduler: str | None):
-    """(settings, result) of each job as it ends."""
-    if scheduler is not None:
-        yield from _on_cluster(todo, scheduler)
-    elif jobs == 1:
-        yield from map(_answer, todo)
-    else:
-        from joblib import Parallel, delayed
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_answer)(job) for job in todo)
-
-
-def _on_cluster(todo: list, scheduler: str):
-    if importlib.util.find_spec("distributed") is None:
-        raise RuntimeError("a scheduler needs Dask: pip install 'leadlag[cluster]'")
-    from distributed import Client, as_completed
-    try:
-        client = Client(scheduler, timeout=CONNECT)
-    except (OSError, ValueError, TypeError) as error:
-        raise RuntimeError(f"no Dask scheduler at {scheduler}: {error}") from None
-    with client:
-        futures = [client.submit(_answer, job, pure=False) for job in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            client.cancel([future for future in futures if not future.done()])
+def complete(todo: list[tuple], out: Path, **how) -> dict[str, dict]:
+    """Results of `work` by name, as sweep.complete has them."""
+    return sweep.complete(todo, out, work=work, name_of=name_of, trusted=_trusted, **how)
 
 
 def delays(delays_ms=DELAYS, predictors=pm.KINDS, seeds=SEEDS, *, arithmetic: str = "float", ms: float = pm.MS,
            jobs: int = 1, scheduler: str | None = None, out: Path | None = None, console=None) -> dict:
     """Fourier synthesis over late messages: delays x predictors x seeds; returns and writes the table."""
-    _check(isinstance(jobs, int) and jobs >= 1, f"jobs must be 1 or more, not {jobs!r}")
     out = Path(out or flow.BUILD / "study" / "delays")
     runs = plan(delays_ms, predictors, seeds, arithmetic, ms)
     if trainings(runs) and importlib.util.find_spec("torch") is None:
@@ -254,8 +192,6 @@ def console_table(table: dict) -> Table:
 def write(table: dict, out: Path) -> list[Path]:
     """Write FILES, those of integers beside those of floats."""
     before = "" if table["arithmetic"] == "float" else f"{table['arithmetic']}-"
-    head, *rows = cells(table)
-    markdown = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
     lines = io.StringIO()
     sheet = csv.writer(lines, lineterminator="\n")
     sheet.writerow(["delay_ms", "delay_ticks", "predictor", "seed", "mse"])
@@ -263,19 +199,11 @@ def write(table: dict, out: Path) -> list[Path]:
         for kind, entry in row["cells"].items():
             sheet.writerows([row["delay_ms"], row["delay"], kind, seed, repr(mse)]
                             for seed, mse in zip(entry["seeds"], entry["mse"], strict=True))
-    texts = (to_json(_strict(table), indent=1) + "\n", "\n".join(markdown) + "\n", lines.getvalue(), delays_svg(table))
+    texts = (to_json(sweep.strict(table), indent=1) + "\n", sweep.markdown(cells(table)), lines.getvalue(),
+             delays_svg(table))
     files = {out / f"{before}{name}": text for name, text in zip(FILES, texts, strict=True)}
     write_together(files)
     return list(files)
-
-
-def _strict(value):
-    """JSON has no word for what is not a number: null."""
-    if isinstance(value, dict):
-        return {name: _strict(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_strict(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def delays_svg(table: dict) -> str:

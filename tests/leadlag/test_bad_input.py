@@ -306,6 +306,20 @@ study delays --jobs 0                                 | '--jobs': 0 is not in th
 study delays --scheduler tcp://localhost:1 --jobs 2   | --jobs: only for runs on this machine, not for --scheduler
 study delays --predictors none --scheduler nonsense   | no Dask scheduler at nonsense|Dask
 study delays --out {there}/file/below                 | file/below.* cannot be written: .*/file is no folder
+study recipe nothing --vary epochs=1                  | no network 'nothing' to train here
+study recipe gle-mnist1d                              | Missing option '--vary'
+study recipe gle-mnist1d --vary epochs                | --vary takes FIELD=VALUE,VALUE,..., not 'epochs'
+study recipe gle-mnist1d --vary epochs=               | --vary takes FIELD=VALUE,VALUE,..., not 'epochs='
+study recipe gle-mnist1d --vary epocs=1               | no field epocs .did you mean epochs
+study recipe gle-mnist1d --vary epochs=1,0            | epochs must be a whole number in 1..1000000, not 0
+study recipe gle-mnist1d --vary epochs=1 --vary epochs=2 | a field varies once: epochs, epochs
+study recipe gle-mnist1d --vary rate={{a=1}}          | --vary rate: values are numbers, texts or lists
+study recipe gle-mnist1d --vary epochs=1 --seeds ,    | a study needs a seed
+study recipe gle-mnist1d --vary epochs=1 --seeds -1   | a seed is an integer of 0 or more, not -1
+study recipe gle-mnist1d --vary epochs=1 --set x      | --set takes FIELD=VALUE, not 'x'
+study recipe gle-mnist1d --vary epochs=1 --jobs 0     | '--jobs': 0 is not in the range
+study recipe gle-mnist1d --vary epochs=1 --scheduler x --jobs 2 | --jobs: only for runs on this machine, not for
+study recipe gle-mnist1d --vary epochs=1 --out {there}/file/below | file/below.* cannot be written: .*/file is no folder
 study two-boards --latencies x                        | --latencies: 'x' is no list of numbers
 study two-boards --latencies -1                       | a delay is 0 to 255 ticks, not -1
 study two-boards --latencies ,                        | two boards need a latency and a predictor

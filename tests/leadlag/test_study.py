@@ -12,7 +12,7 @@ import pytest
 
 from golden.tasks import late as prospective
 from golden.train import pm
-from leadlag.experiments import study
+from leadlag.experiments import study, sweep
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHORT = {"ms": 15.0}
@@ -135,7 +135,7 @@ def test_a_cluster_gives_the_same_table(tmp_path):
 
 def test_no_scheduler_is_one_line(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(study, "CONNECT", "1s")
+    monkeypatch.setattr(sweep, "CONNECT", "1s")
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(RuntimeError, match=f"no Dask scheduler at {address}: "):
             study.delays(*TINY, **SHORT, scheduler=address, out=tmp_path)
