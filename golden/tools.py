@@ -1,8 +1,8 @@
 """The open tool chain: which program does what here, how it is called, and what its first use takes.
 
-A tool is looked for in this order: what its variable of the environment names; its native program on the PATH, where
-that is new enough; the wheel that was installed with us. yosys comes as a library (pyosys), place and route as
-WebAssembly (YoWASP), which is compiled on its first use: see `_warm`.
+A tool is looked for in this order: what its variable of the environment names, a program and options behind it; its
+native program on the PATH, where that is new enough; the wheel that was installed with us. yosys comes as a library
+(pyosys), place and route as WebAssembly (YoWASP), which is compiled on its first use: see `_warm`.
 """
 
 import importlib.metadata
@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from functools import lru_cache
@@ -91,24 +92,33 @@ def _locate(tool: Tool, named, *environment) -> Found:
     """A change of `environment` looks again."""
     command, version, _ = _choose(tool, named)
     environment = {"YOWASP_CACHE_DIR": str(cache_folder())} if tool is ECPBRAM else {}
-    return _ready(tool, command[0]) if version is None else Found(command, environment, version)
+    return _ready(tool, command) if version is None else Found(command, environment, version)
 
 
 def _choose(tool: Tool, named) -> tuple[tuple[str, ...], str | None, str]:
     """Command, its version where that had to be looked at, and where it comes from."""
-    path = find(named or tool.native)
+    path = find(tool.native)
     # a packer without a version of its own comes with the nextpnr beside it
     if not named and path and tool.oldest and _numbers(version := _version(path, os.environ)) >= tool.oldest:
         return (path,), version, path
     if not named and tool is YOSYS and importlib.util.find_spec("pyosys"):
         return _own("pyosys_main.py"), f"Yosys {importlib.metadata.version('pyosys')}", "pyosys, a library"
-    path = find(named or tool.program)
+    path, *options = _words(named) if named else [find(tool.program)]
     if not named and tool is ECPBRAM and path:
         return _own("ecpbram_main.py"), _package_version(tool.package), f"{tool.package}, WebAssembly"
     if path is None:
         raise ToolError(f"{named or tool.program} not found: pip install {tool.package}, or set {tool.variable} to the "
                         f"program")
-    return (path,), None, f"{tool.variable}={named}" if named else path
+    return (path, *options), None, f"{tool.variable}={named}" if named else path
+
+
+def _words(named: str) -> list[str | None]:
+    """Path and options of a variable such as "nextpnr-ecp5 --parallel-refine"; a path may have blanks."""
+    try:
+        program, *options = [named] if find(named) else shlex.split(named)
+    except ValueError:
+        return [None]
+    return [find(program), *options]
 
 
 def _own(program: str) -> tuple[str, ...]:
@@ -120,9 +130,11 @@ def _is_wasm(path: str) -> bool:
     return Path(path).name.startswith("yowasp-")
 
 
-def _ready(tool: Tool, path: str) -> Found:
+def _ready(tool: Tool, command: tuple[str, ...]) -> Found:
+    path, *options = command
     environment = {"YOWASP_CACHE_DIR": str(_warm(tool, path))} if _is_wasm(path) else {}
-    return Found((path,), environment, _version(path, os.environ | environment))
+    # what was built with other options is built again
+    return Found(command, environment, " ".join([_version(path, os.environ | environment), *options]))
 
 
 def _version(path: str, environment) -> str:

@@ -133,6 +133,20 @@ def test_native_program_new_enough_comes_first(monkeypatch, tmp_path):
     assert locate(YOSYS) == ((str(tmp_path / "other"),), {}, "Yosys 0.1"), "what is named is taken, however old"
 
 
+def test_a_variable_may_name_options_too(monkeypatch, tmp_path):
+    path = program(tmp_path / "my yosys", "#!/bin/sh\necho 'Yosys 0.7'\n")
+    for named, options in ((str(path), ()), (f"'{path}' --quick -n '2 3'", ("--quick", "-n", "2 3"))):
+        monkeypatch.setenv("YOSYS", named)
+        found = locate(YOSYS)
+        assert found.command == (str(path), *options)
+        assert found.version == " ".join(["Yosys 0.7", *options]), "a build with other options is another one"
+        assert tools.look(YOSYS)[:2] == (found.command, "Yosys 0.7")
+    for named in (f"'{path}", f"{path} --quick", " "):
+        monkeypatch.setenv("YOSYS", named)
+        with pytest.raises(ToolError, match=f"^{named} not found: pip install pyosys, or set YOSYS to the program$"):
+            locate(YOSYS)
+
+
 def test_yosys_writes_what_it_is_told(tmp_path):
     yosys("read_rtlil <<end_of_it\nmodule \\top\nwire input 1 \\a\nend\nend_of_it\nwrite_verilog out.v", tmp_path)
     assert "module top(a)" in (tmp_path / "out.v").read_text()
