@@ -46,7 +46,7 @@ class Report(NamedTuple):
         check(self.loss - self.chance <= points,
               f"{name}: its words lose {self.loss:.2f} points ({self.what}), {points:g} are allowed: layer "
               f"{row['layer']} costs most (state {row['state']}: {row['saturated']:.1%} saturated, error "
-              f"{row['error']:.1%}); `points` says how many may be lost")
+              f"{row['error']:.1%}); --points P (in Python points=P) allows more")
 
 
 class Calibration(NamedTuple):

@@ -44,7 +44,9 @@ def _fitting(network: str, names, form: str) -> None:
                 rows.append({"board": name, "fits": False, "lanes": None, "short": " ".join(str(why).split())})
     shown = [{"board": row["board"], "lanes": row["lanes"] or "-", "what is short": row["short"] or ""} for row in rows]
     fits = [row["board"] for row in rows if row["fits"]]
-    answer({"boards": rows}, Table.of(shown),
+    lines = [] if fixed is None else [
+        f"its {fixed.lanes} lanes stand in {network}: leadlag adapt, or quantize, with --board BOARD writes others"]
+    answer({"boards": rows}, Table.of(shown), *lines,
            then=f"leadlag build {network} --board {fits[0] if len(fits) == 1 else 'BOARD'}" if fits else None)
 
 

