@@ -87,10 +87,11 @@ def quantize(network, board, bits, points, data, out):
     said = {"network": case.net.name, "size": case.net.size, "lanes": case.net.lanes, "words": len(case.image),
             "design": case.net.fingerprint, "layers": layers, "notes": circuit(case.net).notes(case.net),
             "takes": {name: getattr(need, name) for name in ("bram", "dsp", "spram", "lut4")},
+            "one_half": flow.has_one_half(case),
             "written": files} | chosen
     net = case.net
     line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(case.image):,} words, design {net.fingerprint}"
-    answer(said, *shown, Table.of(layers), line, flow.room(need, board), *said["notes"],
+    answer(said, *shown, Table.of(layers), line, flow.room(need, case, board), *said["notes"],
            "written: " + ", ".join(map(str, files)), then=f"leadlag evaluate {network}{_named(board)}")
 
 

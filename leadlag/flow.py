@@ -170,13 +170,19 @@ def check_room(net: Description, board_name: str) -> Resources:
     return check_part(net, board(board_name))
 
 
-def room(need: Resources, board_name: str) -> str:
+def has_one_half(case: Case) -> bool:
+    """Whether the network has one half of parameters on its board, as there is no room for two."""
+    return case.net.in_place() is None is not case.real.describe().in_place()
+
+
+def room(need: Resources, case: Case, board_name: str) -> str:
     """What of a board that is: a line."""
     found = board(board_name)
     said = [f"{value:,} of {has:,} {what}" for value, has, what in (
         (need.bram, found.part.bram, "block RAMs"), (need.dsp, found.part.dsp, "multipliers"),
         (need.spram, found.part.spram, "large RAMs")) if has]
-    return f"{found.name}: {', '.join(said)}, about {need.lut4:,} of {found.part.lut4:,} LUTs"
+    return f"{found.name}: {', '.join(said)}, about {need.lut4:,} of {found.part.lut4:,} LUTs" + (
+        ", with one half of parameters" if has_one_half(case) else "")
 
 
 def samples(case: Case, split: str, count: int | None = None) -> Batch:

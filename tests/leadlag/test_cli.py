@@ -101,6 +101,8 @@ def test_quantize_writes_what_can_be_read_again(tiny, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^ulx3s-85f: \d+ of 208 block RAMs, \d+ of 156 multipliers, about [\d,]+ of 83,640 LUTs$",
                      done.stdout, re.MULTILINE)
+    done = leadlag("quantize", "gle-mnist1d", "--board", "ulx3s-25f", "--out", tmp_path / "half")
+    assert re.search(r"^ulx3s-25f: 35 of 56 block RAMs, .* LUTs, with one half of parameters$", done.stdout, re.M)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["network.json", "parameters.image",
                                                                    "parameters.safetensors"]
     net = Network.load(tmp_path / "out" / "network.json")
