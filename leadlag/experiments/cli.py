@@ -75,7 +75,7 @@ def adapt(network, data, board, port, samples, on_board):
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
     device = [f"the board says: {figures['device']}"] if "device" in figures else []
     by = f"read back after {figures['board_samples']}" if device else f"golden has learnt it from {samples:,}"
-    files = f"written, as {by} sequences: {', '.join(map(str, figures['written']))}"
+    files = f"written: {', '.join(map(str, figures['written']))}, as {by} sequences"
     then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" else None
     answer(figures | {"page": page}, table, f"report {page}", *device, files, said, then=then)
 

@@ -12,13 +12,17 @@ import pytest
 from boards.base import Resources
 from leadlag import cli, demo, ladder, terminal, training
 from leadlag.bench import groups as benches
-from leadlag.experiments import adaptation, learning, study, two_boards, video
+from leadlag.experiments import adaptation, fields, learning, study, two_boards, video
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELL = {"seeds": [0], "mse": [0.25], "mean": 0.25, "spread": 0.0, "ratio": 12.5}
 STUDY = {"arithmetic": "float", "files": ["a path with spaces/table.json"], "rows": [
     {"delay_ms": 0.25, "delay": 5, "cells": dict.fromkeys(study.TITLES, CELL)}]}
-ADAPTED = {"before": 0.979, "relearn": [[0, 0.1], [1280, 0.931]], "network": "gle-mnist1d", "board_samples": 0}
+ADAPTED = {"before": 0.979, "relearn": [[0, 0.1], [1280, 0.931]], "network": "gle-mnist1d", "board_samples": 0,
+           "written": ["a path with spaces/network.json"]}
+FIELDS = {"recipe": "gle-mnist1d", "measure": "held_out_accuracy", "fields": ["epochs", "layers.0.tau_m"],
+          "files": ["a path with spaces/table.json"], "best": {"epochs": "20"}, "rows": [
+              {"varied": {"epochs": "20", "layers.0.tau_m": "[0.2, 1.0]"}, "seeds": [0], "mean": 0.5, "spread": 0.25}]}
 LADDER = [{"rung": "integers (golden)", "accuracy": 0.25, "samples": 1000,
            "remark": "all words equal to golden [train]"}]
 PAIR = {"latency_ticks": 100, "predictor": "second_order", "mse": 0.1, "link_cycles": 4567, "cycles_per_tick": 123.4,
@@ -36,7 +40,7 @@ class Answers:
                 (adaptation, "adapt", ADAPTED), (adaptation, "write_page", Path("page")),
                 (learning, "learn", learning.Learnt(None, (), {})), (learning, "save", []),
                 (training, "train", {"float_accuracy": 0.123456789012345, "data": "a set [of] images", "epochs": 40}),
-                (study, "delays", STUDY), (two_boards, "two_boards", {"rows": [PAIR]}),
+                (study, "delays", STUDY), (fields, "study", FIELDS), (two_boards, "two_boards", {"rows": [PAIR]}),
                 (benches, "measure", {"rows": [1.5] * 40, "commit": "0123abc"}), (benches, "check", None),
                 (video, "write_page", Path("page")),
                 (video, "experiment", video.Result("clip", rows, {}, {"roll_outs": 9, "errors_saturated": []}))):
@@ -51,7 +55,8 @@ TABLES = ("boards", "networks", "datasets", "verilog --list", "doctor",
           "quantize gle-mnist1d --out .", "quantize delays-digits --out .",
           "evaluate gle-mnist1d", "evaluate delays-digits", "train gle-mnist1d", "learn lagline",
           "adapt --on-board 0", "run gle-mnist1d --port sim", "run gle-mnist1d --port sim --rates",
-          "run delays-digits --port sim", "video", "bench learn.adapt", "study delays", "study two-boards")
+          "run delays-digits --port sim", "video", "bench learn.adapt", "study delays", "study two-boards",
+          "study recipe gle-mnist1d --vary epochs=20")
 
 
 @pytest.fixture
@@ -102,7 +107,7 @@ def test_no_command_that_prints_a_table_is_left_out():
             named = {name.id if isinstance(name, ast.Name) else name.attr for name in ast.walk(node)
                      if isinstance(name, ast.Name | ast.Attribute)}
             if any(name == "Table" or name == "table" or name.endswith(("_table", "_figures")) for name in named):
-                with_tables.add(node.name.replace("two_boards_command", "two-boards"))
+                with_tables.add(node.name.removesuffix("_command").replace("_", "-"))
     assert len(with_tables) >= 10
     assert with_tables <= {word for line in TABLES for word in line.split()}
 
