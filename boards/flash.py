@@ -51,6 +51,8 @@ class SpiFlash:
         """The pins of a SerialTop that plays frames. An ECP5 has the clock's pin behind a primitive of its own."""
         pins = platform.request(self.resource, 0, dir="-")
         plain = hasattr(pins, "clk") and not self.own_clock
+        check(plain or platform.device.startswith("LFE5"),
+              f"the resource {self.resource} of the flash has no clk, which only an ECP5 can do without")
         for name, value in (("cs", top.flash_cs), *([("clk", top.flash_clk)] if plain else []),
                             ("copi", top.flash_copi), ("wp", 0), ("hold", 0)):
             if hasattr(pins, name):

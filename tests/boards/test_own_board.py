@@ -1,10 +1,12 @@
 """`--board FILE.py`: a board of one's own, and files that have none."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from boards.build import build
+from boards.flash import SpiFlash
 from leadlag import flow
 from leadlag.flash import booting, content, frames_of
 
@@ -109,3 +111,10 @@ def test_names_that_are_none(mine):
                        ("mine.py+flash", "mine has no flash"), ("mine.py+x", "no board 'mine.py.x'")):
         with pytest.raises(ValueError, match=said):
             flow.board(name)
+
+
+def test_a_flash_without_a_clock():
+    """Of an ECP5 the loader's own pin is there for it."""
+    platform = SimpleNamespace(device="iCE40HX8K", request=lambda *given, **options: SimpleNamespace())
+    with pytest.raises(ValueError, match="^the resource spi of the flash has no clk, which only an ECP5 can"):
+        SpiFlash("spi", address=0x100000, size=1 << 22, loader="").connect(None, platform, None)
