@@ -32,11 +32,13 @@ def adaptive(case: flow.Case, board: str = flow.DEFAULT_BOARD) -> Network:
     """The case's network with an output layer that learns, with the lanes that a board has room for.
 
     Its rates are halved in the multiplier, beside what is multiplied: where the messages below are too fine for that,
-    they get coarser ones.
+    they get coarser ones. ValueError where these are the inputs of the network.
     """
     *below, top = case.net.layers
     spare = MULTIPLIER_BITS - top.multiplicand.width - HALVINGS
-    if spare < 0 and below:
+    check(spare >= 0 or bool(below), f"{case.net.name}: inputs of {top.operand} are too fine for an output layer that "
+                                     f"learns: leadlag quantize NET --bits {MULTIPLIER_BITS - HALVINGS - 1}")
+    if spare < 0:
         coarser = replace(top.operand, frac_bits=top.operand.frac_bits + spare)
         below[-1], top = replace(below[-1], rate=coarser), replace(top, operand=coarser)
     top = replace(top, plastic=Plastic(error=tasks.QFormat(1, 15), slope=tasks.QFormat(1, 12), rate=RATE,
@@ -121,6 +123,9 @@ def adapt(name: str = "gle-mnist1d", *, data: str | None = None, samples: int = 
             task.learn(next(blocks), _halve(task.done, samples))
             _note(relearn, task)
             say(f"adaptation in golden: {task.done} of {samples} samples")
+    before, now = case.net.layers[-1].operand, net.layers[-1].operand
+    if now != before:
+        figures["coarser"] = f"messages to the output layer are {now} in place of {before}, so that it can learn slowly"
     if not on_board:
         figures["written"] = flow.write_words(net, task.learner.params, flow.BUILD / net.name)
     if relearn[-1][0] != task.done:

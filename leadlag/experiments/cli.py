@@ -74,10 +74,12 @@ def adapt(network, data, board, port, samples, on_board):
         table.add_row(f"{count:,}", f"{value:.1%}")
     page, said = adaptation.write_page(figures, command_line()), adaptation.claim(figures, port)
     device = [f"the board says: {figures['device']}"] if "device" in figures else []
-    by = f"read back after {figures['board_samples']}" if device else f"golden has learnt it from {samples:,}"
+    learnt = figures["relearn"][-1][0]
+    by = f"read back after {figures['board_samples']}" if device else f"golden has learnt it from {learnt:,}"
     files = f"written: {', '.join(map(str, figures['written']))}, as {by} sequences"
     then = f"leadlag build {figures['written'][0]} --board {board}" if port == "sim" else None
-    answer(figures | {"page": page}, table, f"report {page}", *device, files, said, then=then)
+    coarser = [figures["coarser"]] if "coarser" in figures else []
+    answer(figures | {"page": page}, table, *coarser, f"report {page}", *device, files, said, then=then)
 
 
 @click.command(cls=Command, short_help="Predict video with late messages, with and without PM.")
@@ -154,8 +156,9 @@ def recipe_command(recipe, vary, changes, seeds, jobs, scheduler, out):
     only_for("runs on this machine", scheduler is None, "jobs", given="--scheduler")
     table = fields.study(recipe, vary, seeds=_listed("--seeds", seeds, int), changes=changes, jobs=jobs,
                          scheduler=scheduler, out=out, console=notes)
-    best = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in (table["best"] or {}).items()]
-    then = " ".join(["leadlag train", shlex.quote(recipe), *(f"--set {shlex.quote(each)}" for each in changes), *best])
+    best = [f"{name}={value}" for name, value in (table["best"] or {}).items()]
+    sets = [f"--set {shlex.quote(each)}" for each in (*best, *changes)]
+    then = " ".join(["leadlag train", shlex.quote(recipe), *sets])
     answer(table, fields.console_table(table), "written: " + ", ".join(table["files"]), then=then if best else None)
 
 

@@ -57,6 +57,8 @@ def plan(origin: str, vary, seeds=SEEDS, changes=()) -> list[dict]:
     """
     axes = dict(map(values, vary))
     check(len(axes) == len(vary), f"a field varies once: {listed([text.partition('=')[0] for text in vary])}")
+    twice = [name for name in axes if name in {change.partition("=")[0].strip() for change in changes}]
+    check(not twice, f"{listed(twice)} varies: no --set for it")
     check(bool(axes), "a study needs a field that varies: --vary FIELD=VALUE,VALUE,...")
     check(bool(seeds), "a study needs a seed")
     sweep.check_seeds(seeds)
@@ -66,7 +68,8 @@ def plan(origin: str, vary, seeds=SEEDS, changes=()) -> list[dict]:
     found, kept = [], {}
     for chosen in product(*axes.values()):
         varied = {name: as_toml(value) for name, value in zip(axes, chosen, strict=True)}
-        recipe = load(origin, [*changes, *(f"{name}={value}" for name, value in varied.items())])
+        # what varies first: a preset changes other fields
+        recipe = load(origin, [*(f"{name}={value}" for name, value in varied.items()), *changes])
         key = (recipe.data, recipe.read_as, recipe.answer_from)
         if key not in kept:
             data = recipe.found()

@@ -44,9 +44,9 @@ def complete(todo: list[tuple], out: Path, *, work: Callable, name_of: Callable[
              jobs: int = 1, scheduler: str | None = None, console=None, title: str = "runs") -> dict[str, dict]:
     """Results by name; what is on disk in `out` is not done again.
 
-    todo: arguments of `work`, the settings first; work: a function of a module, for other processes call it by name;
-    jobs: side by side on this machine; scheduler: the address of Dask's in place of them. ValueError for wrong jobs,
-    RuntimeError where a run fails or no scheduler answers.
+    todo: arguments of `work`, the settings first; work: a function at the top of a module, so that other processes find
+    it; jobs: side by side on this machine; scheduler: the address of Dask's in place of them. ValueError for wrong
+    jobs, RuntimeError where a run fails or no scheduler answers.
     """
     check(isinstance(jobs, int) and jobs >= 1, f"jobs must be 1 or more, not {jobs!r}")
     results = {name_of(job[0]): finished(out / f"{name_of(job[0])}.json", job[0], trusted) for job in todo}

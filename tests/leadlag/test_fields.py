@@ -119,6 +119,14 @@ def test_the_best_row_is_that_of_the_best_number(tmp_path, monkeypatch, measure,
     assert json.loads((tmp_path / "table.json").read_text())["rows"][-1]["mean"] is None
 
 
+def test_what_is_set_stays_beside_what_varies(tmp_path):
+    """A preset of what varies comes before what is set; a field is one or the other."""
+    runs = fields.plan("delays-digits", ["form=leaky,psp"], [0], ["drop=0.25"])
+    assert [(run["recipe"]["form"], run["recipe"]["drop"]) for run in runs] == [("leaky", 0.25), ("psp", 0.25)]
+    with pytest.raises(ValueError, match="^epochs varies: no --set for it$"):
+        fields.plan("delays-digits", ["epochs=1,2"], [0], ["epochs=3"])
+
+
 @pytest.mark.parametrize(("text", "found"), [
     ("epochs=1,2,2", ("epochs", [1, 2])), ("layers.0.tau_m=[0.2, 1.0], 0.4", ("layers.0.tau_m", [[0.2, 1.0], 0.4])),
     ("loss=cross_entropy,squared_error", ("loss", ["cross_entropy", "squared_error"])),
@@ -127,7 +135,7 @@ def test_values_as_toml_or_text(text, found):
     assert fields.values(text) == found
 
 
-def test_a_text_that_toml_would_read_otherwise_stays_one(waves):
+def test_texts_vary_and_names_of_files_follow(waves):
     runs = fields.plan(waves, ["name=a,b"], [0])
     assert [run["recipe"]["name"] for run in runs] == ["a", "b"]
     assert np.unique([fields.name_of(run) for run in runs]).size == 2

@@ -88,6 +88,9 @@ def test_messages_too_fine_for_the_rates_get_coarser(own):
         found = adaptation.adaptive(replace(case, net=net))
         assert found.layers[0].rate == found.layers[1].operand == QFormat(0, kept)
         assert found.layers[1].plastic.halvings == 7
+    alone = replace(case.net, layers=(replace(case.net.layers[0], operand=QFormat(1, 12)),))
+    with pytest.raises(ValueError, match=r"^own: inputs of Q1.12 are too fine .*: leadlag quantize NET --bits 10$"):
+        adaptation.adaptive(replace(case, net=alone))
 
 
 def test_more_classes_than_streams(own):
