@@ -6,6 +6,7 @@
 All that crosses into the clock of the network happens here and in the receiver of the UART.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from numbers import Real
@@ -29,8 +30,9 @@ from amaranth.lib.cdc import FFSynchronizer
 from boards.clocks import GowinPll, Ice40Pll, PinClock, Pll
 from boards.family import Family, columns
 from boards.flash import SpiFlash
-from boards.floorplan import Grid
+from boards.part import Part
 from boards.pins import check_platform
+from golden.checks import check, is_int
 from golden.description import Description
 from golden.flash import noise
 from golden.keeper import Slots, processor, slot_bytes
@@ -41,6 +43,8 @@ from rtl.systems import circuit
 
 #: lights that say something
 LIGHTS = 4
+#: of a board, with what stands behind it: a folder of its builds has it
+NAME = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
 #: log2 of the reset's length in cycles of the input clock: longer than any pipeline
 RESET_BITS = 10
 #: a UART samples the middle of its tenth bit: both ends together may be off by 5 %
@@ -69,32 +73,18 @@ LUT_BASE = 1700
 Clock = PinClock | Pll | Ice40Pll | GowinPll
 
 
-@dataclass(frozen=True)
-class Part:
-    """An FPGA as the tools call it, and what it holds: LUTs, block RAMs, multipliers that the flow can use.
-
-    spram: large RAMs with one port. With a `grid`, lanes are placed by boards.floorplan. lut_ram: cells of 16 x 4 bits
-    of LUT RAM that the placer finds a place for, where they are fewer than LUTs. pack: arguments of the packer.
-    """
-
-    name: str
-    nextpnr: tuple[str, ...]
-    family: Family
-    lut4: int
-    bram: int
-    dsp: int
-    grid: Grid | None = None
-    lut_ram: int | None = None
-    pack: tuple[str, ...] = ()
-    spram: int = 0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """One board. `platform` is the Amaranth platform class; resources are named as the platform names them.
+    """One board.
 
-    ValueError, one line, where the platform has not what is named, is of another part, or has two signals at one ball,
-    or a clock of another frequency than input_mhz, and for clocks and baud rates that are no positive numbers.
+    Parameters: name, of builds and tables: letters, digits, `-`, `_` and `.`; title, what it is; part, from
+    `boards.families`; platform, the Amaranth platform class; clock and uart, resources of it by name, number 0;
+    input_mhz, what the oscillator has; clock_mhz, what builds ask of the PLL, at most; baud, of the serial line;
+    reset_button, a resource by name and number; leds, 0 to 4, so many resources `led` show something; flash, where it
+    has one.
+
+    ValueError, one line, where the platform has not what is named, is of another family, part or package, or has two
+    signals at one ball, or a clock of another frequency than input_mhz, and for numbers that are none.
 
     boots: frames in the flash are played at power-up (golden/flash.py); `booting` is the board with that.
     keeps: what is learnt is kept in the flash (golden/keeper.py); `keeping` is the board with both.
@@ -120,18 +110,25 @@ class Board:
     holds: bool = False
 
     def __post_init__(self):
+        check(isinstance(self.name, str) and NAME.fullmatch(self.name),
+              f"the name of a board is letters, digits, '-', '_' and '.', not {self.name!r}")
         for name in ("input_mhz", "clock_mhz", "baud"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
                 raise ValueError(f"{self.name}: {name} is a positive number, not {value!r}")
+        check(isinstance(self.part, Part), f"{self.name}: part is a Part of boards.families, not {self.part!r}")
+        check(is_int(self.leds, 0, LIGHTS), f"{self.name}: leds is 0 to {LIGHTS}, not {self.leds!r}")
         if self.reset_button is not None and not (
                 isinstance(self.reset_button, tuple) and [*map(type, self.reset_button)] == [str, int]):
             raise ValueError(f'{self.name}: reset_button is a name and a number, ("button", 0), not '
                              f"{self.reset_button!r}")
-        wanted = [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
-                  *(("led", n) for n in range(min(self.leds, LIGHTS))),
-                  *([] if self.flash is None else [(self.flash.resource, 0)])]
-        check_platform(self.name, self.platform, self.part.name, wanted, self.clock, self.input_mhz)
+        check_platform(self.name, self.platform, self.part, self.wanted, self.clock, self.input_mhz)
+
+    @property
+    def wanted(self) -> list[tuple[str, int]]:
+        """The resources of the platform that it uses, by name and number."""
+        return [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
+                *(("led", n) for n in range(self.leds)), *([] if self.flash is None else [(self.flash.resource, 0)])]
 
     @property
     def booting(self) -> "Board":
@@ -205,13 +202,19 @@ class Board:
         self.check_kind(net)
         smaller, wanted = net.in_place(), circuit(net)
         for form in (net,) if smaller is None else (net, smaller):
+            held = []
             for family in self._families:
                 try:
                     found, error = wanted.fold(form, self._room(family, net)), None
                 except ValueError as why:
                     found, error = None, why
                 if found is not None and self._holds(found, family):
-                    return found
+                    held.append(found)
+                    if form is net:
+                        break
+            if held:
+                # what is loaded in place is another design anyway: the form with more lanes
+                return max(held, key=lambda found: found.lanes)
         if error is not None:
             raise error
         return found

@@ -23,6 +23,7 @@ from jinja2 import TemplateError
 from boards.base import Board, check_fits
 from boards.family import Family
 from boards.floorplan import floorplan, place
+from boards.pins import whose
 from golden.description import Description
 from golden.files import write_json, write_whole
 from golden.programs import BuildError, exclusive
@@ -190,13 +191,15 @@ def _place(work, board, seeds, jobs, mhz, options, say, every=False) -> list[dic
     family = board.part.family
     constrained = ("--freq", f"{mhz:g}") if family.constrains_clock else ()
     def one(seed):
-        say(f"place and route, seed {seed}")
         # a design that misses its clock is still packed and reported: the verdict is ours
-        _run(family, "nextpnr", [
-            *board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
-            *(family.constrain or (f"--{family.constraints}", f"design.{family.constraints}")), "--seed", str(seed),
-            family.routed_option, f"{seed}.{family.routed}", "--report", f"{seed}.json", "--timing-allow-fail",
-            *constrained, *options], work, f"nextpnr-{seed}.log")
+        try:
+            _run(family, "nextpnr", [
+                *board.part.nextpnr, "-q", "-l", f"nextpnr-{seed}.log", "--json", "design.json",
+                *(family.constrain or (f"--{family.constraints}", f"design.{family.constraints}")), "--seed", str(seed),
+                family.routed_option, f"{seed}.{family.routed}", "--report", f"{seed}.json", "--timing-allow-fail",
+                *constrained, *options], work, f"nextpnr-{seed}.log")
+        except BuildError as error:
+            raise BuildError(f"{error}{whose(board.platform, board.wanted, str(error))}") from None
         routed = json.loads((work / f"{seed}.json").read_text(encoding="utf-8"))
         # the pin's own clock is among them: ours is the one that the PLL constrains
         clock = min(routed["fmax"], key=lambda name: (abs(routed["fmax"][name]["constraint"] - mhz),
@@ -208,7 +211,9 @@ def _place(work, board, seeds, jobs, mhz, options, say, every=False) -> list[dic
     runs = []
     with ThreadPoolExecutor(jobs) as pool:
         for n in range(0, len(seeds), jobs):
-            runs += pool.map(one, seeds[n:n + jobs])
+            together = seeds[n:n + jobs]
+            say(f"place and route, seed{'s' * (len(together) > 1)} {', '.join(map(str, together))}")
+            runs += pool.map(one, together)
             if not every and any(run["fmax_mhz"] >= mhz for run in runs):
                 break
     return runs
@@ -235,6 +240,8 @@ def _figures(net, board, clock, stat, best) -> dict:
     figures |= circuit(net).pace(net, clock_mhz, fmax)
     if family.untimed:
         figures |= {"timed_mhz": best["timed_mhz"], "untimed": family.untimed.what}
+    if board.boots:
+        figures["flash"] = board.flash.places
     if family.bitstream != "design.bit":
         figures["bitstream"] = family.bitstream
     # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart

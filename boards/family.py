@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from amaranth.build import TemplatedPlatform
+
 from golden.tools import Tool
 from rtl.inventory import Inventory, Memory
 from rtl.primitives import shares_neurons
@@ -19,6 +21,8 @@ class Family:
       name                  of the family
       vendor                form of memories and multipliers (rtl.primitives)
       tools                 of golden.tools, by what each does; the last one packs
+      platform              Amaranth's class that platforms of its boards are derived from
+      package               a package as Amaranth calls it -> as nextpnr does
       synth, synth_options  pass of yosys
       constraints, routed   endings of nextpnr's files, and with -- before them its options (`routed`: another option)
       constrain             the option that names the file of constraints, where it is not that one
@@ -69,6 +73,8 @@ class Family:
     untimed: Untimed | None = None
     limits: dict[str, str] = field(default_factory=dict)
     deep: Callable[[Memory], int] | None = None
+    platform: type = TemplatedPlatform
+    package: Callable[[str], str] = str
 
     @property
     def shared(self) -> bool:

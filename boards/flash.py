@@ -43,6 +43,11 @@ class SpiFlash:
                   f"{name} of a flash is a multiple of 0x{BLOCK:x}, not {value!r}")
         check(self.address < self.size, f"a flash of 0x{self.size:x} bytes has no address 0x{self.address:x}")
 
+    @property
+    def places(self) -> dict[str, int]:
+        """What a design that reads it has built in: {"address": ..., "size": ...}."""
+        return {"address": self.address, "size": self.size}
+
     def read(self, mhz, slots: Slots | None = None) -> Flash:
         """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""
         return Flash(self.address, max(FlashReader.LEAST_HALF, ceil(mhz / (2 * READ_MHZ))), slots)

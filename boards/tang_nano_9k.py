@@ -6,11 +6,10 @@ Pins from amaranth-boards. The bitstream lies in a flash inside the FPGA, the on
 from amaranth_boards.tang_nano_9k import TangNano9kPlatform
 
 from boards.base import Board
-from boards.families.gowin import GW1N, part
+from boards.families.gowin import part
 from boards.flash import SpiFlash
 
-# Gowin DS117, table of the series. Of its 270 cells of LUT RAM nextpnr finds a place for some 200
-_PART = part("GW1NR-LV9QN88PC6/I5", "GW1N-9C", GW1N, pins=("sspi", "mspi"), lut4=8_640, bram=26, dsp=20, lut_ram=180)
+_PART = part("GW1NR-LV9QN88PC6/I5", "GW1N-9C", pins=("sspi", "mspi"))
 
 BOARDS = (
     Board(name="tang-nano-9k", title="Tang Nano 9K", part=_PART, platform=TangNano9kPlatform, clock="clk27",

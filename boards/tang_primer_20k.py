@@ -6,12 +6,10 @@ Pins from amaranth-boards.
 from amaranth_boards.tang_primer_20k import TangPrimer20kDockPlatform
 
 from boards.base import Board
-from boards.families.gowin import GW2A, part
+from boards.families.gowin import part
 from boards.flash import SpiFlash
 
-# Gowin DS102, table of the series
-_PART = part("GW2A-LV18PG256C8/I7", "GW2A-18C", GW2A, pins=("sspi", "mspi", "ready", "done"), lut4=20_736, bram=46,
-             dsp=48, lut_ram=500)
+_PART = part("GW2A-LV18PG256C8/I7", "GW2A-18C", pins=("sspi", "mspi", "ready", "done"))
 
 BOARDS = (
     Board(name="tang-primer-20k", title="Tang Primer 20K", part=_PART, platform=TangPrimer20kDockPlatform,

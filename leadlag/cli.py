@@ -144,7 +144,7 @@ def simulate(network, board, data, count, ticks, simulator):
 @click.option("--clock", type=Finite(0, min_open=True), help="PLL clock in MHz; the board's own by default.")
 @click.option("--seed", "seeds", type=SEED, multiple=True, default=(1,), show_default=True,
               help="nextpnr seed; give several to try them until one meets the clock.")
-@click.option("--jobs", default=1, show_default=True, type=JOBS, help="Seeds side by side.")
+@click.option("--jobs", default=1, show_default=True, type=JOBS, help="Seeds side by side; all of them are waited for.")
 @answers
 def build(network, board, clock, seeds, jobs):
     """Synthesise, place and route; write bitstream and report."""

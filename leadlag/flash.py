@@ -88,7 +88,7 @@ def flash_image(network, board, count, frames_only, out):
     said = f"{net.name}: {out}, {len(held):,} bytes, {count} samples"
     answer({"network": net.name, "board": board.name, "design": net.fingerprint, "file": out,
             "bytes": len(held), "samples": count}, said,
-           then=f"leadlag flash {network} --board {name}" if not frames_only else
+           then=f"leadlag flash {network} --board {name}" if board.flash.loader and not frames_only else
            f"leadlag board {network} --simulate {name} --pty --flash {out}")
 
 
@@ -122,7 +122,8 @@ def _bitstream(network: str, folder: Path, net, name: str) -> bytes:
     """That of the design, short enough for the room before the frames; ValueError where it was not built."""
     found, board = _built(network, folder, net, name), flow.board(name)
     check(board.flash.apart or len(found) <= board.flash.address,
-          f"the bitstream in {folder} has {len(found):,} bytes, frames begin at {board.flash.address:,}")
+          f"the bitstream in {folder} has {len(found):,} bytes, frames begin at byte {board.flash.address:,} "
+          f"(0x{board.flash.address:06x})")
     return found
 
 
@@ -136,6 +137,12 @@ def _built(network: str, folder: Path, net, name: str) -> bytes:
         raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {name}") from None
     check(report.get("fingerprint") == net.fingerprint,
           f"the bitstream in {folder} is of another design: leadlag build {network} --board {name}")
+    if board.boots:
+        places = report.get("flash", board.flash.places)
+        check(places == board.flash.places,
+              f"the bitstream in {folder} reads a flash of {places['size']:,} bytes at 0x{places['address']:06x}, "
+              f"{board.name} has one of {board.flash.size:,} at 0x{board.flash.address:06x}: leadlag build {network} "
+              f"--board {name}")
     return found
 
 
@@ -151,8 +158,8 @@ def flash_command(network, board, image, dry_run):
     net = flow.device(network, name).net
     folder = flow.BUILD / net.name / board.name
     image = image or folder / IMAGE
-    check(board.flash.loader, f"openFPGALoader does not know {board.name}: write {image} at address 0 of its flash "
-                              f"with the board's own programmer")
+    check(board.flash.loader, f"{board.name} has no `loader`, a name of openFPGALoader --list-boards: write {image} at "
+                              f"address 0 of its flash with the board's own programmer")
     try:
         data = image.read_bytes()
     except OSError:

@@ -12,14 +12,16 @@ from leadlag.terminal import Table, notes, status
 
 @click.command(cls=Command)
 @click.option("--for", "network", metavar="NET", help="Say for each whether it holds this network, or what is short.")
-@click.option("--board", "names", metavar="NAME|FILE.py", multiple=True, help="With --for: these boards alone.")
-@click.option("--with", "form", type=click.Choice(flow.FORMS), help="With --for: boards that also do this.")
+@click.option("--board", "names", metavar="NAME|FILE.py", multiple=True,
+              help="These boards alone; without --for: which networks of the zoo they hold.")
+@click.option("--with", "form", type=click.Choice(flow.FORMS), help="With --for or --board: boards that also do this.")
 @answers
 def boards(network, names, form):
     """The boards that networks can be built for."""
-    only_for("a network (--for NET)", network is not None, "names", "form", given="the list of all boards")
-    if network is not None:
-        return _fitting(network, names or tuple(flow.BOARDS), form or "")
+    only_for("a network (--for NET) or a board (--board BOARD)", network is not None or names, "form",
+             given="the list of all boards")
+    if network is not None or names:
+        return _fitting([network] if network else list(flow.zoo()), names or tuple(flow.BOARDS), form or "")
     rows = [{"board": name, "title": board.title, "part": board.part.name, "LUT4": board.part.lut4,
              "block RAM": board.part.bram, "multipliers": board.part.dsp, "clock MHz": board.clock_mhz}
             for name, board in flow.BOARDS.items()]
@@ -28,26 +30,39 @@ def boards(network, names, form):
     return answer({"boards": rows}, Table.of(short), then="leadlag build NET --board BOARD")
 
 
-def _fitting(network: str, names, form: str) -> None:
-    fixed, rows = flow.device(network).net if network.endswith(".json") else None, []
-    real = flow.find(network) if fixed is None else None
+def _fitting(networks, names, form: str) -> None:
+    """Every network on every board: its lanes, or what is short."""
     for name in names:
         flow.board(name)        # what is none is an error, what cannot do as `form` says a row
-    for name in (name + form for name in names):
-        with status(notes, f"{network} on {name}"):
-            try:
-                board = flow.board(name)
-                net = flow.case_of(real, name).net if fixed is None else fixed
-                check_fits(net, board)
-                rows.append({"board": name, "fits": True, "lanes": net.lanes, "short": None})
-            except ValueError as why:
-                rows.append({"board": name, "fits": False, "lanes": None, "short": " ".join(str(why).split())})
-    shown = [{"board": row["board"], "lanes": row["lanes"] or "-", "what is short": row["short"] or ""} for row in rows]
-    fits = [row["board"] for row in rows if row["fits"]]
-    lines = [] if fixed is None else [
-        f"its {fixed.lanes} lanes stand in {network}: leadlag adapt, or quantize, with --board BOARD writes others"]
-    answer({"boards": rows}, Table.of(shown), *lines,
-           then=f"leadlag build {network} --board {fits[0] if len(fits) == 1 else 'BOARD'}" if fits else None)
+    rows, lines = [], []
+    for network in networks:
+        fixed = flow.device(network).net if network.endswith(".json") else None
+        real = flow.find(network) if fixed is None else None
+        if fixed is not None:
+            lines.append(f"its {fixed.lanes} lanes stand in {network}: leadlag adapt, or quantize, with --board BOARD "
+                         "writes others")
+        for name in (name + form for name in names):
+            with status(notes, f"{network} on {name}"):
+                rows.append({"network": network, "board": name} | _fit(real, fixed, name))
+    # what all rows have in common is no column
+    columns = ["network"] * (len(networks) > 1) + ["board"] * (len(names) > 1 or len(networks) == 1)
+    shown = [{name: row[name] for name in columns} | {"lanes": row["lanes"] or "-", "what is short": row["short"] or ""}
+             for row in rows]
+    fits = {name: sorted({row[name] for row in rows if row["fits"]}) for name in ("network", "board")}
+    network, board = (found[0] if len(found) == 1 else other for found, other in zip(fits.values(), ("NET", "BOARD"),
+                                                                                     strict=True))
+    answer({"boards": rows}, Table.of(shown), *lines, then=f"leadlag build {network} --board {board}" if fits["board"]
+           else None)
+
+
+def _fit(real, fixed, name: str) -> dict:
+    try:
+        board = flow.board(name)
+        net = flow.case_of(real, name).net if fixed is None else fixed
+        check_fits(net, board)
+        return {"fits": True, "lanes": net.lanes, "short": None}
+    except ValueError as why:
+        return {"fits": False, "lanes": None, "short": " ".join(str(why).split())}
 
 
 @click.command(cls=Command)

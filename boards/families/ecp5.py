@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from boards.base import Part
+from amaranth.vendor import LatticePlatform
+
 from boards.clocks import Pll
 from boards.family import Family, columns
 from boards.floorplan import Grid
+from boards.part import Part
 from golden.checks import check, nearest
 from golden.tools import ECPPACK, NEXTPNR_ECP5, YOSYS
 from rtl.inventory import Memory
@@ -44,6 +46,7 @@ _PLAIN = Family(
     blocks=_memory, prices={"layer": 240, "mac_lane": 90, "table": 200, "engine": 600, "neuron_lane": 70,
                             "column": 9}, fill=(0.9, 0.6), base=0,
     cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4",
+    platform=LatticePlatform, package=lambda name: _AMARANTHS.get(name, name),
     limits={"bitstream": "no tool makes a netlist of an ECP5 bitstream (ecpunpack and ecppack only give the same bits "
                          "again): --rung routed is the lowest"})
 ECP5 = replace(_PLAIN, other=replace(_PLAIN, vendor="ecp5_small", blocks=_small_memory))
@@ -58,8 +61,9 @@ _HOLDS = {"12": (12_000, 32, 28, _25K), "25": (24_288, 56, 28, _25K), "45": (43_
           "85": (83_640, 208, 156, _85K)}
 
 
-#: of the LFE5U, as nextpnr calls them
+#: of the LFE5U, as nextpnr calls them, and what Amaranth calls them
 PACKAGES = ("TQFP144", "CABGA256", "CSFBGA285", "CABGA381", "CABGA554", "CABGA756")
+_AMARANTHS = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554", "BG756": "CABGA756"}
 
 
 def part(size: str, package: str) -> Part:

@@ -7,9 +7,12 @@ calls Fmax is that of the logic alone. The clock that counts here is therefore t
 from dataclasses import replace
 from functools import partial
 
-from boards.base import Part
+from amaranth.vendor import GowinPlatform
+
 from boards.clocks import GowinPll
 from boards.family import Family, Untimed, columns
+from boards.part import Part
+from golden.checks import check, nearest
 from golden.tools import GOWIN_PACK, NEXTPNR_GOWIN, YOSYS
 from rtl.inventory import Memory
 from rtl.primitives import in_blocks
@@ -47,6 +50,7 @@ _FAMILY = Family(
     fill=(0.95, 0.7), base=1250,
     cells={"comb": ("LUT4", "ALU"), "ff": "DFF", "dsp": "MULT18X18", "bram": "BSRAM"},
     lut=("LUT1", "LUT2", "LUT3", "LUT4"),
+    platform=GowinPlatform,
     limits={"routed": "nothing here turns what nextpnr-himbaechel routes back into cells that have models: --rung "
                       "netlist is the lowest",
             "bitstream": "gowin_unpack gives neither multipliers nor the contents of block RAMs: --rung netlist is the "
@@ -71,7 +75,19 @@ GW1N = _family("GW1N", "GW1NR-9C", inside=4.8, beyond=1.2)
 GW2A = _family("GW2A", "GW2A-18C", inside=4.8, beyond=1.2)
 
 
-def part(name: str, device: str, family: Family, *, pins: tuple[str, ...], **holds) -> Part:
-    """A part: its name, its chip database, pins of the configuration that are ordinary pins here, what it holds."""
+#: Gowin DS117 and DS102, tables of the series, by chip database. Of a GW1N-9C's 270 cells of LUT RAM nextpnr finds a
+#: place for some 200
+_HOLDS = {"GW1N-9C": (GW1N, {"lut4": 8_640, "bram": 26, "dsp": 20, "lut_ram": 180}),
+          "GW2A-18C": (GW2A, {"lut4": 20_736, "bram": 46, "dsp": 48, "lut_ram": 500})}
+
+
+def part(name: str, device: str, *, pins: tuple[str, ...] = ()) -> Part:
+    """A Gowin part: its whole name, its chip database, and pins of the configuration that are ordinary pins here.
+
+    device: "GW1N-9C" or "GW2A-18C". pins: of "sspi", "mspi", "ready", "done", "jtag" and what else gowin_pack frees.
+    ValueError for another device.
+    """
+    check(device in _HOLDS, f"no device {device!r}{nearest(device, _HOLDS)}: there is {', '.join(_HOLDS)}")
+    family, holds = _HOLDS[device]
     return Part(name, ("--device", name, "--vopt", f"family={device}"), family,
                 pack=("-d", device, *(f"--{pin}_as_gpio" for pin in pins)), **holds)

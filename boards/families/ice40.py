@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+from amaranth.vendor import SiliconBluePlatform
+
 from boards.clocks import Ice40PadPll, Ice40Pll
 from boards.family import Family
+from boards.part import Part
+from golden.checks import check, nearest
 from golden.tools import ICEPACK, NEXTPNR_ICE40, YOSYS
 from rtl.inventory import Memory
 from rtl.primitives import SPRAM
@@ -29,6 +33,7 @@ ICE40 = Family(
     prices={"engine": 650, "neuron_lane": 184, "state": 2.1, "ring": 1.5, "layer": 700, "mac_lane": 120,
             "product": 3.4}, fill=(1.0, 0.93), base=1250,
     cells={"comb": "ICESTORM_LC", "bram": "ICESTORM_RAM"}, lut="SB_LUT4", registers="SB_DFF",
+    platform=SiliconBluePlatform, package=str.lower,
     limits={"routed": "what nextpnr-ice40 writes of a routed design has no clock at its pad: --rung bitstream goes "
                       "further"})
 
@@ -52,3 +57,20 @@ _UP5K = replace(ICE40, name="up5k", vendor="up5k", clock=Ice40PadPll.for_clock,
 #: spiking networks that have not room so: synapses in large RAMs, neurons one after the other
 UP5K = replace(_UP5K, other=replace(_UP5K, vendor=f"up5k{SPRAM}", blocks=_blocks, deep=_deep,
                                     prices=_UP5K.prices | {"shared_engine": 1050, "way": 60}))
+
+#: packages as nextpnr calls them, family, what it holds (Lattice FPGA-DS-02029, FPGA-DS-02008, tables of the families)
+_HOLDS = {"HX8K": (("bg121", "cb132", "cm225", "ct256"), ICE40, {"lut4": 7_680, "bram": 32, "dsp": 0}),
+          "LP8K": (("cm81", "cm121", "cm225"), ICE40, {"lut4": 7_680, "bram": 32, "dsp": 0}),
+          "UP5K": (("sg48", "uwg30"), UP5K, {"lut4": 5_280, "bram": 30, "dsp": 8, "spram": 4})}
+
+
+def part(name: str, package: str) -> Part:
+    """An iCE40 ("HX8K", "LP8K" or "UP5K") in a package of nextpnr's. ValueError for another one.
+
+    Smaller ones are not there: they do not hold the link and ten outputs.
+    """
+    check(name in _HOLDS, f"no iCE40 {name!r}{nearest(name, _HOLDS)}: there is {', '.join(_HOLDS)}")
+    packages, family, holds = _HOLDS[name]
+    check(package in packages, f"no package {package!r}{nearest(package, packages)}: nextpnr's of an iCE40{name} are "
+                               f"{', '.join(packages)}")
+    return Part(f"iCE40{name}", (f"--{name.lower()}", "--package", package), family, **holds)

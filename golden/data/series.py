@@ -6,7 +6,7 @@
 .csv    a heading, then either a row a sequence: "label" (a class) or "target", "target2", ... (regression), and every
         other column a tick of the one channel, in order, empty behind the end of a sequence; or, with a column
         "series", a row a tick: the other columns are channels, and rows of one series stand together. A column "split"
-        says train or test
+        says train or test; one that counts series or rows under another name (COUNTS) is refused
 .ts     time series of the UCR and UEA archives (with classes or targets): any number of channels, each series of its
         own length; no time stamps, no missing values
 folder  the four IDX files of train and t10k, images and labels, gzip or not; or the binary files of CIFAR-10 or -100
@@ -33,6 +33,8 @@ from golden.data.images import LIMIT, read_idx
 MOST = 1 << 30
 #: of a CSV file, beside those of values
 COLUMNS = ("label", "target", "series", "split")
+#: what others call the column `series`, or one that counts rows: never a channel, in small letters
+COUNTS = ("id", "index", "sequence", "sequence_id", "series_id", "sample", "sample_id", "trial", "recording", "tick")
 
 
 class Raw(NamedTuple):
@@ -134,6 +136,9 @@ def _csv(text: str, path: Path) -> dict[str, Raw]:
           f"{listed(heading[:12])}{next(filter(None, map(_resembling, heading)), '')}")
     odd = [name for name in heading if name not in COLUMNS and name.lower() in COLUMNS]
     check(not odd, f"{path}: a column {listed(odd[:1])}{_resembling(odd[0]) if odd else ''}")
+    counts = [name for name in heading if name.lower() in COUNTS]
+    check(not counts, f"{path}: a column {listed(counts[:1])}: which series a row is of stands in a column series; "
+                      f"leave out what counts rows, and give a channel another name")
     values = [name for name in heading if name not in ("label", "series", "split", *targets)]
     check(values != [], f"{path}: no columns of values beside {listed(heading)}")
     groups, last = {}, None

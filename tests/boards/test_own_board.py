@@ -7,6 +7,7 @@ import pytest
 
 from boards.build import build
 from boards.flash import SpiFlash
+from boards.pins import whose
 from leadlag import flow
 from leadlag.flash import booting, content, frames_of
 
@@ -25,14 +26,21 @@ def with_flash(resource, address=0x100000, size=1 << 24) -> str:
         "MHZ, ", f"MHZ, flash=SpiFlash({resource}, address={address}, size={size}, loader=''), ")
 
 
-#: two signals at one ball
-TWICE = """
+def with_platform(text: str) -> str:
+    """A platform of the file's own, `Own`, and what is in it."""
+    return TEXT.replace("MINE =", f"""
 from amaranth.build import Clock, Pins, Resource
+from amaranth.vendor import LatticePlatform, SiliconBluePlatform
 from amaranth_boards.resources import UARTResource
-class Twice:
-    device = "LFE5U-25F"
-    resources = [Resource("clk25", 0, Pins("P6", dir="i"), Clock(25e6)), UARTResource(0, rx="A9", tx="A9")]
-"""
+class Own{text}
+MINE =""").replace("platform=ICESugarProPlatform", "platform=Own")
+
+
+#: two signals at one ball; an oscillator without its frequency
+TWICE = """(ICESugarProPlatform):
+    resources = [Resource("clk25", 0, Pins("P6", dir="i"), Clock(25e6)), UARTResource(0, rx="A9", tx="A9")]"""
+UNTIMED = """(ICESugarProPlatform):
+    resources = [Resource("clk25", 0, Pins("P6", dir="i")), UARTResource(0, rx="A9", tx="B9")]"""
 
 
 @pytest.fixture
@@ -75,8 +83,24 @@ def test_a_board_of_a_file(mine):
     (TEXT.replace('"CABGA256"', '"BG256"'), r"no package 'BG256' \(did you mean CABGA256\?\): nextpnr's are TQFP144, "),
     (TEXT.replace('name="mine"', 'name="icepi-zero"'), "mine.py: icepi-zero is the name of another board"),
     (TEXT.replace('clock="clk25"', 'clock="clk25", reset_button=("button", 0)'), "has no button 0"),
-    (TEXT.replace("MINE =", TWICE + "MINE =").replace("platform=ICESugarProPlatform", "platform=Twice"),
-     "ValueError: mine: uart 0 rx and uart 0 tx of Twice are both at A9")])
+    (with_platform(TWICE), "ValueError: mine: uart 0 rx and uart 0 tx of Own are both at A9"),
+    (with_platform(UNTIMED), r"ValueError: mine: clk25 of Own has no frequency: Clock\(25e6\) is missing"),
+    (with_platform("(SiliconBluePlatform): pass"),
+     "ValueError: mine: Own is no LatticePlatform, which platforms with LFE5U-25F are derived from"),
+    (with_platform("(LatticePlatform): device, package = 'LFE5U-25F', 'BG256'"),
+     "ValueError: mine: Own does not say: connectors, resources, speed$"),
+    (with_platform(": pass"), "ValueError: mine: Own is no LatticePlatform"),
+    (TEXT.replace("platform=ICESugarProPlatform", "platform=ICESugarProPlatform()"),
+     "ValueError: mine: platform is a class, not <"),
+    (with_platform("(ICESugarProPlatform): package = 'BG381'"),
+     "ValueError: mine: the package of the part is CABGA256, that of Own is BG381"),
+    (TEXT.replace('part=part("25", "CABGA256")', 'part="LFE5U-25F"'), "mine: part is a Part of boards.families, not "),
+    (TEXT.replace('clock="clk25"', 'clock="clk25", leds=5'), "ValueError: mine: leds is 0 to 4, not 5"),
+    (TEXT.replace('name="mine"', 'name="a/b"'), "the name of a board is letters, digits, .* and '.', not 'a/b'"),
+    (TEXT.replace("families.ecp5", "families.ice40"), r"no iCE40 '25': there is HX8K, LP8K, UP5K"),
+    (TEXT.replace("families.ecp5", "families.ice40").replace('"25"', '"HX8K"'),
+     "no package 'CABGA256': nextpnr's of an iCE40HX8K are bg121, cb132, cm225, ct256"),
+    (TEXT.replace("families.ecp5", "families.gowin"), "no device 'CABGA256': there is GW1N-9C, GW2A-18C")])
 def test_files_without_a_board(text, said, mine):
     mine.write_text(text)
     os.utime(mine, ns=(len(text), len(text)))
@@ -87,12 +111,23 @@ def test_files_without_a_board(text, said, mine):
 
 def test_what_amaranth_refuses(mine, tmp_path):
     """In one line, and by the board's name: what a package is called is known to Amaranth alone."""
-    mine.write_text(TEXT.replace("MINE =", "class Own(ICESugarProPlatform):\n    package = 'CABGA256'\nMINE =")
-                    .replace("platform=ICESugarProPlatform", "platform=Own"))
+    mine.write_text(with_platform("(ICESugarProPlatform): package = 'CABGA256'"))
     os.utime(mine, ns=(7, 7))
     net = flow.prepare("delays-digits", "mine.py").net
     with pytest.raises(ValueError, match="^mine: Amaranth refuses Own: 'dict object' has no attribute 'CABGA256'$"):
         build(net, flow.board("mine.py"), out_dir=tmp_path)
+
+
+@pytest.mark.parametrize("said", [
+    "ERROR: IO pin 'uart_0__rx__io$tr_io' constrained to pin 'A9', which does not exist for package 'CABGA256'.",
+    "ERROR: package does not have a pin named 'A9' (on line 1)"])
+def test_whose_ball_it_is(said, mine):
+    """What tools say of a ball, as they were heard; nothing where it is of no signal of ours."""
+    board = flow.board("mine.py")
+    assert whose(board.platform, board.wanted, said) == " (uart 0 rx of ICESugarProPlatform)"
+    assert whose(board.platform, board.wanted, said.replace("A9", "Z99")) == ""
+    assert whose(flow.BOARDS["tang-nano-9k"].platform, flow.BOARDS["tang-nano-9k"].wanted,
+                 "ERROR: Pin 18 not found (pin# style)") == " (uart 0 rx of TangNano9kPlatform)"
 
 
 def test_a_flash_of_its_own(mine):

@@ -254,6 +254,7 @@ ROWS = {
     "channels": ("series,label,a,b\n1,2,3,4\n1,2,3,\n", "line 3: b is a missing value"),
     "apart": ("series,label,a\n1,2,3\n7,2,3\n1,2,3\n", "line 4: series 1 goes on behind another one; the rows of a"),
     "not finite": ("series,label,a\n1,2,3\n2,2,nan\n", "line 3: a is nan, not a finite number"),
+    "series by another name": ("label,Trial,a\n1,2,3\n", "a column Trial: which series a row is of stands in a"),
     "series in capitals": ("label,Series,a\n1,2,3\n", r"a column Series \(did you mean series\?\)"),
     "in capitals": ("Label,a\n1,2\n", r"and not both; it has Label, a \(did you mean label\?\)"),
     "misspelt": ("label,a,spilt\n1,2,test\n", r"line 2: spilt is no number: 'test' \(did you mean split\?\)"),

@@ -52,9 +52,9 @@ datasets more                                         | unexpected extra argumen
 verilog nothing                                       | no network 'nothing'
 verilog DelayLine                                     | DelayLine is a unit: leadlag verilog --unit DelayLine
 evaluate mine.nir                                     | mine.nir: a graph becomes a network by leadlag import mine.nir
-boards --board icebreaker                             | --board: only for a network .--for NET., not for the list
+boards --board nowhere                                | no board 'nowhere'
 boards --for delays-digits --board nowhere            | no board 'nowhere'
-boards --with +learn                                  | --with: only for a network .--for NET., not for the list
+boards --with +learn                                  | --with: only for a network .--for NET. or a board .--board
 boards --for delays-digits --with learn               | --with.*'learn' is not one of '.flash', '.learn'
 boards --for delays-digits --board icebreker          | no board 'icebreker' .did you mean icebreaker..: there is
 boards --for delays-digits --board icebreaker+x       | no board 'icebreaker.x': behind icebreaker stands nothing

@@ -58,6 +58,9 @@ def test_help_and_lists():
     assert next(row["short"] for row in rows if not row["fits"]).endswith("LUTs, of which 3660 route well")
     rows = json.loads(leadlag("boards", "--for", "delays-digits", "--board", "icebreaker", "--json").stdout)["boards"]
     assert [(row["board"], row["lanes"]) for row in rows] == [("icebreaker", 18)]
+    rows = json.loads(leadlag("boards", "--board", "icebreaker", "--json").stdout)["boards"]
+    assert [row["network"] for row in rows] == list(flow.zoo())
+    assert {row["network"] for row in rows if row["fits"]} == {"delays-digits", "delays-fashion-256"}
     found = leadlag("boards", "--for", "delays-digits", "--board", "tang-nano-9k", "--board", "ulx3s-12f", "--with",
                     "+rom", "--json").stdout
     assert [(row["board"], row["fits"]) for row in json.loads(found)["boards"]] == [("tang-nano-9k+rom", False),
