@@ -1,7 +1,7 @@
 """Boards of all families: pins, clocks, what fits in which form, and what the tools of Gowin parts are asked."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import pytest
@@ -15,11 +15,13 @@ from boards.base import check_fits, resources_needed
 from boards.clocks import GOWIN_OUT_MHZ, GOWIN_PHASE_MHZ, GOWIN_VCO_MHZ, GowinPll, Ice40PadPll, PinClock
 from boards.families.gowin import GW1N, GW2A
 from boards.family import Untimed, columns
+from golden.fixed import QFormat
 from golden.programs import ToolError
 from leadlag import flow
 from rtl.inventory import Inventory, Memory
 from rtl.rate.cost import inventory
 from rtl.spiking.cost import inventory as spikes
+from rtl.systems import circuit
 
 NANO, BREAKER, ICEPI = (BOARDS[name] for name in ("tang-nano-9k", "icebreaker", "icepi-zero"))
 SMALL = network(5, 6, 3)
@@ -112,6 +114,22 @@ def test_short_memories_take_no_block_ram():
     assert ICEPI.family_for(SMALL).vendor == "ecp5"
     assert few.family_for(SMALL).vendor == "ecp5_small"
     assert build._plan(SMALL, few) == {} != build._plan(SMALL, ICEPI)
+
+
+def test_in_place_the_form_with_more_lanes():
+    """Shorter words: one half fits in block RAM with 7 lanes, too, and with 12 where short memories are LUT RAM."""
+    def shorter(layer):
+        found = {field.name: getattr(layer, field.name) for field in fields(layer)}
+        return replace(layer, **{name: QFormat(value.int_bits, value.frac_bits - 4) for name, value in found.items()
+                                 if isinstance(value, QFormat)})
+    net = flow.find("gle-mnist1d").describe()
+    net = replace(net, layers=tuple(map(shorter, net.layers)))
+    few = replace(ICEPI, part=replace(ICEPI.part, bram=52))
+    plain, small = (circuit(net).fold(net.in_place(), few._room(family, net)) for family in few._families)
+    assert (plain.lanes, small.lanes) == (7, 12)
+    assert few._holds(plain, few._families[0])
+    assert few.fold(net) == small
+    assert few.family_for(small).vendor == "ecp5_small"
 
 
 @pytest.mark.parametrize("depth", [64, 65])
