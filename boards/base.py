@@ -7,7 +7,7 @@ All that crosses into the clock of the network happens here and in the receiver 
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from numbers import Real
 
@@ -15,30 +15,26 @@ from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
     Elaboratable,
-    Fragment,
-    Instance,
     Module,
     Mux,
     ResetSignal,
-    Shape,
     Signal,
 )
-from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
 from boards.clocks import GowinPll, Ice40Pll, PinClock, Pll
-from boards.family import Family, columns
+from boards.family import Family
 from boards.flash import SpiFlash
 from boards.part import Part
-from boards.pins import check_platform
+from boards.pins import check_platform, facts
 from golden.checks import check, is_int
 from golden.description import Description
 from golden.flash import noise
 from golden.keeper import Slots, processor, slot_bytes
 from rtl.host import top as tops
 from rtl.host.rom import WORD, rom_words
-from rtl.inventory import Budget, Memory
+from rtl.inventory import Budget
 from rtl.systems import circuit
 
 #: lights that say something
@@ -123,12 +119,30 @@ class Board:
             raise ValueError(f'{self.name}: reset_button is a name and a number, ("button", 0), not '
                              f"{self.reset_button!r}")
         check_platform(self.name, self.platform, self.part, self.wanted, self.clock, self.input_mhz)
+        room = self.flash is None or self.flash.apart or self.flash.address >= self.part.bitstream
+        check(room, f"{self.name}: a bitstream of {self.part.name} has {self.part.bitstream:,} bytes, and the address "
+                    f"of the flash is byte {getattr(self.flash, 'address', 0):,}, inside it")
 
     @property
-    def wanted(self) -> list[tuple[str, int]]:
-        """The resources of the platform that it uses, by name and number."""
-        return [(self.clock, 0), (self.uart, 0), *filter(None, [self.reset_button]),
-                *(("led", n) for n in range(self.leds)), *([] if self.flash is None else [(self.flash.resource, 0)])]
+    def wanted(self) -> dict[tuple[str, int], dict[str, str]]:
+        """The resources of the platform that it uses, by name and number: signals and their directions."""
+        found = {(self.clock, 0): {"": "i"}, (self.uart, 0): {"rx": "i", "tx": "o"}}
+        if self.reset_button is not None:
+            found[self.reset_button] = {"": "i"}
+        found |= {("led", n): {"": "o"} for n in range(self.leds)}
+        if self.flash is not None:
+            # an ECP5 has a primitive for the clock
+            clock = {} if self.part.family.name == "ecp5" else {"clk": "o"}
+            found[self.flash.resource, 0] = {"cs": "o", **clock, "copi": "o", "cipo": "i"}
+        return found
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a bitstream has built in of the board, whatever the network: pins, oscillator, flash; for a report."""
+        found = {"part": self.part.name, "oscillator": f"{self.input_mhz:g} MHz", "baud": f"{self.baud:,}"}
+        if self.boots:
+            found |= {"flash address": f"0x{self.flash.address:06x}", "flash size": f"0x{self.flash.size:x}"}
+        return found | facts(self.platform, self.wanted)
 
     @property
     def booting(self) -> "Board":
@@ -324,58 +338,3 @@ class BoardDesign(Elaboratable):
                 m.submodules[f"led{n}"] = led = io.Buffer("o", platform.request("led", n, dir="-"))
                 m.d.comb += led.o.eq(light)
         return m
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Memories and multipliers are counted; LUTs (two for a carry cell) are estimated to +-20 %."""
-
-    lut4: int
-    bram: int
-    dsp: int
-    lut_ram: int
-    spram: int = 0
-    details: dict = field(default_factory=dict, compare=False)
-
-
-def resources_needed(net: Description, board: Board) -> Resources:
-    """What the design of `net` takes, counted in the elaborated circuit: true whatever that is made of."""
-    board.check_kind(net)
-    counts, family = {"bram": 0, "dsp": 0, "inferred": 0, "lut_ram": 0, "spram": 0}, board.family_for(net)
-    clock = board.clock_for(None, net)
-    top = board.top(net, clock, uart_divisor(clock.mhz, board.baud))
-    _count(Fragment.get(top, None), family, counts)
-    lut4 = LUT_BASE + board.extra + family.luts(circuit(net).inventory(net))
-    return Resources(lut4=lut4, bram=counts["bram"] + counts["inferred"], dsp=counts["dsp"], lut_ram=counts["lut_ram"],
-                     spram=counts["spram"], details=counts)
-
-
-def check_fits(net: Description, board: Board) -> Resources:
-    """`resources_needed`; ValueError (one line) where the part has less."""
-    need = resources_needed(net, board)
-    for name, words, exact in (("dsp", "multipliers", True), ("bram", "block RAMs", True),
-                               ("spram", "large RAMs", True), ("lut_ram", "cells of LUT RAM", True),
-                               ("lut4", "LUTs", False)):
-        needed, available = getattr(need, name), getattr(board.part, name)
-        if available is not None and needed > available:
-            about = "" if exact else "about "
-            raise ValueError(f"{net.name} needs {about}{needed} {words}, {board.name} ({board.part.name}) "
-                             f"has {available}")
-    return need
-
-
-def _count(fragment, family: Family, counts) -> None:
-    for entry in fragment.subfragments:
-        part = entry[0]
-        if isinstance(part, Instance):
-            if part.type in family.instances:
-                counts[family.instances[part.type]] += 1
-        elif isinstance(part, MemoryInstance):
-            depth, width = part._data.depth, Shape.cast(part._data.shape).width
-            # what is read at once is LUT RAM or registers, but for what yosys takes the register behind it into
-            if "no_rw_check" in part._attrs or all(port._domain != "comb" for port in part._read_ports):
-                asked = part._attrs.get("ram_style") == "block"
-                counts["inferred"] += family.blocks(Memory(depth, width)) if asked else family.inferred(depth, width)
-            else:
-                counts["lut_ram"] += columns(depth, width) if "column" in family.prices else 0
-        _count(part, family, counts)

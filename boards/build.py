@@ -20,10 +20,11 @@ from pathlib import Path
 from amaranth.build import ResourceError
 from jinja2 import TemplateError
 
-from boards.base import Board, check_fits
+from boards.base import Board
 from boards.family import Family
 from boards.floorplan import floorplan, place
 from boards.pins import whose
+from boards.room import check_fits
 from golden.description import Description
 from golden.files import write_json, write_whole
 from golden.programs import BuildError, exclusive
@@ -240,8 +241,7 @@ def _figures(net, board, clock, stat, best) -> dict:
     figures |= circuit(net).pace(net, clock_mhz, fmax)
     if family.untimed:
         figures |= {"timed_mhz": best["timed_mhz"], "untimed": family.untimed.what}
-    if board.boots:
-        figures["flash"] = board.flash.places
+    figures["built_for"] = board.facts
     if family.bitstream != "design.bit":
         figures["bitstream"] = family.bitstream
     # an iCE40 has a flip-flop in every logic cell, which nextpnr does not count apart

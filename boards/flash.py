@@ -43,11 +43,6 @@ class SpiFlash:
                   f"{name} of a flash is a multiple of 0x{BLOCK:x}, not {value!r}")
         check(self.address < self.size, f"a flash of 0x{self.size:x} bytes has no address 0x{self.address:x}")
 
-    @property
-    def places(self) -> dict[str, int]:
-        """What a design that reads it has built in: {"address": ..., "size": ...}."""
-        return {"address": self.address, "size": self.size}
-
     def read(self, mhz, slots: Slots | None = None) -> Flash:
         """How a design with a clock of `mhz` reads it; slots: where that keeps what it learns."""
         return Flash(self.address, max(FlashReader.LEAST_HALF, ceil(mhz / (2 * READ_MHZ))), slots)
@@ -56,8 +51,6 @@ class SpiFlash:
         """The pins of a SerialTop that plays frames. An ECP5 has the clock's pin behind a primitive of its own."""
         pins = platform.request(self.resource, 0, dir="-")
         plain = hasattr(pins, "clk") and not self.own_clock
-        check(plain or platform.device.startswith("LFE5"),
-              f"the resource {self.resource} of the flash has no clk, which only an ECP5 can do without")
         for name, value in (("cs", top.flash_cs), *([("clk", top.flash_clk)] if plain else []),
                             ("copi", top.flash_copi), ("wp", 0), ("hold", 0)):
             if hasattr(pins, name):

@@ -12,7 +12,8 @@ class Part:
 
     Parameters: name; nextpnr, its arguments; family; lut4, bram and dsp, LUTs, block RAMs and multipliers that the flow
     can use; spram, large RAMs with one port; lut_ram, cells of 16 x 4 bits of LUT RAM that the placer finds a place
-    for, where they are fewer than LUTs; pack, arguments of the packer. With a `grid`, lanes are placed by
+    for, where they are fewer than LUTs; pack, arguments of the packer; clock_balls, where the oscillator has to be, if
+    the PLL is at a pin; bitstream, bytes of one, where they are known. With a `grid`, lanes are placed by
     boards.floorplan.
     """
 
@@ -26,6 +27,8 @@ class Part:
     lut_ram: int | None = None
     pack: tuple[str, ...] = ()
     spram: int = 0
+    clock_balls: tuple[str, ...] = ()
+    bitstream: int = 0
 
     @property
     def package(self) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from boards import build
-from boards.base import RESET_BITS, Board, check_fits
+from boards.base import RESET_BITS, Board
+from boards.room import check_fits
 from golden.description import Description
 from golden.files import write_json, write_whole
 from golden.programs import build_once, timed

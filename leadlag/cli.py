@@ -160,7 +160,9 @@ def build(network, board, clock, seeds, jobs):
                          "commands": [command_line()], "tools": result.report["tools"]}, result.path / "page")
     answer(result.report | {"bitstream": result.bitstream, "page": page}, result.summary(),
            *circuit(net).notes(net), f"bitstream {result.bitstream}, report {page}",
-           then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {board} --port PORT, "
+           then=f"leadlag flash-image {network} --board {board}" if part.boots else
+                f"leadlag bake {network} --board {board}" if part.holds else
+                f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {board} --port PORT, "
                 "when the board has the bitstream")
     if not result.ok:
         raise flow.CheckFailed(f"timing is not met at {result.report['clock_mhz']:g} MHz: try other --seed or --clock")

@@ -137,12 +137,11 @@ def _built(network: str, folder: Path, net, name: str) -> bytes:
         raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {name}") from None
     check(report.get("fingerprint") == net.fingerprint,
           f"the bitstream in {folder} is of another design: leadlag build {network} --board {name}")
-    if board.boots:
-        places = report.get("flash", board.flash.places)
-        check(places == board.flash.places,
-              f"the bitstream in {folder} reads a flash of {places['size']:,} bytes at 0x{places['address']:06x}, "
-              f"{board.name} has one of {board.flash.size:,} at 0x{board.flash.address:06x}: leadlag build {network} "
-              f"--board {name}")
+    facts = board.facts
+    odd = {what: was for what, was in report.get("built_for", facts).items() if facts.get(what) != was}
+    for what, was in odd.items():
+        raise ValueError(f"the bitstream in {folder} was built for {what} {was}, now {board.name} has "
+                         f"{facts.get(what, 'none')}: leadlag build {network} --board {name}")
     return found
 
 
@@ -244,6 +243,6 @@ def board_command(network, board, pty, image, link):
         answer({"network": net.name, "board": board.name, "port": port.name},
                f"{net.name} on a simulated {board.name}: {port.name}",
                then=f"leadlag {'load' if network.endswith('.json') else 'run'} {network} --board {name} --port "
-                    f"{port.name}")
+                    f"{port.name}" + ("; before it, leadlag listen with -n as flash-image" if image else ""))
         click.get_text_stream("stdout").flush()
         port.serve()

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from boards import BOARDS, own
-from boards.base import BOOTING, KEEPING, ROM, SCRUBBING, Resources
-from boards.base import check_fits as check_part
+from boards.base import BOOTING, KEEPING, ROM, SCRUBBING
+from boards.room import Resources
+from boards.room import check_fits as check_part
 from golden import systems
 from golden.checks import check, nearest
 from golden.data import sets

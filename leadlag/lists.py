@@ -2,7 +2,7 @@
 
 import click
 
-from boards.base import check_fits
+from boards.room import check_fits
 from golden.data import sets
 from leadlag import flow
 from leadlag.options import Command, only_for

@@ -59,9 +59,11 @@ UP5K = replace(_UP5K, other=replace(_UP5K, vendor=f"up5k{SPRAM}", blocks=_blocks
                                     prices=_UP5K.prices | {"shared_engine": 1050, "way": 60}))
 
 #: packages as nextpnr calls them, family, what it holds (Lattice FPGA-DS-02029, FPGA-DS-02008, tables of the families)
-_HOLDS = {"HX8K": (("bg121", "cb132", "cm225", "ct256"), ICE40, {"lut4": 7_680, "bram": 32, "dsp": 0}),
-          "LP8K": (("cm81", "cm121", "cm225"), ICE40, {"lut4": 7_680, "bram": 32, "dsp": 0}),
-          "UP5K": (("sg48", "uwg30"), UP5K, {"lut4": 5_280, "bram": 30, "dsp": 8, "spram": 4})}
+_8K = {"lut4": 7_680, "bram": 32, "dsp": 0, "bitstream": 135_100}
+_HOLDS = {"HX8K": (("bg121", "cb132", "cm225", "ct256"), ICE40, _8K), "LP8K": (("cm81", "cm121", "cm225"), ICE40, _8K),
+          "UP5K": (("sg48", "uwg30"), UP5K, {"lut4": 5_280, "bram": 30, "dsp": 8, "spram": 4, "bitstream": 104_090})}
+#: the pin of the PLL of a UP5K
+_CLOCKS = {"sg48": ("35",)}
 
 
 def part(name: str, package: str) -> Part:
@@ -73,4 +75,5 @@ def part(name: str, package: str) -> Part:
     packages, family, holds = _HOLDS[name]
     check(package in packages, f"no package {package!r}{nearest(package, packages)}: nextpnr's of an iCE40{name} are "
                                f"{', '.join(packages)}")
-    return Part(f"iCE40{name}", (f"--{name.lower()}", "--package", package), family, **holds)
+    return Part(f"iCE40{name}", (f"--{name.lower()}", "--package", package), family, **holds,
+                clock_balls=_CLOCKS.get(package, ()))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boards.base import check_fits
+from boards.room import check_fits
 from golden.files import to_json, write_whole
 from golden.programs import BuildError
 from golden.rate.trained import FloatLayer, FloatNetwork

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from boards.base import Board as Target
-from boards.base import check_fits
+from boards.room import check_fits
 from boards.whole import RESET_CYCLES, Whole
 from firmware.board import Board
 from firmware.protocol import LinkError

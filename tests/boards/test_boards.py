@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import BOARDS, build
-from boards.base import LINK_BLOCKS, check_fits, resources_needed, uart_divisor
+from boards.base import LINK_BLOCKS, uart_divisor
 from boards.clocks import OUT_MHZ, PHASE_MHZ, VCO_MHZ, Pll
 from boards.families.ecp5 import ECP5
 from boards.floorplan import floorplan
 from boards.pins import balls_of
+from boards.room import check_fits, resources_needed
 from golden.fixed import QFormat
 from golden.programs import ToolError
 from golden.rate.layer import Dense

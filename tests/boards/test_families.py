@@ -11,10 +11,10 @@ from test_boards import network
 from test_ice40 import spiking
 
 from boards import BOARDS, build
-from boards.base import check_fits, resources_needed
 from boards.clocks import GOWIN_OUT_MHZ, GOWIN_PHASE_MHZ, GOWIN_VCO_MHZ, GowinPll, Ice40PadPll, PinClock
 from boards.families.gowin import GW1N, GW2A
 from boards.family import Untimed, columns
+from boards.room import check_fits, resources_needed
 from golden.fixed import QFormat
 from golden.programs import ToolError
 from leadlag import flow

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import BOARDS, build
-from boards.base import LINK_BLOCKS, check_fits, resources_needed
+from boards.base import LINK_BLOCKS
 from boards.clocks import ICE40_OUT_MHZ, ICE40_PHASE_MHZ, ICE40_VCO_MHZ, Ice40Pll, PinClock
 from boards.families.ice40 import ICE40, ice40_blocks
+from boards.room import check_fits, resources_needed
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError

@@ -8,7 +8,8 @@ from cases import random_network
 from device import learner
 
 from boards import BOARDS, build
-from boards.base import LUT_KEEPER, resources_needed
+from boards.base import LUT_KEEPER
+from boards.room import resources_needed
 from golden.keeper import SECTOR, Slots, processor, slot_bytes
 from leadlag import flow
 

@@ -1,12 +1,10 @@
 """`--board FILE.py`: a board of one's own, and files that have none."""
 
 import os
-from types import SimpleNamespace
 
 import pytest
 
 from boards.build import build
-from boards.flash import SpiFlash
 from boards.pins import whose
 from leadlag import flow
 from leadlag.flash import booting, content, frames_of
@@ -148,8 +146,53 @@ def test_names_that_are_none(mine):
             flow.board(name)
 
 
-def test_a_flash_without_a_clock():
-    """Of an ECP5 the loader's own pin is there for it."""
-    platform = SimpleNamespace(device="iCE40HX8K", request=lambda *given, **options: SimpleNamespace())
-    with pytest.raises(ValueError, match="^the resource spi of the flash has no clk, which only an ECP5 can"):
-        SpiFlash("spi", address=0x100000, size=1 << 22, loader="").connect(None, platform, None)
+
+#: of a UP5K, whose PLL is at a pin, and whose flash has a clock like other signals
+UP5K = """
+from amaranth.build import Clock, Pins, Resource, Subsignal
+from amaranth.vendor import SiliconBluePlatform
+from boards.base import Board
+from boards.families.ice40 import part
+from boards.flash import SpiFlash
+class Own(SiliconBluePlatform):
+    device, package, default_clk, connectors = "iCE40UP5K", "SG48", "clk12", []
+    resources = [
+        Resource("clk12", 0, Pins("35", dir="i"), Clock(12e6)),
+        Resource("uart", 0, Subsignal("rx", Pins("6", dir="i")), Subsignal("tx", Pins("9", dir="o"))),
+        Resource("led", 0, Pins("11", dir="o")), Resource("button", 0, Pins("10")),
+        Resource("spi", 0, Subsignal("cs", Pins("16", dir="o")), Subsignal("clk", Pins("15", dir="o")),
+                 Subsignal("copi", Pins("14", dir="o")), Subsignal("cipo", Pins("17", dir="i")))]
+MINE = Board(name="mine", title="Mine", part=part("UP5K", "sg48"), platform=Own, clock="clk12", input_mhz=12, leds=1,
+             clock_mhz=24, baud=1_000_000, reset_button=("button", 0),
+             flash=SpiFlash("spi", address=0x20000, size=1 << 24, loader=""))
+"""
+
+
+def test_a_whole_board_of_a_file(mine):
+    mine.write_text(UP5K)
+    os.utime(mine, ns=(11, 11))
+    assert flow.board("mine.py+flash").facts == {
+        "part": "iCE40UP5K", "oscillator": "12 MHz", "baud": "1,000,000", "flash address": "0x020000",
+        "flash size": "0x1000000", "clk12 0": "35", "uart 0 rx": "6", "uart 0 tx": "9", "led 0": "11", "button 0": "10",
+        "spi 0 cs": "16", "spi 0 clk": "15", "spi 0 copi": "14", "spi 0 cipo": "17"}
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (('Pins("35"', 'Pins("20"'),
+     "mine: clk12 of Own is at 20, the PLL of iCE40UP5K takes its clock from pin 35$"),
+    (('"rx", Pins("6", dir="i"', '"rx", Pins("6", dir="o"'),
+     "mine: Own has uart 0 rx as an output of the FPGA, not as an input$"),
+    (('Pins("11", dir="o"', 'Pins("11", dir="i"'), "mine: Own has led 0 as an input of the FPGA, not as an output$"),
+    (('"cipo", Pins("17", dir="i"', '"cipo", Pins("17", dir="o"'), "has spi 0 cipo as an output of the FPGA"),
+    (('Subsignal("clk", Pins("15", dir="o")),', ""), "mine: Own has no spi 0 clk: its spi has cs, copi, cipo$"),
+    (('Subsignal("tx", Pins("9", dir="o"))', 'Subsignal("out", Pins("9", dir="o"))'),
+     "mine: Own has no uart 0 tx: its uart has rx, out$"),
+    (('Resource("led", 0, Pins("11", dir="o"))', 'Resource("led", 0, Subsignal("r", Pins("11", dir="o")))'),
+     "mine: Own has no led 0: its led has r$"),
+    (("address=0x20000", "address=0x10000"),
+     "mine: a bitstream of iCE40UP5K has 104,090 bytes, and the address of the flash is byte 65,536, inside it$")])
+def test_signals_that_do_not_go_together(change, said, mine):
+    mine.write_text(UP5K.replace(*change))
+    os.utime(mine, ns=(hash(change) % 10**9, hash(change) % 10**9))
+    with pytest.raises(ValueError, match=said):
+        flow.board("mine.py")

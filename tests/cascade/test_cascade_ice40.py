@@ -9,9 +9,10 @@ import pytest
 from cascades import some_frames
 
 from boards import BOARDS, build
-from boards.base import LINK_BLOCKS, check_fits, resources_needed
+from boards.base import LINK_BLOCKS
 from boards.families.ecp5 import ECP5
 from boards.families.ice40 import ICE40
+from boards.room import check_fits, resources_needed
 from golden.cascade.engine import random_params
 from golden.cascade.layer import Block, Engine, Head, Stem
 from golden.cascade.network import CascadeNetwork

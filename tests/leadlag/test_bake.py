@@ -9,6 +9,7 @@ from test_cli import leadlag, refused
 from boards import base
 from boards.bake import bake, room
 from boards.build import build
+from boards.room import resources_needed
 from firmware.playback import content
 from golden import flash
 from golden.image import build_image
@@ -31,7 +32,7 @@ def test_names():
 def test_the_memory_counts():
     """Lanes are dealt out beside it; where it leaves no room, the board is refused."""
     net = flow.prepare("delays-digits", "ulx3s-12f+rom").net
-    plain, holding = (base.resources_needed(net, flow.board(f"ulx3s-12f{form}")) for form in ("", "+rom"))
+    plain, holding = (resources_needed(net, flow.board(f"ulx3s-12f{form}")) for form in ("", "+rom"))
     assert holding.bram - plain.bram == -(-room(net) // 2048)
     with pytest.raises(ValueError, match="no number of lanes with which they fit 22 block RAMs"):
         flow.prepare("delays-digits", "ice40-hx8k+rom")

@@ -111,8 +111,11 @@ def test_a_board_with_another_programmer(built):
      "has 262,145 bytes, frames begin at byte 262,144 (0x040000)"),
     (lambda place: (place / "report.json").write_text('{"fingerprint": "0"}'), "is of another design: leadlag build"),
     (lambda place: (place / "report.json").write_text(json.dumps(
-        json.loads((place / "report.json").read_text()) | {"flash": {"address": 1 << 17, "size": 1 << 22}})),
-     "reads a flash of 4,194,304 bytes at 0x020000, ice40-hx8k+flash has one of 4,194,304 at 0x040000: leadlag build"),
+        json.loads((place / "report.json").read_text()) | {"built_for": {"flash address": "0x020000"}})),
+     "was built for flash address 0x020000, now ice40-hx8k+flash has 0x040000: leadlag build delays-digits --board"),
+    (lambda place: (place / "report.json").write_text(json.dumps(
+        json.loads((place / "report.json").read_text()) | {"built_for": {"uart 0 rx": "B10", "led 0": "C9"}})),
+     "was built for led 0 C9, now ice40-hx8k+flash has C3: leadlag build delays-digits --board"),
     (lambda place: (place / "report.json").write_text("{"), "has no bitstream: leadlag build delays-digits --board")])
 def test_bitstreams_that_are_refused(change, said, built, tmp_path):
     place = tmp_path / "build/delays-digits/ice40-hx8k+flash"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boards.base import Resources
+from boards.room import Resources
 from leadlag import cli, demo, ladder, terminal, training
 from leadlag.bench import groups as benches
 from leadlag.experiments import adaptation, fields, learning, study, two_boards, video

@@ -8,8 +8,8 @@ import pytest
 from ltcs import random_network
 
 from boards import BOARDS
-from boards.base import resources_needed
 from boards.floorplan import CORE, floorplan
+from boards.room import resources_needed
 from golden.fixed import QFormat
 from golden.ltc.layer import LtcLayer, Readout
 from golden.ltc.network import LtcNetwork

@@ -7,7 +7,8 @@ import pytest
 from spikes import expected_tokens, random_images, random_spiking, run_spiking
 
 from boards import BOARDS
-from boards.base import LINK_BLOCKS, check_fits
+from boards.base import LINK_BLOCKS
+from boards.room import check_fits
 from golden.fixed import QFormat
 from golden.image import build_image
 from golden.programs import ToolError
