@@ -187,16 +187,19 @@ class Recipe(Checked, ABC):
         """The command that trains this, or, where none does (a recipe made in Python), the settings."""
         if not self.origin:
             return {"settings": self.settings()}
-        # a preset first: it changes other fields, which are then no difference
-        order, changed = sorted(fields(self), key=lambda each: each.name not in {name for name, _ in self.presets}), []
-        for each in order:
+        # a preset first: it changes other fields, which are then no difference. What is set together may go together
+        # only, so nothing is loaded in between
+        presets, changed, there = {name for name, _ in self.presets}, [], load(self.origin)
+        for each in sorted(fields(self), key=lambda each: each.name not in presets):
             value = plain(getattr(self, each.name))
-            if "convert" in each.metadata and value != plain(getattr(load(self.origin, changed), each.name)):
+            if "convert" in each.metadata and value != plain(getattr(there, each.name)):
                 if each.name == "epochs":
                     continue
                 if value is None or isinstance(value, list) and any(isinstance(one, dict) for one in value):
                     return {"settings": self.settings()}
                 changed.append(f"{each.name}={as_toml(value)}")
+                if each.name in presets:
+                    there = load(self.origin, changed)
         words = ["leadlag", "train", self.origin, "--seed", str(seed), "--epochs", str(self.epochs)]
         words += [word for entry in changed for word in ("--set", entry)] + ["--hold-out"] * hold_out
         return {"command": shlex.join(words)}

@@ -13,11 +13,9 @@ from leadlag.experiments.cli import adapt, learn, study, video
 from leadlag.flash import bake, board_command, flash_command, flash_image, listen
 from leadlag.foreign_cli import export_command, import_command, raster_command
 from leadlag.lists import boards, datasets, networks
-from leadlag.model import report_table
 from leadlag.options import (
     COUNT,
     FILE,
-    FOLDER,
     JOBS,
     SEED,
     Finite,
@@ -26,15 +24,16 @@ from leadlag.options import (
     command_line,
     data_option,
     is_given,
+    named,
     only_for,
     port_option,
 )
 from leadlag.recipes import new, train
 from leadlag.results import answer, answers, as_json, figures_table
-from leadlag.terminal import Table, bars, console, escape, let_go, notes, reason, status
+from leadlag.terminal import bars, console, escape, let_go, notes, reason, status
 from leadlag.verify.cli import verify
 from leadlag.verilog.cli import verilog
-from leadlag.words import refit
+from leadlag.words import quantize
 from rtl.systems import circuit
 
 #: of click 8.2; before, the help is printed and that was all
@@ -53,46 +52,8 @@ def cli():
 
 
 for command in (new, train, import_command, export_command, raster_command, boards, networks, datasets, doctor, verilog,
-                verify, learn, adapt, video, study, flash_image, flash_command, bake, listen, board_command):
+                verify, quantize, learn, adapt, video, study, flash_image, flash_command, bake, listen, board_command):
     cli.add_command(command)
-
-
-@cli.command()
-@network_argument
-@board_option
-@click.option("--bits", type=click.IntRange(4, 24), help="Choose words for this network, all so long.")
-@click.option("--points", type=Finite(0), help="Choose words that lose so many points at most, 0.5 with --bits.")
-@click.option("--data", metavar="NAME|FILE", help="Choose words on these samples; what was learnt by default.")
-@click.option("--out", type=FOLDER, help="build/NAME by default.")
-@answers
-def quantize(network, board, bits, points, data, out):
-    """Turn real parameters into words: description, parameters and image."""
-    anew, chosen, shown = (bits, points, data) != (None, None, None), {}, ()
-    if anew:
-        real, report = refit(flow.find(network), data, bits, points)
-        case, chosen = flow.case_of(real, board), {"chosen": report._asdict()}
-        need = flow.check_room(case.net, board)
-        shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
-    else:
-        case = flow.prepare(network, board)
-        need = flow.check_room(case.net, board)
-    out = out or flow.BUILD / case.net.name
-    check_writable(out / "network.json")
-    if anew:        # what was chosen belongs to the network: other commands take this file
-        network = out / "float.safetensors"
-        real.save(network)
-    files = [network] * anew + flow.write_words(case.net, case.params, out)
-    heading, rows = case.net.table()
-    layers = [dict(zip(heading, row, strict=True)) for row in rows]
-    said = {"network": case.net.name, "size": case.net.size, "lanes": case.net.lanes, "words": len(case.image),
-            "design": case.net.fingerprint, "layers": layers, "notes": circuit(case.net).notes(case.net),
-            "takes": {name: getattr(need, name) for name in ("bram", "dsp", "spram", "lut4")},
-            "one_half": flow.has_one_half(case),
-            "written": files} | chosen
-    net = case.net
-    line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(case.image):,} words, design {net.fingerprint}"
-    answer(said, *shown, Table.of(layers), line, flow.room(need, case, board), *said["notes"],
-           "written: " + ", ".join(map(str, files)), then=f"leadlag evaluate {network}{_named(board)}")
 
 
 @cli.command(short_help="Accuracy of float, integers and RTL.")
@@ -112,7 +73,7 @@ def evaluate(network, board, data, count, split, no_rtl, words):
         case = flow.with_words(case, words)
     rungs, _ = ladder.climb(case, split, count, rtl=not no_rtl, console=notes)
     answer({"network": case.net.name, "ladder": rungs}, ladder.table(rungs, case.data.unit),
-           then=f"leadlag build {network if words is None else words}{_named(board)}")
+           then=f"leadlag build {network if words is None else words}{named(board)}")
 
 
 @cli.command()
@@ -135,7 +96,7 @@ def simulate(network, board, data, count, ticks, simulator):
         words = ladder.cocotb_check(case, count, ticks if is_free else None, simulator)
     answer({"network": case.net.name, "simulator": simulator, "samples": count, "equal_words": words},
            f"{case.net.name} on {simulator}: {words:,} output words of {count} {case.data.unit}, all equal to golden",
-           then=f"leadlag build {network}{_named(board)}")
+           then=f"leadlag build {network}{named(board)}")
 
 
 @cli.command()
@@ -242,11 +203,6 @@ def bench(groups, list_groups, stale, peers):
     for name in benches.stale(groups) if stale else groups or benches.GROUPS:
         figures = benches.measure(name, notes, **({"checkouts": peers} if peers else {}))
         answer({name: figures}, figures_table(name, figures))
-
-
-def _named(board: str) -> str:
-    """The option --board for the command that comes next, where it was given for this one."""
-    return f" --board {board}" if is_given("board") else ""
 
 
 def _fitting(network, board, data=None, *, must=True):

@@ -131,14 +131,13 @@ def _built(network: str, folder: Path, net, name: str) -> bytes:
     """The bitstream of a design for the board of that name; ValueError where it was not built."""
     board = flow.board(name)
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        found = (folder / board.part.family.bitstream).read_bytes()
-    except (OSError, ValueError):
+        report = dict(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+        found, facts = (folder / board.part.family.bitstream).read_bytes(), board.facts
+        odd = {what: was for what, was in dict(report.get("built_for", facts)).items() if facts.get(what) != was}
+    except (OSError, ValueError, TypeError):
         raise ValueError(f"{folder} has no bitstream: leadlag build {network} --board {name}") from None
     check(report.get("fingerprint") == net.fingerprint,
           f"the bitstream in {folder} is of another design: leadlag build {network} --board {name}")
-    facts = board.facts
-    odd = {what: was for what, was in report.get("built_for", facts).items() if facts.get(what) != was}
     for what, was in odd.items():
         raise ValueError(f"the bitstream in {folder} was built for {what} {was}, now {board.name} has "
                          f"{facts.get(what, 'none')}: leadlag build {network} --board {name}")

@@ -79,7 +79,9 @@ def find(name: str) -> Trained:
         raise ValueError(f"{path}: a graph becomes a network by leadlag import {path}")
     if path.suffix == ".json":
         raise ValueError(f"{path}: a description has no samples and no real parameters; build, load, flash-image, "
-                         "flash, bake, board and boards --for take it, and evaluate NET --words")
+                         "flash, bake, board, quantize and boards --for take it, and evaluate NET --words")
+    if path.suffix == ".toml":
+        raise ValueError(f"{path}: a recipe has no parameters yet: leadlag train {path} --epochs 1 makes some")
     if path.suffix != ".safetensors":
         raise ValueError(f"no network {name!r}: there is {', '.join(zoo())}, or the path of a .safetensors file")
     if path.is_dir():
@@ -171,19 +173,26 @@ def check_room(net: Description, board_name: str) -> Resources:
     return check_part(net, board(board_name))
 
 
-def has_one_half(case: Case) -> bool:
-    """Whether the network has one half of parameters on its board, as there is no room for two."""
-    return case.net.in_place() is None is not case.real.describe().in_place()
+def refolded(name: str, board_name: str) -> tuple[Description, tuple, Image]:
+    """A network.json with the lanes that a board has room for, and the words beside it; ValueError where none are."""
+    net, image = device(name).loaded
+    params, net = net.unpack(image.pairs[:, 1]), board(board_name).fold(net)
+    return net, params, build_image(net, params)
 
 
-def room(need: Resources, case: Case, board_name: str) -> str:
+def room(need: Resources, board_name: str, one_half: bool) -> str:
     """What of a board that is: a line."""
     found = board(board_name)
     said = [f"{value:,} of {has:,} {what}" for value, has, what in (
         (need.bram, found.part.bram, "block RAMs"), (need.dsp, found.part.dsp, "multipliers"),
         (need.spram, found.part.spram, "large RAMs")) if has]
     return f"{found.name}: {', '.join(said)}, about {need.lut4:,} of {found.part.lut4:,} LUTs" + (
-        ", with one half of parameters" if has_one_half(case) else "")
+        ", with one half of parameters" if one_half else "")
+
+
+def has_one_half(case: Case) -> bool:
+    """Whether the network has one half of parameters on its board, as there is no room for two."""
+    return case.net.in_place() is None is not case.real.describe().in_place()
 
 
 def samples(case: Case, split: str, count: int | None = None) -> Batch:

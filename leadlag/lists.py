@@ -39,8 +39,8 @@ def _fitting(networks, names, form: str) -> None:
         fixed = flow.device(network).net if network.endswith(".json") else None
         real = flow.find(network) if fixed is None else None
         if fixed is not None:
-            lines.append(f"its {fixed.lanes} lanes stand in {network}: leadlag adapt, or quantize, with --board BOARD "
-                         "writes others")
+            lines.append(f"its {fixed.lanes} lanes stand in the file: leadlag quantize {network} --board BOARD writes "
+                         "others")
         for name in (name + form for name in names):
             with status(notes, f"{network} on {name}"):
                 rows.append({"network": network, "board": name} | _fit(real, fixed, name))
@@ -59,7 +59,15 @@ def _fit(real, fixed, name: str) -> dict:
     try:
         board = flow.board(name)
         net = flow.case_of(real, name).net if fixed is None else fixed
-        check_fits(net, board)
+        try:
+            check_fits(net, board)
+        except ValueError:
+            if fixed is None:
+                raise
+            # the file is for another board: what is short is short with this one's lanes, too, or nothing is
+            net = board.fold(fixed)
+            check_fits(net, board)
+            return {"fits": False, "lanes": None, "short": f"its lanes: {fixed.lanes}, where {net.lanes} would fit"}
         return {"fits": True, "lanes": net.lanes, "short": None}
     except ValueError as why:
         return {"fits": False, "lanes": None, "short": " ".join(str(why).split())}

@@ -135,3 +135,8 @@ def port_option(*, sim: bool = True, **options):
         return port
     said = "Serial port of the board, or `sim` for the simulated one." if sim else "Serial port of the board."
     return click.option("--port", type=Port(sim), callback=check, help=said, **options)
+
+
+def named(board: str) -> str:
+    """The option --board for the command that comes next, where it was given for this one."""
+    return f" --board {board}" if is_given("board") else ""

@@ -17,7 +17,10 @@ from leadlag.terminal import notes
 @click.option("--out", type=FILE, help="NAME.toml by default.")
 @answers
 def new(kind, name, out):
-    """Write a commented recipe of a KIND of network (rate, spiking) that trains as it is, on digits, in seconds."""
+    """Write a commented recipe of a KIND of network (rate, spiking) that trains as it is, on digits, in seconds.
+
+    KIND may also be a network of the zoo: its recipe, under another name, to be changed.
+    """
     out = out or Path(f"{name}.toml")
     training.new(kind, name, out)
     answer({"written": out}, f"written: {out}", then=f"leadlag train {out}")

@@ -8,7 +8,7 @@ from golden.checks import check, nearest
 from golden.data.dataset import DataSet
 from golden.description import Trained
 from golden.files import check_writable, write_whole
-from golden.recipe import HERE, Recipe, load, parse
+from golden.recipe import FOLDER, HERE, Recipe, load, names, parse
 from leadlag.terminal import bars, notes
 
 
@@ -28,10 +28,17 @@ def train(origin: str, *, changes=(), seed: int = 0, hold_out: bool = False, out
 
 
 def new(kind: str, name: str, out: Path) -> None:
-    """Write a commented recipe that trains as it is; ValueError or OSError where kind, name or `out` cannot be."""
-    kinds = systems.learnt_kinds()
-    check(kind in kinds, f"no kind {kind!r} of networks{nearest(kind, kinds)}: there is {', '.join(kinds)}")
-    text = (HERE / kind / "new.toml").read_text(encoding="utf-8").replace("NAME", name)
+    """Write a commented recipe that trains as it is, or a recipe of the zoo under another name.
+
+    ValueError or OSError where kind, name or `out` cannot be.
+    """
+    kinds, zoo = systems.learnt_kinds(), names()
+    check(kind in (*kinds, *zoo), f"no kind {kind!r} of networks{nearest(kind, (*kinds, *zoo))}: there is "
+                                  f"{', '.join(kinds)}, or a recipe of the zoo: {', '.join(zoo)}")
+    if kind in zoo:
+        text = (FOLDER / f"{kind}.toml").read_text(encoding="utf-8").replace(f'name = "{kind}"', f'name = "{name}"')
+    else:
+        text = (HERE / kind / "new.toml").read_text(encoding="utf-8").replace("NAME", name)
     check(not out.exists(), f"{out} is there already: give another --out")
     parse(text)
     write_whole(out, text)

@@ -1,6 +1,7 @@
 """Recipes: those of the zoo, files of a user's, other values for fields, and one line for what is wrong."""
 
 import dataclasses
+import shlex
 import subprocess
 import sys
 
@@ -187,6 +188,11 @@ def test_limits_and_defaults():
         load("gle-mnist1d", ["epochs=1000001"])
     assert load("delays-digits", ["leak=[]"]).made_by(0, False)["command"].endswith("--set 'leak=[]'")
     assert "settings" in load("gle-mnist1d", ["layers.0.neurons=[1, 2, 3]"]).made_by(0, False)
+    # two that go together only
+    both = ["delay_bits=3", "delays=[0, 7]"]
+    command = load("delays-digits", both).made_by(0, False)["command"]
+    assert load("delays-digits", [word for word in shlex.split(command) if "=" in word]) == load(
+        "delays-digits", both)
     plain, rate = SpikingRecipe(name="x", hidden=(4,)), RateRecipe(name="x", layers=[{"neurons": 3, "tau_m": 1,
                                                                                       "tau_r": 1}])
     assert [plain.amsgrad, rate.rest, rate.scale, rate.refit] == [False, False, False, True]

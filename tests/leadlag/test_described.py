@@ -49,6 +49,7 @@ def test_words_of_another_design(written, tmp_path):
 def test_commands_that_take_it(written):
     rows = json.loads(leadlag("boards", "--for", "words/network.json", "--json", cwd=written).stdout)["boards"]
     assert {row["board"] for row in rows if not row["fits"]} == {"ice40-hx8k", "icebreaker", "tang-nano-9k"}
+    assert not any("its lanes" in row["short"] for row in rows if not row["fits"]), "none of them has room for it"
     assert {row["lanes"] for row in rows if row["fits"]} == {NET.lanes}
     done = leadlag("flash-image", "words/network.json", "--board", "ulx3s-12f+learn", "--frames-only", "--out", "f.bin",
                    cwd=written)
@@ -58,8 +59,25 @@ def test_commands_that_take_it(written):
         "build", "words/network.json", "--board", "tang-nano-9k", cwd=written)
 
 
+def test_the_lanes_of_another_board(tmp_path):
+    """The same words: what a network.json for a large board is on a smaller one, and that boards says so."""
+    large, small = (flow.prepare("gle-mnist1d", board) for board in ("ulx3s-85f", "ulx3s-45f"))
+    flow.write_words(large.net, large.params, tmp_path / "words")
+    rows = json.loads(leadlag("boards", "--for", "words/network.json", "--board", "ulx3s-45f", "--board", "ulx3s-12f",
+                              "--json", cwd=tmp_path).stdout)["boards"]
+    assert [row["short"] for row in rows] == [f"its lanes: {large.net.lanes}, where {small.net.lanes} would fit",
+                                              "gle-mnist1d needs 35 block RAMs, ulx3s-12f (LFE5U-12F) has 32"]
+    done = leadlag("quantize", "words/network.json", "--board", "ulx3s-45f", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    net, image = flow.device(str(tmp_path / "words" / "network.json")).loaded
+    assert (net, image.pairs.tolist()) == (small.net, small.image.pairs.tolist())
+    assert "next: leadlag build words/network.json --board ulx3s-45f" in done.stdout + done.stderr
+    assert "--bits: only for real parameters, not for a description" in refused(
+        "quantize", "words/network.json", "--bits", "12", cwd=tmp_path)
+
+
 def test_commands_that_need_more(written):
-    for command in ("evaluate", "quantize", "simulate"):
+    for command in ("evaluate", "simulate"):
         assert "a description has no samples and no real parameters; build, load," in refused(
             command, "words/network.json", cwd=written)
     assert "a description has no samples" in refused(

@@ -116,6 +116,8 @@ def test_a_board_with_another_programmer(built):
     (lambda place: (place / "report.json").write_text(json.dumps(
         json.loads((place / "report.json").read_text()) | {"built_for": {"uart 0 rx": "B10", "led 0": "C9"}})),
      "was built for led 0 C9, now ice40-hx8k+flash has C3: leadlag build delays-digits --board"),
+    *((lambda place, text=text: (place / "report.json").write_text(text), "has no bitstream: leadlag build delays-dig")
+      for text in ("[1]", "3", '{"built_for": 3}', '{"built_for": ["abc"]}')),
     (lambda place: (place / "report.json").write_text("{"), "has no bitstream: leadlag build delays-digits --board")])
 def test_bitstreams_that_are_refused(change, said, built, tmp_path):
     place = tmp_path / "build/delays-digits/ice40-hx8k+flash"

@@ -3,12 +3,13 @@
 import contextlib
 import itertools
 import shlex
+from dataclasses import replace
 
 import pytest
 
 from golden.recipe import load, names
 from golden.spiking.recipe import SpikingRecipe
-from leadlag import flow
+from leadlag import flow, training
 from leadlag.cli import cli
 
 
@@ -66,3 +67,9 @@ def test_a_recipe_of_a_file(tmp_path):
     own = SpikingRecipe(name="mine", hidden=(8,))
     assert own.made_by(1, False) == {"settings": own.settings()}, "made in Python: no command has it"
     assert SpikingRecipe(**own.made_by(1, False)["settings"]) == own
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_of_the_zoo_under_another_name(name, tmp_path):
+    training.new(name, "mine", tmp_path / "mine.toml")
+    assert load(str(tmp_path / "mine.toml")) == replace(load(name), name="mine")
