@@ -180,19 +180,19 @@ def refolded(name: str, board_name: str) -> tuple[Description, tuple, Image]:
     return net, params, build_image(net, params)
 
 
-def room(need: Resources, board_name: str, one_half: bool) -> str:
+def room(need: Resources, net: Description, board_name: str) -> str:
     """What of a board that is: a line."""
     found = board(board_name)
     said = [f"{value:,} of {has:,} {what}" for value, has, what in (
         (need.bram, found.part.bram, "block RAMs"), (need.dsp, found.part.dsp, "multipliers"),
         (need.spram, found.part.spram, "large RAMs")) if has]
     return f"{found.name}: {', '.join(said)}, about {need.lut4:,} of {found.part.lut4:,} LUTs" + (
-        ", with one half of parameters" if one_half else "")
+        ", with one half of parameters" if has_one_half(net) else "")
 
 
-def has_one_half(case: Case) -> bool:
-    """Whether the network has one half of parameters on its board, as there is no room for two."""
-    return case.net.in_place() is None is not case.real.describe().in_place()
+def has_one_half(net: Description) -> bool:
+    """Whether the network is loaded in place, with one half of parameters, as there is no room for two."""
+    return getattr(net, "halves", getattr(net.layers[0], "halves", 2)) == 1
 
 
 def samples(case: Case, split: str, count: int | None = None) -> Batch:

@@ -42,43 +42,37 @@ def refit(real: Trained, data: str | None, bits: int | None, points: float | Non
 def quantize(network, board, bits, points, data, out):
     """Turn real parameters into words: description, parameters and image.
 
-    Of a network.json, which has words already, it writes the same ones with the lanes of another board.
+    Of a network.json, which has words already, it writes the same ones with the lanes of another board, in its place.
     """
     anew, chosen, shown = (bits, points, data) != (None, None, None), {}, ()
     if network.endswith(".json"):
         only_for("real parameters", False, "bits", "points", "data", given="a description")
         net, params, image = flow.refolded(network, board)
         out = out or Path(network).parent
-        return _quantized(net, params, image, board, one_half=False, files=[], out=out,
-                          then=f"leadlag build {out / 'network.json'}{named(board)}")
-    if anew:
-        real, report = refit(flow.find(network), data, bits, points)
-        case, chosen = flow.case_of(real, board), {"chosen": report._asdict()}
-        flow.check_room(case.net, board)
-        shown = report_table(report), f"words lose {report.loss:.2f} points of {report.samples} samples: {report.what}"
+        following = f"leadlag build {out / 'network.json'}{named(board)}"
     else:
-        case = flow.prepare(network, board)
-        flow.check_room(case.net, board)
-    out = out or flow.BUILD / case.net.name
-    check_writable(out / "network.json")
-    if anew:        # what was chosen belongs to the network: other commands take this file
-        network = out / "float.safetensors"
-        real.save(network)
-    _quantized(case.net, case.params, case.image, board, one_half=flow.has_one_half(case), files=[network] * anew,
-               out=out, chosen=chosen, shown=shown, then=f"leadlag evaluate {network}{named(board)}")
-
-
-def _quantized(net, params, image, board, *, one_half, files, out, then, chosen=(), shown=()) -> None:
-    """Write words, and say what they are and what of the board they take."""
+        real = flow.find(network)
+        if anew:
+            real, report = refit(real, data, bits, points)
+            chosen = {"chosen": report._asdict()}
+            shown = report_table(report), (f"words lose {report.loss:.2f} points of {report.samples} samples: "
+                                           f"{report.what}")
+        case = flow.case_of(real, board)
+        net, params, image = case.net, case.params, case.image
+        out = out or flow.BUILD / net.name
+        # what was chosen belongs to the network: other commands take this file
+        following = f"leadlag evaluate {out / 'float.safetensors' if anew else network}{named(board)}"
     need = flow.check_room(net, board)
     check_writable(out / "network.json")
-    files = files + flow.write_words(net, params, out)
+    if anew:
+        real.save(out / "float.safetensors")
+    files = [out / "float.safetensors"] * anew + flow.write_words(net, params, out)
     heading, rows = net.table()
     layers = [dict(zip(heading, row, strict=True)) for row in rows]
     said = {"network": net.name, "size": net.size, "lanes": net.lanes, "words": len(image),
             "design": net.fingerprint, "layers": layers, "notes": circuit(net).notes(net),
             "takes": {name: getattr(need, name) for name in ("bram", "dsp", "spram", "lut4")},
-            "one_half": one_half, "written": files} | dict(chosen)
+            "one_half": flow.has_one_half(net), "written": files} | chosen
     line = f"{net.name}: {net.size}, {net.lanes} lanes, {len(image):,} words, design {net.fingerprint}"
-    answer(said, *shown, Table.of(layers), line, flow.room(need, board, one_half), *said["notes"],
-           "written: " + ", ".join(map(str, files)), then=then)
+    answer(said, *shown, Table.of(layers), line, flow.room(need, net, board), *said["notes"],
+           "written: " + ", ".join(map(str, files)), then=following)

@@ -67,7 +67,7 @@ def row(network: str, board: str, routed: bool, say) -> dict:
     except ValueError as error:
         return {"short": " ".join(str(error).split())}
     found = {"lanes": case.net.lanes, "form": part.family_for(case.net).vendor,
-             "in_place": flow.has_one_half(case),
+             "in_place": flow.has_one_half(case.net),
              "needs": {"lut4": need.lut4, "dsp": need.dsp, "bram": need.bram, "lut_ram": need.lut_ram,
                        "spram": need.spram}}
     if not routed:
