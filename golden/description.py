@@ -126,6 +126,13 @@ class Description(ABC):
         """The same network with one half of parameters, loaded in place; None where it has no second one to give up."""
         return None
 
+    def unfolded(self) -> "Description":
+        """The same network as it is before a board is known: two halves of parameters, as many engines as it can have.
+
+        Lanes may be any, as folding gives others.
+        """
+        return self
+
     def to_json(self) -> str:
         return json.dumps({self.MARK: 1} | self.entry(), indent=1)
 

@@ -174,9 +174,9 @@ def check_room(net: Description, board_name: str) -> Resources:
 
 
 def refolded(name: str, board_name: str) -> tuple[Description, tuple, Image]:
-    """A network.json with the lanes that a board has room for, and the words beside it; ValueError where none are."""
+    """A network.json folded for a board, as if for the first time, and its words; ValueError where it has none."""
     net, image = device(name).loaded
-    params, net = net.unpack(image.pairs[:, 1]), board(board_name).fold(net)
+    params, net = net.unpack(image.pairs[:, 1]), board(board_name).fold(net.unfolded())
     return net, params, build_image(net, params)
 
 

@@ -65,7 +65,7 @@ def _fit(real, fixed, name: str) -> dict:
             if fixed is None:
                 raise
             # the file is for another board: what is short is short with this one's lanes, too, or nothing is
-            net = board.fold(fixed)
+            net = board.fold(fixed.unfolded())
             check_fits(net, board)
             return {"fits": False, "lanes": None, "short": f"its lanes: {fixed.lanes}, where {net.lanes} would fit"}
         return {"fits": True, "lanes": net.lanes, "short": None}

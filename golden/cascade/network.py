@@ -84,9 +84,7 @@ class CascadeNetwork(Description):
         most = self.inputs * ((1 << ACTIVATION_BITS) - 1)
         check(self.detector is None or is_int(self.detector, 0, most),
               f"network: detector must be a sum of differences in 0..{most}, or none, not {self.detector!r}")
-        if not self.engines:
-            object.__setattr__(self, "engines", layout.dealt(self, "layer"))
-        object.__setattr__(self, "engines", tuple(self.engines))
+        object.__setattr__(self, "engines", tuple(self.engines) or layout.dealt(self, "layer"))
         layout.check_engines(self)
 
     def _check_layers(self):
@@ -137,6 +135,9 @@ class CascadeNetwork(Description):
     def lanes_by_layer(self) -> list[int]:
         """Multipliers of each engine."""
         return [unit.multipliers for unit in self.engines]
+
+    def unfolded(self) -> "CascadeNetwork":
+        return replace(self, engines=())
 
     @property
     def parameters(self) -> int:

@@ -92,6 +92,9 @@ class LtcNetwork(Description):
     def in_place(self) -> "LtcNetwork | None":
         return replace(self, halves=1) if self.halves == 2 else None
 
+    def unfolded(self) -> "LtcNetwork":
+        return replace(self, halves=2)
+
     def shape(self) -> dict:
         return {"ltc": NUMERICS, "halves": self.halves, "layers": [layer_entry(layer) for layer in self.layers]} | \
             self._taught()

@@ -106,6 +106,9 @@ class Network(Description):
             return None
         return replace(self, layers=tuple(replace(layer, halves=1) for layer in self.layers))
 
+    def unfolded(self) -> "Network":
+        return replace(self, layers=tuple(replace(layer, halves=2) for layer in self.layers))
+
     def back_shift(self, n: int) -> int:
         """Bits by which W^T eps of layer n is shifted to be an error word of layer n - 1."""
         above, below = self.layers[n], self.layers[n - 1]

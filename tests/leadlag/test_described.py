@@ -76,6 +76,19 @@ def test_the_lanes_of_another_board(tmp_path):
         "quantize", "words/network.json", "--bits", "12", cwd=tmp_path)
 
 
+@pytest.mark.parametrize(("network", "small", "large"), [
+    ("gle-mnist1d", "ulx3s-25f", "ulx3s-85f"), ("ltc-fashion", "ulx3s-85f", "ulx3s-85f"),
+    ("delays-digits", "ice40-hx8k", "ulx3s-12f"), ("cascade-digits", "ice40-hx8k", "ulx3s-12f")])
+def test_where_it_was_before_makes_no_difference(network, small, large, tmp_path):
+    """One half of parameters, too, is given up again where there is room for two."""
+    was, wanted = flow.prepare(network, small), flow.prepare(network, large)
+    flow.write_words(was.net, was.params, tmp_path)
+    net, params, image = flow.refolded(str(tmp_path / "network.json"), large)
+    assert net == wanted.net
+    assert image.pairs.tolist() == wanted.image.pairs.tolist()
+    assert build_image(net, params).pairs.tolist() == image.pairs.tolist()
+
+
 def test_commands_that_need_more(written):
     for command in ("evaluate", "simulate"):
         assert "a description has no samples and no real parameters; build, load," in refused(
