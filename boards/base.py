@@ -131,8 +131,7 @@ class Board:
             found[self.reset_button] = {"": "i"}
         found |= {("led", n): {"": "o"} for n in range(self.leds)}
         if self.flash is not None:
-            # an ECP5 has a primitive for the clock
-            clock = {} if self.part.family.name == "ecp5" else {"clk": "o"}
+            clock = {} if self.part.family.clocks_flash else {"clk": "o"}
             found[self.flash.resource, 0] = {"cs": "o", **clock, "copi": "o", "cipo": "i"}
         return found
 

@@ -43,6 +43,7 @@ class Family:
       lut, registers        what yosys calls LUTs; how names of its flip-flops begin where nextpnr does not count them
       other                 the same with another form of short memories, LUT RAM or not, for networks that this one has
                             not room for
+      clocks_flash          whether a primitive, no pin, is the clock of the flash that the FPGA is loaded from
       untimed               what nextpnr has no delays for, and what counts in its place
       limits                rungs of `leadlag verify` that its tools do not reach, and why
     """
@@ -73,6 +74,7 @@ class Family:
     untimed: Untimed | None = None
     limits: dict[str, str] = field(default_factory=dict)
     deep: Callable[[Memory], int] | None = None
+    clocks_flash: bool = False
     platform: type = TemplatedPlatform
     package: Callable[[str], str] = str
 

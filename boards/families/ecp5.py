@@ -46,7 +46,7 @@ _PLAIN = Family(
     blocks=_memory, prices={"layer": 240, "mac_lane": 90, "table": 200, "engine": 600, "neuron_lane": 70,
                             "column": 9}, fill=(0.9, 0.6), base=0,
     cells={"comb": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}, lut="LUT4",
-    platform=LatticePlatform, package=lambda name: _AMARANTHS.get(name, name),
+    clocks_flash=True, platform=LatticePlatform, package=lambda name: _AMARANTHS.get(name, name),
     limits={"bitstream": "no tool makes a netlist of an ECP5 bitstream (ecpunpack and ecppack only give the same bits "
                          "again): --rung routed is the lowest"})
 ECP5 = replace(_PLAIN, other=replace(_PLAIN, vendor="ecp5_small", blocks=_small_memory))
